@@ -1,0 +1,54 @@
+/**
+ * Advisory locks owned by the kernel: flock(2) on a file beside the thing, released when the holder dies, however it
+ * dies. flock belongs to the open file, so two holders exclude each other even within one process.
+ */
+import { dlopen, FFIType } from "bun:ffi";
+import * as fs from "node:fs";
+import { MlError } from "./error.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+type Flock = (fd: number, operation: number) => number;
+let flock: Flock | null = null;
+
+function loadFlock(): Flock {
+  if (flock === null) {
+    const library = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6";
+    flock = dlopen(library, { flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } }).symbols
+      .flock as Flock;
+  }
+  return flock;
+}
+
+export interface FileLock {
+  release(): void;
+}
+
+/** Takes the lock on `path` (created where missing) if it is free now; else null. Throws system errors. */
+export function tryLock(path: string): FileLock | null {
+  const fd = fs.openSync(path, "a", 0o600);
+  if (loadFlock()(fd, LOCK_EX | LOCK_NB) !== 0) {
+    fs.closeSync(fd);
+    return null;
+  }
+  return { release: () => fs.closeSync(fd) };
+}
+
+/** Holds the lock on `path` while `act` runs; waits for it up to `timeoutMs`, then throws `try_later`. */
+export function withLock<T>(path: string, act: () => T, timeoutMs = 5000): T {
+  const deadline = performance.now() + timeoutMs;
+  let lock = tryLock(path);
+  while (lock === null) {
+    if (performance.now() > deadline) {
+      throw new MlError("try_later", `waited ${timeoutMs} ms for the lock \`${path}\`, which another process holds`);
+    }
+    Bun.sleepSync(2);
+    lock = tryLock(path);
+  }
+  try {
+    return act();
+  } finally {
+    lock.release();
+  }
+}

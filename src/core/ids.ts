@@ -1,0 +1,19 @@
+/**
+ * Run ids: `<UTC date>_<6 characters of lower-case base32>`, e.g. `2026-11-23_k3f9ab`. They sort by day, survive
+ * case-insensitive file systems, and can be typed. Uniqueness is enforced by whoever creates the folder.
+ */
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+const pattern = /^\d{4}-\d{2}-\d{2}_[a-z2-7]{6,}$/;
+
+/** A fresh run id for the UTC day of `nowMs` (milliseconds since 1970). */
+export function newRunId(nowMs: number, length = 6): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(length));
+  let random = "";
+  for (const byte of bytes) random += alphabet[byte & 31];
+  return `${new Date(nowMs).toISOString().slice(0, 10)}_${random}`;
+}
+
+export function isRunId(text: string): boolean {
+  return pattern.test(text);
+}

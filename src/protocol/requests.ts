@@ -1,0 +1,343 @@
+/**
+ * Every request, declared once: the schema of its body, who may ask, and the type of its reply. Server handlers, the
+ * HTTP route, docs/protocol.md and the client's types all come from this table. Clients import it as types only.
+ *
+ * A `run` is any name of a run: id, prefix of the id or of its random part, name, `@last`, `@last~2`, `@running`,
+ * `@failed`. Unknown fields are ignored. Times are RFC 3339 in UTC, sizes in bytes, unknown is null.
+ */
+import { z } from "zod";
+import type { Manifest } from "../run/manifest.ts";
+import { requestedSchema } from "../run/manifest.ts";
+import type { Snapshot } from "../run/snapshot.ts";
+import { statuses } from "../run/status.ts";
+import { limits } from "./frames.ts";
+import type { RunSummary } from "./summary.ts";
+
+export type Role = "viewer" | "user" | "admin";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const ref = z.string().min(1).max(256);
+const refs = z.array(ref).min(1).max(limits.pageRows);
+const freeText = z.string().max(limits.textBytes).nullable().optional();
+const stream = z.enum(["output", "stdout", "stderr"]).default("output");
+
+export const submitSchema = z.object({
+  /** Client-made, 8 to 64 characters; a repeated submission with the same id gives the same run. */
+  submit_id: z.string().regex(/^[A-Za-z0-9_-]{8,64}$/),
+  argv: z
+    .array(z.string().max(2 * 1024 * 1024))
+    .min(1)
+    .max(10_000),
+  /** Folder inside the snapshot in which the run starts. */
+  cwd: z.string().max(4096).default("."),
+  /** Null: an empty work folder. */
+  snapshot: sha256.nullable(),
+  name: z.string().max(128).nullable().optional(),
+  priority: z.number().int().min(1).max(10).default(5),
+  held: z.boolean().default(false),
+  note: freeText,
+  hypothesis: freeText,
+  context: freeText,
+  intent: freeText,
+  expected_outcome: freeText,
+  /** Any name of a run; stored as its id. */
+  parent: ref.nullable().optional(),
+  group: z.string().max(256).nullable().optional(),
+  tags: z.array(z.string().min(1).max(128)).max(100).default([]),
+  requested: requestedSchema.prefault({}),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
+  split_output: z.boolean().default(false),
+  grace_seconds: z.number().min(0).max(3600).default(30),
+  /** Where the code comes from, as the client saw it: commit, branch, remote, dirty, and the diff (text, may be cut). */
+  git: z
+    .object({
+      commit: z.string().max(64).nullable(),
+      branch: z.string().max(256).nullable(),
+      remote: z.string().max(2048).nullable(),
+      dirty: z.boolean().nullable(),
+    })
+    .nullable()
+    .optional(),
+  /** Hash of a blob with `git diff HEAD` at submission, sent like code. */
+  git_diff: sha256.nullable().optional(),
+});
+export type SubmitSpec = z.input<typeof submitSchema>;
+
+export interface Submitted {
+  run_id: string;
+  name: string;
+  status: RunSummary["status"];
+  position: number | null;
+  eta: string | null;
+  folder: string;
+  command: string;
+  /** True where this submit_id had been taken before: the run is the one made then. */
+  duplicate: boolean;
+}
+
+export interface FileEntry {
+  path: string;
+  kind: "file" | "folder" | "link" | "other";
+  size_bytes: number;
+  modified: string;
+  /** code: as in the snapshot; artifact: new or changed under work/; record: written by ml. */
+  origin: "code" | "artifact" | "record";
+}
+
+export interface WorkerState {
+  worker: string;
+  host: string;
+  pid: number;
+  version: string;
+  /** RFC 3339 of the last heartbeat, and whether it is recent enough to count as alive. */
+  seen_at: string;
+  alive: boolean;
+  draining: boolean;
+  capacity: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
+  free: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
+  running: string[];
+  gpus: { index: number; uuid: string | null; model: string | null; busy_with: string | null }[];
+  problems: string[];
+}
+
+export interface ServerState {
+  pid: number;
+  version: string;
+  base: string;
+  url: string | null;
+  socket: string | null;
+  host: string;
+  started_at: string;
+  now: string;
+  queue: { backend: string; ok: boolean; degraded: boolean; problem: string | null; waiting: number };
+  disk: { free_bytes: number | null; total_bytes: number | null };
+  /** Sentences: Redis down, disk low, read-only, damaged runs … Empty where all is well. */
+  problems: string[];
+}
+
+export interface Check {
+  name: string;
+  ok: boolean | null;
+  found: string;
+  /** What to type where not ok. */
+  cure: string | null;
+}
+
+/** A request: its body schema, the least role that may ask, and (as a type) its reply. */
+interface Declared<Body extends z.ZodType, Reply> {
+  body: Body;
+  role: Role | "anyone";
+  reply: Reply;
+}
+/** `reply` exists for the type alone. */
+function declare<Reply>() {
+  return <Body extends z.ZodType>(role: Role | "anyone", body: Body): Declared<Body, Reply> => ({
+    body,
+    role,
+    reply: undefined as Reply,
+  });
+}
+
+const page = { limit: z.number().int().min(1).max(limits.pageRows).default(50) };
+
+export const requests = {
+  /** First words of a connection: who am I talking to, and may I? */
+  hello: declare<{
+    version: string;
+    protocol: number;
+    user: string;
+    role: Role;
+    host: string;
+    base: string;
+    now: string;
+  }>()("viewer", z.object({ version: z.string(), protocol: z.number() })),
+  /** All or nothing. Throws `snapshot_missing` (data: {snapshots}) before anything is queued, `refused` for what can never fit. */
+  submit: declare<{ runs: Submitted[] }>()(
+    "user",
+    z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
+  ),
+  /** Which blobs of a tree the server lacks. The tree is kept once `snapshot.commit` finds them all. */
+  "snapshot.offer": declare<{ known: boolean; missing: string[] }>()(
+    "user",
+    z.object({ snapshot: sha256, hashes: z.array(sha256).max(200_000) }),
+  ),
+  /** Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). */
+  "snapshot.commit": declare<{ snapshot: string }>()("user", z.object({ tree: z.custom<Snapshot>() })),
+  status: declare<{
+    server: ServerState;
+    workers: WorkerState[];
+    running: RunSummary[];
+    waiting: RunSummary[];
+    recent: RunSummary[];
+    totals: Record<string, number>;
+  }>()("viewer", z.object({ ...page, user: z.string().nullable().optional() })),
+  /** Newest first. `before` is the run_id of the last row of the page before. */
+  "runs.list": declare<{ runs: RunSummary[]; next: string | null }>()(
+    "viewer",
+    z.object({
+      ...page,
+      status: z.array(z.enum(statuses)).optional(),
+      user: z.string().optional(),
+      group: z.string().optional(),
+      tag: z.string().optional(),
+      before: ref.optional(),
+    }),
+  ),
+  "run.get": declare<{ summary: RunSummary; manifest: Manifest; folder: string; worker: string | null }>()(
+    "viewer",
+    z.object({ run: ref }),
+  ),
+  /** Names to ids; `many: true` lets @running and @failed give several. */
+  "run.resolve": declare<{ run_ids: string[] }>()("viewer", z.object({ runs: refs, many: z.boolean().default(false) })),
+  /** Bytes of a log from `offset`, or its last `tail_lines` lines or `tail_bytes`. `encoding` utf8 or base64, exact either way. */
+  "log.read": declare<{
+    run_id: string;
+    offset: number;
+    next: number;
+    size: number;
+    ended: boolean;
+    encoding: "utf8" | "base64";
+    data: string;
+  }>()(
+    "viewer",
+    z.object({
+      run: ref,
+      stream,
+      offset: z.number().int().min(0).optional(),
+      tail_lines: z.number().int().min(0).max(1_000_000).optional(),
+      tail_bytes: z.number().int().min(0).optional(),
+      limit: z.number().int().min(1).max(limits.logChunkBytes).default(limits.logChunkBytes),
+    }),
+  ),
+  /** Points in order of arrival; `after` is the `next` of the reply before. At most 100,000 points a reply, thinned beyond that. */
+  "metrics.read": declare<{
+    run_id: string;
+    points: { name: string; value: number | string; step: number | null; t: number }[];
+    next: number;
+    thinned: boolean;
+  }>()(
+    "viewer",
+    z.object({ run: ref, names: z.array(z.string()).optional(), after: z.number().int().min(0).default(0) }),
+  ),
+  /** Entries under `path` inside the run folder ("" is the folder itself), folders first. */
+  "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()(
+    "viewer",
+    z.object({
+      run: ref,
+      path: z.string().max(4096).default(""),
+      recursive: z.boolean().default(false),
+      limit: z.number().int().min(1).max(100_000).default(10_000),
+    }),
+  ),
+  /** Queued: gone at once. Running: SIGTERM, grace, SIGKILL; `now` skips the grace. Idempotent; ended already is `conflict`. */
+  "run.cancel": declare<{ runs: { run_id: string; status: RunSummary["status"]; stopping: boolean }[] }>()(
+    "user",
+    z.object({ runs: refs, now: z.boolean().default(false), reason: z.string().max(1024).nullable().optional() }),
+  ),
+  "run.priority": declare<{ runs: Submitted[] }>()(
+    "user",
+    z.object({ runs: refs, priority: z.number().int().min(1).max(10) }),
+  ),
+  "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
+    "user",
+    z.object({ runs: refs, held: z.boolean() }),
+  ),
+  "run.annotate": declare<{ run_id: string; timestamp: string }>()(
+    "user",
+    z.object({
+      run: ref,
+      note: z.string().min(1).max(limits.textBytes),
+      author: z.string().max(256).nullable().optional(),
+    }),
+  ),
+  /** Only ended runs; `dry_run` says what would go and how much it frees. */
+  "run.delete": declare<{ runs: { run_id: string; size_bytes: number; deleted: boolean }[] }>()(
+    "user",
+    z.object({ runs: refs, dry_run: z.boolean().default(false) }),
+  ),
+  /** Answers when all have ended or after `timeout_ms` (60 s at most; ask again). */
+  "run.wait": declare<{ done: boolean; runs: RunSummary[] }>()(
+    "viewer",
+    z.object({ runs: refs, timeout_ms: z.number().int().min(0).max(60_000).default(30_000) }),
+  ),
+  /** Snapshot now, then events after it: `runs` all runs or the named, `logs` how far the logs of the named have grown. */
+  subscribe: declare<{ seq: number; runs: RunSummary[]; server: ServerState }>()(
+    "viewer",
+    z.object({
+      runs: z.union([z.boolean(), z.array(ref).max(1000)]).default(true),
+      logs: z
+        .array(z.object({ run: ref, stream }))
+        .max(100)
+        .default([]),
+    }),
+  ),
+  unsubscribe: declare<Record<string, never>>()("viewer", z.object({})),
+  /** The same for those who poll: first without `poll_id`, then with it; waits up to `wait_ms` for events after `after`. */
+  "events.poll": declare<{
+    poll_id: string;
+    seq: number;
+    events: import("./frames.ts").EventFrame[];
+    snapshot: { runs: RunSummary[]; server: ServerState } | null;
+  }>()(
+    "viewer",
+    z.object({
+      poll_id: z.string().max(64).optional(),
+      after: z.number().int().min(0).default(0),
+      wait_ms: z.number().int().min(0).max(30_000).default(20_000),
+      runs: z.union([z.boolean(), z.array(ref).max(1000)]).default(true),
+      logs: z
+        .array(z.object({ run: ref, stream }))
+        .max(100)
+        .default([]),
+    }),
+  ),
+  "server.status": declare<ServerState & { workers: WorkerState[]; clients: number; memory_bytes: number }>()(
+    "viewer",
+    z.object({}),
+  ),
+  /** Stops the server; runs go on. */
+  "server.stop": declare<{ pid: number; running: number }>()("admin", z.object({})),
+  "server.check": declare<{ checks: Check[] }>()("viewer", z.object({})),
+  reindex: declare<{
+    runs: number;
+    damaged: { run_id: string; reason: string }[];
+    took_ms: number;
+    queue_restored: number;
+  }>()("admin", z.object({})),
+  "key.add": declare<{ key_id: string; user: string; role: Role; key: string }>()(
+    "admin",
+    z.object({
+      user: z.string().regex(/^[A-Za-z0-9_.@-]{1,64}$/),
+      role: z.enum(["viewer", "user", "admin"]).default("user"),
+      label: z.string().max(256).nullable().optional(),
+    }),
+  ),
+  "key.list": declare<{
+    keys: {
+      key_id: string;
+      user: string;
+      role: Role;
+      label: string | null;
+      added_at: string;
+      last_used_at: string | null;
+    }[];
+  }>()("admin", z.object({})),
+  "key.revoke": declare<{ key_id: string; user: string }>()("admin", z.object({ key_id: z.string().min(1).max(64) })),
+  /** Words that may stand next, for shell completion. */
+  complete: declare<{ words: { word: string; about: string | null }[] }>()(
+    "viewer",
+    z.object({
+      kind: z.enum(["run", "live_run", "tag", "group", "metric"]),
+      prefix: z.string().max(256).default(""),
+      run: ref.optional(),
+    }),
+  ),
+};
+
+export type Requests = typeof requests;
+export type Ask = keyof Requests;
+/** What a client sends: defaults may be left out. */
+export type Body<A extends Ask> = z.input<Requests[A]["body"]>;
+/** What a handler receives: defaults filled in. */
+export type ParsedBody<A extends Ask> = z.output<Requests[A]["body"]>;
+export type Reply<A extends Ask> = Requests[A]["reply"];

@@ -1,0 +1,86 @@
+/**
+ * The waiting line: who waits, in which order they came, and who has taken one to start it. Not a tracker: once the
+ * run folder says that a run started, its entry is settled and forgotten. Everything in here can be rebuilt from run
+ * folders with status `queued`.
+ *
+ * Order and fairness are not decided here but by schedule/, from what `waiting` returns.
+ *
+ * Claims are leases. A claim carries a fencing token that grows with every claim of that entry; the supervisor's
+ * exclusive create in the run folder is the last word on who starts a run. An expired lease makes the entry visible again.
+ */
+import type { Requested } from "../run/manifest.ts";
+
+export interface QueueEntry {
+  runId: string;
+  user: string;
+  /** 1 to 10; higher first. */
+  priority: number;
+  /** RFC 3339; with `sequence` the age. */
+  queuedAt: string;
+  /** Held entries wait and are not claimable. */
+  held: boolean;
+  requested: Requested;
+}
+
+export interface WaitingEntry extends QueueEntry {
+  /** Order of arrival in this queue; grows, never reused. */
+  sequence: number;
+  /** Set while a worker holds a live claim: the entry is about to start. */
+  claim: { worker: string; token: number } | null;
+}
+
+export interface Claim {
+  runId: string;
+  worker: string;
+  /** Grows with every claim of the run. */
+  token: number;
+}
+
+export interface QueueHealth {
+  backend: "sqlite" | "fs" | "redis";
+  ok: boolean;
+  /** One sentence where not ok or degraded, else null. */
+  problem: string | null;
+  /** True while a fallback takes the entries. */
+  degraded: boolean;
+}
+
+/**
+ * Ten methods, called from the server (add, update, remove, waiting, count) and from workers (waiting, claim, renew,
+ * giveBack, settle). All may throw `try_later` where the backend cannot be reached, and then have changed nothing
+ * that a repeated call would not repeat.
+ */
+export interface Queue {
+  /** Durable when it resolves. An entry whose runId waits already is left as it is. Returns how many were new. */
+  add(entries: readonly QueueEntry[]): Promise<number>;
+  /**
+   * The first `limit` entries by (priority descending, sequence ascending), held and claimed ones included where
+   * `includeHeld` is true, else only those that could be claimed now.
+   */
+  waiting(limit: number, includeHeld: boolean): Promise<WaitingEntry[]>;
+  /** How many entries wait, held ones included. */
+  count(): Promise<number>;
+  /** Takes one entry for `worker` for `leaseMs`; null where it is gone, held or taken. Exactly one of many wins. */
+  claim(runId: string, worker: string, leaseMs: number): Promise<Claim | null>;
+  /** Extends a live claim; false where it is no longer ours: stop what you are preparing. */
+  renew(claim: Claim, leaseMs: number): Promise<boolean>;
+  /** Puts the entry back in its old place (nothing was started); a stale token changes nothing. */
+  giveBack(claim: Claim): Promise<void>;
+  /** Forgets the entry: its run folder says that it started or ended. A stale token changes nothing; returns whether it was ours. */
+  settle(claim: Claim): Promise<boolean>;
+  /** Takes an unclaimed entry out of the line (cancel, delete); false where it is gone or a worker has taken it. */
+  remove(runId: string): Promise<boolean>;
+  /** Changes priority or held of a waiting, unclaimed entry; false where there is none. */
+  update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean>;
+  /**
+   * Calls `wake` soon after entries were added, released or given back by anybody (a hint: may come late, double, or
+   * not at all over a network; callers poll as well). Returns the way to stop. `health` and `close` complete the port.
+   */
+  onChange(wake: () => void): () => void;
+}
+
+/** A queue with a lifetime. */
+export interface QueueBackend extends Queue {
+  health(): Promise<QueueHealth>;
+  close(): Promise<void>;
+}

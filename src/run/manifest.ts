@@ -1,0 +1,191 @@
+/**
+ * run_manifest.json: the record of a run, declared once. The keys stand in the order in which they are written; docs
+ * and the published JSON Schema come from here. Readers accept unknown keys and keep them (every object is loose).
+ *
+ * `undefined` never reaches a file: what is not known is null. Timestamps are RFC 3339 in UTC.
+ */
+import { z } from "zod";
+import { statuses } from "./status.ts";
+
+export const schemaVersion = 1;
+
+export const failureKinds = [
+  "oom",
+  "gpu_oom",
+  "timeout",
+  "code_error",
+  "data_error",
+  "environment_error",
+  "disk_full",
+  "signal",
+  "worker_lost",
+  "start_failed",
+] as const;
+
+const text = z.string().nullable().default(null);
+const number = z.number().nullable().default(null);
+/** A metric value; NaN and the infinities are strings, because JSON has no others. */
+const metricValue = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
+
+export const failureSchema = z.looseObject({
+  kind: z.enum(failureKinds),
+  message: z.string(),
+  hint: text,
+  traceback: text,
+});
+
+export const narrativeSchema = z.looseObject({
+  hypothesis: text,
+  context: text,
+  intent: text,
+  expected_outcome: text,
+  parent_run: text,
+  experiment_group: text,
+  tags: z.array(z.string()).default([]),
+  outcome: text,
+  learnings: z.array(z.string()).default([]),
+  next_steps: z.array(z.string()).default([]),
+  validation_status: z.enum(["validates", "refutes", "inconclusive", "partial"]).nullable().default(null),
+});
+
+export const annotationSchema = z.looseObject({ timestamp: z.string(), author: z.string(), note: z.string() });
+
+export const environmentSchema = z.looseObject({
+  git_commit: text,
+  git_dirty: z.boolean().nullable().default(null),
+  git_branch: text,
+  git_remote: text,
+  snapshot: text,
+  container_image: text,
+  container_digest: text,
+  python_version: text,
+  python_executable: text,
+  pip_freeze: text,
+  cuda_version: text,
+  gpu_driver: text,
+  os: text,
+  kernel: text,
+  env_vars: z.record(z.string(), z.string().nullable()).default({}),
+});
+
+export const requestedSchema = z.looseObject({
+  gpus: z.number().int().min(0).default(0),
+  gpu_memory_gb: number,
+  cpu_cores: z.number().min(0).default(1),
+  ram_gb: number,
+  disk_gb: number,
+  max_runtime_hours: number,
+});
+
+export const resourcesSchema = z.looseObject({
+  requested: requestedSchema.prefault({}),
+  assigned: z
+    .looseObject({ gpu_ids: z.array(z.string()).default([]) })
+    .nullable()
+    .default(null),
+  actual: z
+    .looseObject({
+      gpu_utilization_avg: number,
+      gpu_memory_peak_gb: number,
+      cpu_utilization_avg: number,
+      cpu_time_seconds: number,
+      ram_peak_gb: number,
+      disk_read_gb: number,
+      disk_write_gb: number,
+      energy_kwh: number,
+    })
+    .nullable()
+    .default(null),
+  gpu_model: text,
+  cpu_model: text,
+  host: text,
+});
+
+export const artifactSchema = z.looseObject({
+  path: z.string(),
+  size_bytes: z.number(),
+  modified: z.string(),
+  sha256: z.string().optional(),
+});
+
+export const artifactsSchema = z.looseObject({
+  discovery_time: z.string(),
+  files: z.array(artifactSchema),
+  total_size_bytes: z.number(),
+  /** How many files were found beyond the limit of the list; 0 where all are listed. */
+  not_listed: z.number().default(0),
+});
+
+export const lineageSchema = z.looseObject({
+  kind: z.enum(["queue", "requeue", "clone", "fork", "sweep", "import", "reproduce"]).default("queue"),
+  source_run: text,
+  staged: z.array(z.string()).default([]),
+  sweep_id: text,
+});
+
+export const manifestSchema = z.looseObject({
+  schema_version: z.number().int(),
+  run_id: z.string(),
+  name: z.string(),
+  user: z.string(),
+  status: z.enum(statuses),
+  command: z.string(),
+  argv: z.array(z.string()).min(1),
+  cwd: z.string().default("."),
+  queued_at: z.string(),
+  started_at: text,
+  ended_at: text,
+  exit_code: z.number().int().nullable().default(null),
+  signal: text,
+  priority: z.number().int().min(1).max(10).default(5),
+  failure: failureSchema.nullable().default(null),
+  metadata: z.looseObject({ note: text }).prefault({}),
+  narrative: narrativeSchema.prefault({}),
+  annotations: z.array(annotationSchema).default([]),
+  environment: environmentSchema.prefault({}),
+  datasets: z.array(z.looseObject({ name: z.string() })).default([]),
+  resources: resourcesSchema.prefault({}),
+  metrics: z.record(z.string(), metricValue).default({}),
+  artifacts: artifactsSchema.nullable().default(null),
+  lineage: lineageSchema.prefault({}),
+  /** How it is to be run: what the worker needs and no other key says. */
+  launch: z
+    .looseObject({
+      /** Client-made id of the submission; the same id gives the same run. */
+      submit_id: text,
+      /** Extra environment variables asked for with --env. */
+      env: z.record(z.string(), z.string()).default({}),
+      split_output: z.boolean().default(false),
+      grace_seconds: z.number().default(30),
+      held: z.boolean().default(false),
+    })
+    .prefault({}),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type Failure = z.infer<typeof failureSchema>;
+export type FailureKind = (typeof failureKinds)[number];
+export type Narrative = z.infer<typeof narrativeSchema>;
+export type Environment = z.infer<typeof environmentSchema>;
+export type Requested = z.infer<typeof requestedSchema>;
+export type Artifacts = z.infer<typeof artifactsSchema>;
+export type Artifact = z.infer<typeof artifactSchema>;
+
+/** What a new run must know; everything else has a default. */
+export type NewManifest = Pick<Manifest, "run_id" | "name" | "user" | "command" | "argv" | "queued_at"> &
+  z.input<typeof manifestSchema>;
+
+/** A manifest in status `queued`, every key present, in order. Throws a ZodError on values that do not fit. */
+export function newManifest(given: Omit<NewManifest, "schema_version" | "status">): Manifest {
+  return manifestSchema.parse({ schema_version: schemaVersion, status: "queued", ...given });
+}
+
+/** The file's exact text: two-space indent, keys in schema order, unknown keys kept at the end. */
+export function manifestText(manifest: Manifest): string {
+  const ordered: Record<string, unknown> = {};
+  for (const key of Object.keys(manifestSchema.shape))
+    ordered[key] = (manifest as Record<string, unknown>)[key] ?? null;
+  for (const key of Object.keys(manifest))
+    if (!(key in ordered)) ordered[key] = (manifest as Record<string, unknown>)[key];
+  return `${JSON.stringify(ordered, null, 2)}\n`;
+}

@@ -1,0 +1,122 @@
+/** Where everything is. The only place that spells the file names of the base directory and of a run folder. */
+import { join } from "node:path";
+
+/** Paths of one run folder. */
+export interface RunPaths {
+  runId: string;
+  folder: string;
+  manifest: string;
+  outputLog: string;
+  stdoutLog: string;
+  stderrLog: string;
+  metrics: string;
+  work: string;
+  env: string;
+  history: string;
+  sums: string;
+  /** Our own corner; never handed to the script. */
+  private: string;
+  launchScript: string;
+  supervisorScript: string;
+  /** Created exclusively by the supervisor as its first act: a run starts at most once. */
+  startedMark: string;
+  /** Who the supervisor and the script are: pid, start time, boot id. */
+  processRecord: string;
+  exitRecord: string;
+  events: string;
+  /** Somebody wants the run stopped: who, when, how. */
+  stopRequest: string;
+  /** Kernel-held lock for processes that write the manifest. */
+  manifestLock: string;
+  /** Which worker holds the run, with its fencing token. */
+  claim: string;
+}
+
+/** Paths of a base directory (`worker_base`). */
+export interface BasePaths {
+  base: string;
+  runs: string;
+  /** Folders in the making and on their way out; swept at start. */
+  staging: string;
+  objects: string;
+  snapshots: string;
+  workers: string;
+  queueFolder: string;
+  users: string;
+  /** Read-only files that the runs share: the ml_runner module. */
+  lib: string;
+  /** Damaged files, kept for a look. */
+  quarantine: string;
+  audit: string;
+  run(runId: string): RunPaths;
+}
+
+export function runPaths(folder: string, runId: string): RunPaths {
+  const own = join(folder, ".run");
+  return {
+    runId,
+    folder,
+    manifest: join(folder, "run_manifest.json"),
+    outputLog: join(folder, "output.log"),
+    stdoutLog: join(folder, "stdout.log"),
+    stderrLog: join(folder, "stderr.log"),
+    metrics: join(folder, "metrics.jsonl"),
+    work: join(folder, "work"),
+    env: join(folder, "env"),
+    history: join(folder, "history.jsonl"),
+    sums: join(folder, "SHA256SUMS"),
+    private: own,
+    launchScript: join(own, "launch.sh"),
+    supervisorScript: join(own, "supervise.sh"),
+    startedMark: join(own, "started"),
+    processRecord: join(own, "process.json"),
+    exitRecord: join(own, "exit.json"),
+    events: join(own, "events.jsonl"),
+    stopRequest: join(own, "stop.json"),
+    manifestLock: join(own, "manifest.lock"),
+    claim: join(own, "claim.json"),
+  };
+}
+
+export function basePaths(base: string): BasePaths {
+  const runs = join(base, "runs");
+  return {
+    base,
+    runs,
+    staging: join(base, "staging"),
+    objects: join(base, "objects"),
+    snapshots: join(base, "snapshots"),
+    workers: join(base, "workers"),
+    queueFolder: join(base, "queue"),
+    users: join(base, "users.toml"),
+    lib: join(base, "lib"),
+    quarantine: join(base, "quarantine"),
+    audit: join(base, "audit.jsonl"),
+    run: (runId) => runPaths(join(runs, runId), runId),
+  };
+}
+
+/** Paths under `state_dir`: databases and locks, always on a local disk. */
+export interface StatePaths {
+  stateDir: string;
+  queueDatabase: string;
+  indexDatabase: string;
+  serverLock: string;
+  /** Who serves this base: pid, url, socket, version, base. */
+  serverRecord: string;
+  /** Submissions made durable in one append before their folders exist. */
+  intake: string;
+  workerLock(name: string): string;
+}
+
+export function statePaths(stateDir: string): StatePaths {
+  return {
+    stateDir,
+    queueDatabase: join(stateDir, "queue.db"),
+    indexDatabase: join(stateDir, "index.db"),
+    serverLock: join(stateDir, "server.lock"),
+    serverRecord: join(stateDir, "server.json"),
+    intake: join(stateDir, "intake.jsonl"),
+    workerLock: (name) => join(stateDir, `worker-${name}.lock`),
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Reading and writing run folders. A manifest is replaced whole and only under its lock; a status changes only along
+ * the table of status.ts; a damaged manifest is an answer (`damaged`), never an exception that stops a listing.
+ */
+import * as fs from "node:fs";
+import { writeDurable } from "../core/durable.ts";
+import { MlError, messageOf, systemCode } from "../core/error.ts";
+import { withLock } from "../core/file-lock.ts";
+import { isRunId } from "../core/ids.ts";
+import { type Manifest, manifestSchema, manifestText, schemaVersion } from "./manifest.ts";
+import type { BasePaths, RunPaths } from "./paths.ts";
+import { checkStep, type Status } from "./status.ts";
+
+export type ManifestRead =
+  | { kind: "ok"; manifest: Manifest }
+  | { kind: "missing" }
+  /** `reason` is one sentence that names what is wrong. */
+  | { kind: "damaged"; reason: string };
+
+/** Reads and checks one manifest. Newer schema versions are read as far as they are understood. Throws nothing. */
+export function readManifest(path: string): ManifestRead {
+  let text: string;
+  try {
+    text = fs.readFileSync(path, "utf8");
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT" || systemCode(cause) === "ENOTDIR") return { kind: "missing" };
+    return { kind: "damaged", reason: `\`${path}\` cannot be read: ${messageOf(cause)}` };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const why = text.length === 0 ? "it is empty" : messageOf(cause);
+    return { kind: "damaged", reason: `\`${path}\` is not JSON: ${why}` };
+  }
+  const parsed = manifestSchema.safeParse(value);
+  if (parsed.success) return { kind: "ok", manifest: parsed.data };
+  const issue = parsed.error.issues[0];
+  return {
+    kind: "damaged",
+    reason: `\`${path}\`: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "does not fit"}`,
+  };
+}
+
+/** The manifest of a run, or an MlError: `not_found`, or `failed` naming the damage. */
+export function requireManifest(paths: RunPaths): Manifest {
+  const read = readManifest(paths.manifest);
+  if (read.kind === "ok") return read.manifest;
+  if (read.kind === "missing") throw new MlError("not_found", `there is no run \`${paths.runId}\``);
+  throw new MlError("failed", `the manifest of run \`${paths.runId}\` is damaged: ${read.reason}`, {
+    hint: `look at ${paths.manifest}; everything else in the folder is untouched`,
+  });
+}
+
+/** Changes the copy it is given in place; returning false leaves the file as it is. */
+export type Change = (manifest: Manifest) => unknown;
+
+/**
+ * Changes a manifest under its lock and returns what is now on disk. A change of status is checked against the table.
+ * Throws `not_found`, `conflict`, `try_later` (lock) and system errors; the file is then unchanged.
+ */
+export function changeManifest(paths: RunPaths, change: Change): Manifest {
+  return withLock(paths.manifestLock, () => {
+    const manifest = requireManifest(paths);
+    const before = manifest.status;
+    const next = structuredClone(manifest);
+    if (change(next) === false) return manifest;
+    if (next.status !== before) checkStep(paths.runId, before, next.status);
+    if (next.schema_version > schemaVersion) {
+      throw new MlError(
+        "refused",
+        `run \`${paths.runId}\` was written by a newer version (format ${next.schema_version})`,
+        {
+          hint: "upgrade `ml` to change it; reading it works",
+        },
+      );
+    }
+    writeDurable(paths.manifest, manifestText(next), { mode: 0o644 });
+    return next;
+  });
+}
+
+/** Moves a run along the status table, with further changes in the same write. Same errors as changeManifest. */
+export function setStatus(paths: RunPaths, status: Status, also: (manifest: Manifest) => void = () => {}): Manifest {
+  return changeManifest(paths, (manifest) => {
+    checkStep(paths.runId, manifest.status, status);
+    manifest.status = status;
+    also(manifest);
+  });
+}
+
+/** Ids of all run folders, newest day first; within a day in no promised order. A missing base has none. */
+export function listRunIds(paths: BasePaths): string[] {
+  try {
+    return fs.readdirSync(paths.runs).filter(isRunId).sort().reverse();
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return [];
+    throw cause;
+  }
+}
+
+/** True once the run has been sealed: nothing but people's words changes after that. */
+export function isSealed(paths: RunPaths): boolean {
+  return fs.existsSync(paths.sums);
+}
+
+/** Makes the folders of a base directory, for their owner only. Throws system errors. */
+export function prepareBase(paths: BasePaths): void {
+  fs.mkdirSync(paths.base, { recursive: true, mode: 0o700 });
+  for (const folder of [paths.runs, paths.staging, paths.objects, paths.snapshots, paths.workers, paths.lib]) {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+}

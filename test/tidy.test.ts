@@ -1,0 +1,150 @@
+/**
+ * Keeps the house tidy: who may import whom, no cycles, sizes, banned names, nothing dead. The table below is the
+ * wall plan of ARCHITECTURE.md; a new arrow is added here and argued for there.
+ */
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+
+const root = join(import.meta.dir, "..");
+const src = join(root, "src");
+
+/** layer → layers it may import (besides itself). */
+const walls: Record<string, readonly string[]> = {
+  core: [],
+  config: ["core"],
+  run: ["core"],
+  schedule: ["core", "run"],
+  protocol: ["core", "run"],
+  queue: ["run", "core"],
+  catalog: ["run", "core"],
+  capture: ["run", "core"],
+  data: ["run", "core"],
+  execute: ["run", "core"],
+  transfer: ["run", "core"],
+  worker: ["execute", "schedule", "queue", "capture", "data", "config", "run", "core"],
+  server: ["worker", "catalog", "schedule", "queue", "data", "transfer", "protocol", "config", "run", "core"],
+  view: ["protocol", "core"],
+  client: ["protocol", "transfer", "core"],
+  cli: ["view", "client", "transfer", "protocol", "config", "core"],
+  tui: ["view", "client", "protocol", "config", "core"],
+};
+/** Layers of the thin client: they may import schemas as types only, and never these packages. */
+const thin = new Set(["cli", "tui", "client", "view"]);
+const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
+const typeOnlyFor: Record<string, readonly string[]> = { protocol: ["requests"], run: ["manifest", "store"] };
+const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;
+const longFiles: Record<string, string> = {};
+
+interface Import {
+  from: string;
+  typeOnly: boolean;
+}
+interface Source {
+  path: string;
+  lines: string[];
+  imports: Import[];
+}
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? listFiles(join(folder, entry.name)) : [join(folder, entry.name)],
+  );
+}
+
+function readSource(path: string): Source {
+  const text = readFileSync(path, "utf8");
+  const imports: Import[] = [];
+  for (const match of text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?["']([^"']+)["']/gm)) {
+    imports.push({ from: match[2] ?? "", typeOnly: match[1] !== undefined });
+  }
+  for (const match of text.matchAll(/(await\s+)?import\(\s*["']([^"']+)["']\s*\)/g)) {
+    imports.push({ from: match[2] ?? "", typeOnly: match[1] === undefined });
+  }
+  return { path: relative(src, path), lines: text.split("\n"), imports };
+}
+
+const sources = listFiles(src)
+  .filter((path) => path.endsWith(".ts"))
+  .map(readSource);
+const target = (source: Source, from: string) => normalize(join(dirname(source.path), from));
+const layerOf = (path: string) => (path.includes("/") ? (path.split("/")[0] ?? "") : "main");
+
+describe("the house is tidy", () => {
+  test("a layer imports only what the wall plan allows", () => {
+    const breaches: string[] = [];
+    for (const source of sources) {
+      const layer = layerOf(source.path);
+      if (layer === "main") continue;
+      for (const { from } of source.imports) {
+        if (!from.startsWith(".")) continue;
+        const to = layerOf(target(source, from));
+        if (target(source, from).startsWith("../")) continue;
+        if (to !== layer && !walls[layer]?.includes(to)) breaches.push(`${source.path} imports ${from}`);
+      }
+    }
+    expect(breaches).toEqual([]);
+  });
+
+  test("the thin client imports schemas as types only", () => {
+    const breaches: string[] = [];
+    for (const source of sources) {
+      if (!thin.has(layerOf(source.path))) continue;
+      for (const { from, typeOnly } of source.imports) {
+        if (typeOnly) continue;
+        const path = from.startsWith(".") ? target(source, from) : from;
+        const [layer = "", name = ""] = path.replace(/\.ts$/, "").split("/");
+        if (heavy.has(from) || typeOnlyFor[layer]?.includes(name)) breaches.push(`${source.path} imports ${from}`);
+      }
+    }
+    expect(breaches).toEqual([]);
+  });
+
+  test("there are no import cycles, type imports included", () => {
+    const graph = new Map(
+      sources.map((s) => [s.path, s.imports.filter((i) => i.from.startsWith(".")).map((i) => target(s, i.from))]),
+    );
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: string[]) => {
+      if (trail.includes(path)) {
+        cycles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+        return;
+      }
+      if (done.has(path)) return;
+      for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
+      done.add(path);
+    };
+    for (const path of graph.keys()) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test("a file over 400 lines has a stated reason", () => {
+    const long = sources
+      .filter((s) => s.lines.length > 400 && !(s.path in longFiles))
+      .map((s) => `${s.path}: ${s.lines.length}`);
+    expect(long).toEqual([]);
+  });
+
+  test("every file begins by saying what it is", () => {
+    expect(sources.filter((s) => !s.lines[0]?.startsWith("/**")).map((s) => s.path)).toEqual([]);
+  });
+
+  test("no file has a name that says nothing", () => {
+    expect(sources.filter((s) => bannedNames.test(s.path)).map((s) => s.path)).toEqual([]);
+  });
+
+  test("no file is dead: each is reached from main", () => {
+    const graph = new Map(
+      sources.map((s) => [s.path, s.imports.filter((i) => i.from.startsWith(".")).map((i) => target(s, i.from))]),
+    );
+    const reached = new Set<string>();
+    const visit = (path: string) => {
+      if (reached.has(path)) return;
+      reached.add(path);
+      for (const next of graph.get(path) ?? []) visit(next);
+    };
+    visit("main.ts");
+    expect([...graph.keys()].filter((path) => !reached.has(path))).toEqual([]);
+  });
+});
