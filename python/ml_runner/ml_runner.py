@@ -1,0 +1,186 @@
+"""Log metrics from a training script: `from ml_runner import log_metric`.
+
+A script run by `ml` finds this module on its path and has ML_METRICS_FILE in its
+environment: each logged value becomes one JSON line, {"name","value","step"?,"t"}, at the
+end of that file. Run by hand there is no ML_METRICS_FILE, and every call does nothing.
+
+This is not a tracker: it keeps no history, opens no connection, starts no thread.
+It holds to three things: a call that has returned is in the file, even if the process is
+then killed (one write() to a descriptor opened for appending, no buffer of ours); lines of
+several processes never mix; and nothing in here raises into the script that called it.
+Standard library only, Python 3.8 and later. No json import: it costs more than all of this.
+"""
+
+import os
+import sys
+from os import fstat, write
+from time import time
+
+__all__ = ["log_metric", "log_metrics"]
+
+_NAME_LIMIT = 1000  # characters; a longer name is cut, and that is said
+_NAMES_KEPT = 4096  # escaped names kept; names made in a loop must not grow us for ever
+_INFINITY = float("inf")
+
+_fd = -1  # our descriptor of ML_METRICS_FILE, -1 before the first call
+_inode = _device = None  # which file that was
+_torn = False  # the last write stopped half way, so the next begins with a line break
+_heads = {}  # name -> '{"name":"loss","value":'
+_warned = False
+
+
+def log_metric(name, value, step=None):
+    """Record one value. `value` is a number or a one-element array; `step` any number, or left out."""
+    try:
+        if _fd < 0 and not _open():
+            return
+        _append(_line(name, value, step, "%.3f" % time()))
+    except Exception as problem:
+        _warn("metric %.80r was not recorded: %s", name, problem)
+
+
+def log_metrics(values, step=None):
+    """Record several values of one moment: a dict of name to value. A bad one costs only itself."""
+    try:
+        if _fd < 0 and not _open():
+            return
+        now = "%.3f" % time()
+        lines = []
+        for name, value in dict(values).items():
+            try:
+                lines.append(_line(name, value, step, now))
+            except Exception as problem:
+                _warn("metric %.80r was not recorded: %s", name, problem)
+        if lines:
+            _append("".join(lines))
+    except Exception as problem:
+        _warn("%s were not recorded: %s", "metrics", problem)
+
+
+def _line(name, value, step, now):
+    try:
+        head = _heads[name]
+    except (KeyError, TypeError):
+        head = _head(name)
+    number = _finite(value) if type(value) is float else _number(value)
+    if step is None:
+        return '%s%s,"t":%s}\n' % (head, number, now)
+    if type(step) is not int:
+        step = _step(name, step)
+        if step is None:
+            return '%s%s,"t":%s}\n' % (head, number, now)
+    return '%s%s,"step":%s,"t":%s}\n' % (head, number, step, now)
+
+
+def _head(name):
+    text = name if isinstance(name, str) else str(name)
+    if len(text) > _NAME_LIMIT:
+        _warn("the name %.40r... is too long: %s", text, "it is cut to %d characters" % _NAME_LIMIT)
+        text = text[:_NAME_LIMIT]
+    head = '{"name":"%s","value":' % "".join(map(_escape, text))
+    if type(name) is str:
+        if len(_heads) >= _NAMES_KEPT:
+            _heads.clear()
+        _heads[name] = head
+    return head
+
+
+def _escape(char):
+    """JSON's escapes, and those characters that some readers take for the end of a line."""
+    code = ord(char)
+    if char in '"\\':
+        return "\\" + char
+    if code < 0x20 or 0x7F <= code <= 0x9F or 0x2028 <= code <= 0x2029 or 0xD800 <= code <= 0xDFFF:
+        return "\\u%04x" % code
+    return char
+
+
+def _finite(value):
+    """A float as JSON; what JSON has no number for, as a string."""
+    if -_INFINITY < value < _INFINITY:
+        return repr(value)
+    return '"NaN"' if value != value else '"Infinity"' if value > 0 else '"-Infinity"'
+
+
+def _number(value):
+    if type(value) is not int and type(value) is not bool:
+        item = getattr(value, "item", None)  # NumPy, PyTorch, JAX, pandas: to a plain number
+        if item is not None:
+            value = item()
+            if type(value) is float:
+                return _finite(value)
+    if isinstance(value, int):
+        value = int(value)
+        # Past 64 bits a reader would see a float anyway, and 10 ** 5000 has no text at all.
+        return "%d" % value if -(2**63) <= value < 2**64 else _finite(_to_float(value))
+    if not hasattr(value, "__float__"):
+        raise TypeError("a %s is not a number" % type(value).__name__)
+    return _finite(float(value))
+
+
+def _to_float(whole):
+    try:
+        return float(whole)
+    except OverflowError:
+        return _INFINITY if whole > 0 else -_INFINITY
+
+
+def _step(name, step):
+    """A step as an int, or as JSON text where it has a fraction; None, and a warning, where it is no number."""
+    try:
+        text = _number(step)
+        if text[0] != '"':
+            number = float(text)
+            return int(number) if number == int(number) and abs(number) < 2**53 else text
+        problem = "it is %s" % text
+    except Exception as error:
+        problem = error
+    _warn("the step of metric %.80r was left out: %s", name, problem)
+    return None
+
+
+def _append(text):
+    global _torn
+    # A script may close descriptors it does not know, and get our number for a file of its own.
+    try:
+        found = fstat(_fd)
+        ours = found.st_ino == _inode and found.st_dev == _device
+    except OSError:
+        ours = False
+    if not ours and not _open():
+        return
+    data = text.encode()
+    if _torn:
+        data = b"\n" + data
+    written = write(_fd, data)
+    if written == len(data):
+        _torn = False
+        return
+    _torn = True
+    raise OSError("the disk took only %d of %d bytes" % (written, len(data)))
+
+
+def _open():
+    global _fd, _inode, _device
+    path = os.environ.get("ML_METRICS_FILE")
+    if not path:
+        return False
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+    found = fstat(fd)
+    _inode, _device = found.st_ino, found.st_dev
+    _fd = fd
+    return True
+
+
+def _warn(sentence, name, problem):
+    """One line on stderr, the first time only; even repr() of what we were given may raise."""
+    global _warned
+    if _warned:
+        return
+    _warned = True
+    try:
+        why = str(problem) or type(problem).__name__
+        sys.stderr.write("ml_runner: %s (said once; later ones go without a word)\n" % (sentence % (name, why)))
+        sys.stderr.flush()
+    except Exception:
+        pass
