@@ -1,10 +1,11 @@
 /**
- * Run ids: `<UTC date>_<6 characters of lower-case base32>`, e.g. `2026-11-23_k3f9ab`. They sort by day, survive
+ * Run ids: `<UTC date>_<6 characters of lower-case base32>` in Crockford's alphabet
+ * (no i, l, o, u), e.g. `2026-11-23_k3f9ab`. They sort by day, survive
  * case-insensitive file systems, and can be typed. Uniqueness is enforced by whoever creates the folder.
  */
 
-const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-const pattern = /^\d{4}-\d{2}-\d{2}_[a-z2-7]{6,}$/;
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+const pattern = /^\d{4}-\d{2}-\d{2}_[0-9a-z]{6,}$/;
 
 /** A fresh run id for the UTC day of `nowMs` (milliseconds since 1970). */
 export function newRunId(nowMs: number, length = 6): string {
