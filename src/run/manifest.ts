@@ -65,7 +65,12 @@ export const environmentSchema = z.looseObject({
   gpu_driver: text,
   os: text,
   kernel: text,
+  /** Values that matter; null where the name or the value looks like a credential. */
   env_vars: z.record(z.string(), z.string().nullable()).default({}),
+  /** Captured texts as path in the run folder → sha256. */
+  files: z.record(z.string(), z.string()).default({}),
+  /** What could not be captured, and why; empty where nothing is missing. */
+  partial: z.array(z.string()).default([]),
 });
 
 export const requestedSchema = z.looseObject({
