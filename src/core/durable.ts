@@ -48,8 +48,11 @@ export function syncFolder(folder: string): void {
 export interface WriteOptions {
   /** Permission bits; default 0o644. */
   mode?: number;
-  /** False leaves out both fsyncs: whole or absent after a crash of ours, not after a power cut. For caches. */
-  sync?: boolean;
+  /**
+   * False leaves out both fsyncs: whole or absent after a crash of ours, not after a power cut. For caches.
+   * `file` syncs the content only: the caller makes many new names durable with one syncFolder.
+   */
+  sync?: boolean | "file";
 }
 
 function writeTemporary(path: string, data: string | Uint8Array, options: WriteOptions): string {
@@ -78,7 +81,7 @@ export function writeDurable(path: string, data: string | Uint8Array, options: W
     fs.rmSync(temporary, { force: true });
     throw cause;
   }
-  if (options.sync !== false) syncFolder(dirname(path));
+  if ((options.sync ?? true) === true) syncFolder(dirname(path));
 }
 
 /** Creates `path` whole, or returns false where it exists already; of two writers exactly one gets true. */
@@ -92,7 +95,7 @@ export function createDurable(path: string, data: string | Uint8Array, options: 
   } finally {
     fs.rmSync(temporary, { force: true });
   }
-  if (options.sync !== false) syncFolder(dirname(path));
+  if ((options.sync ?? true) === true) syncFolder(dirname(path));
   return true;
 }
 
@@ -112,5 +115,5 @@ export function appendDurable(path: string, lines: string, options: WriteOptions
   } finally {
     fileOps.close(fd);
   }
-  if (!existed && options.sync !== false) syncFolder(dirname(path));
+  if (!existed && (options.sync ?? true) === true) syncFolder(dirname(path));
 }

@@ -43,6 +43,11 @@ export interface QueueHealth {
   problem: string | null;
   /** True while a fallback takes the entries. */
   degraded: boolean;
+  /**
+   * True where entries may be missing: the line is new, was damaged and moved aside, flushed, or restored from an older
+   * state. The caller fills it with rebuildQueue (rebuild.ts), which ends this.
+   */
+  needsRebuild?: boolean;
 }
 
 /**
@@ -58,7 +63,7 @@ export interface Queue {
    * `includeHeld` is true, else only those that could be claimed now.
    */
   waiting(limit: number, includeHeld: boolean): Promise<WaitingEntry[]>;
-  /** How many entries wait, held ones included. */
+  /** How many entries are in the line: held and claimed ones included. */
   count(): Promise<number>;
   /** Takes one entry for `worker` for `leaseMs`; null where it is gone, held or taken. Exactly one of many wins. */
   claim(runId: string, worker: string, leaseMs: number): Promise<Claim | null>;
@@ -82,5 +87,7 @@ export interface Queue {
 /** A queue with a lifetime. */
 export interface QueueBackend extends Queue {
   health(): Promise<QueueHealth>;
+  /** Every run folder with status `queued` has been added: `needsRebuild` ends. */
+  rebuilt(): Promise<void>;
   close(): Promise<void>;
 }
