@@ -156,13 +156,16 @@ export const requests = {
     "user",
     z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
   ),
-  /** Which blobs of a tree the server lacks. The tree is kept once `snapshot.commit` finds them all. */
+  /** Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`. */
   "snapshot.offer": declare<{ known: boolean; missing: string[] }>()(
     "user",
-    z.object({ snapshot: sha256, hashes: z.array(sha256).max(200_000) }),
+    z.object({ snapshot: sha256, hashes: z.array(sha256).max(12_000) }),
   ),
-  /** Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). */
-  "snapshot.commit": declare<{ snapshot: string }>()("user", z.object({ tree: z.custom<Snapshot>() })),
+  /**
+   * Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). A tree too large for one
+   * frame is sent as a blob before (its text is what its name hashes) and named here by that hash.
+   */
+  "snapshot.commit": declare<{ snapshot: string }>()("user", z.object({ tree: z.custom<Snapshot | string>() })),
   status: declare<{
     server: ServerState;
     workers: WorkerState[];
