@@ -1,0 +1,191 @@
+/** `ml info`: the whole story of one run, in sections: why, what, result, environment, resources, files. */
+import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/size.ts";
+import type { Face, Line, Span } from "./face.ts";
+import { span } from "./face.ts";
+import { type Fact, type FactSection, factPage } from "./facts.ts";
+import { markOf, wordOf } from "./mark.ts";
+import { type Curve, formatMetric } from "./metric.ts";
+import { metricTable } from "./metric-page.ts";
+import { safeLines, safeText } from "./safe-text.ts";
+import { ago, durationText, elapsedMs, fullTime } from "./time.ts";
+import type { RunDetail } from "./verdict-block.ts";
+
+type Manifest = RunDetail["manifest"];
+
+/** A fact, or none where the value is unknown or empty. */
+function fact(label: string, value: string | number | null | undefined): Fact[] {
+  if (value === null || value === undefined || value === "") return [];
+  const lines = safeLines(String(value));
+  return [{ label, value: lines.length === 1 ? (lines[0] ?? "") : lines }];
+}
+
+function listFact(label: string, values: readonly string[], separator?: string): Fact[] {
+  if (values.length === 0) return [];
+  const safe = values.map(safeText);
+  return [{ label, value: separator === undefined ? safe : safe.join(separator) }];
+}
+
+function when(iso: string | null, face: Face): string | null {
+  const full = fullTime(iso);
+  return full === null ? null : `${full}  (${ago(iso, face.nowMs)})`;
+}
+
+function whyFacts(manifest: Manifest): Fact[] {
+  const { narrative, metadata } = manifest;
+  return [
+    ...fact("hypothesis", narrative.hypothesis),
+    ...fact("context", narrative.context),
+    ...fact("intent", narrative.intent),
+    ...fact("expected", narrative.expected_outcome),
+    ...fact("note", metadata.note),
+    ...fact("group", narrative.experiment_group),
+    ...listFact("tags", narrative.tags, ", "),
+    ...fact("parent", narrative.parent_run),
+    ...fact("outcome", narrative.outcome),
+    ...fact("verdict", narrative.validation_status),
+    ...listFact("learnings", narrative.learnings),
+    ...listFact("next steps", narrative.next_steps),
+    ...manifest.annotations.flatMap((one) =>
+      fact("annotation", `${fullTime(one.timestamp) ?? "?"} ${one.author}: ${one.note}`),
+    ),
+  ];
+}
+
+function codeText(manifest: Manifest): string | null {
+  const { git_commit: commit, git_branch: branch, git_dirty: dirty, git_remote: remote } = manifest.environment;
+  if (commit === null) return null;
+  const state = dirty === true ? ", with uncommitted changes" : dirty === false ? ", clean" : "";
+  return `${commit.slice(0, 12)}${branch === null ? "" : ` on ${branch}`}${state}${remote === null ? "" : `  ${remote}`}`;
+}
+
+function whatFacts(manifest: Manifest, face: Face): Fact[] {
+  const took = durationText(elapsedMs(manifest.started_at, manifest.ended_at, face.nowMs), manifest.ended_at === null);
+  const waited = durationText(elapsedMs(manifest.queued_at, manifest.started_at, face.nowMs));
+  return [
+    ...fact("command", manifest.command),
+    ...fact("folder inside", manifest.cwd === "." ? null : manifest.cwd),
+    ...fact("user", manifest.user),
+    ...fact("priority", manifest.priority),
+    ...fact("code", codeText(manifest)),
+    ...fact("snapshot", manifest.environment.snapshot?.slice(0, 16)),
+    ...fact("queued", when(manifest.queued_at, face)),
+    ...fact(
+      "started",
+      manifest.started_at === null ? null : `${when(manifest.started_at, face)}, after ${waited} in line`,
+    ),
+    ...fact("ended", when(manifest.ended_at, face)),
+    ...fact(manifest.ended_at === null ? "running for" : "took", manifest.started_at === null ? null : took),
+    ...fact(
+      "from",
+      manifest.lineage.kind === "queue" ? null : `${manifest.lineage.kind} of ${manifest.lineage.source_run}`,
+    ),
+  ];
+}
+
+const shownArtifacts = 10;
+
+function artifactFacts(manifest: Manifest): Fact[] {
+  const { artifacts } = manifest;
+  if (artifacts === null) return [];
+  const count = artifacts.files.length + artifacts.not_listed;
+  const lines = artifacts.files
+    .slice(0, shownArtifacts)
+    .map((file) => `${formatSize(file.size_bytes).padStart(7)}  ${safeText(file.path)}`);
+  if (count > shownArtifacts) lines.push(`and ${count - shownArtifacts} more: \`ml ls ${manifest.run_id} work -R\``);
+  return [
+    ...fact("artifacts", `${count} ${count === 1 ? "file" : "files"}, ${formatSize(artifacts.total_size_bytes)}`),
+    ...(lines.length === 0 ? [] : [{ label: "", value: lines }]),
+  ];
+}
+
+function resultFacts(detail: RunDetail): Fact[] {
+  const { manifest, summary } = detail;
+  const { failure } = manifest;
+  const metrics = Object.entries(manifest.metrics).map(([name, value]) => `${safeText(name)} ${formatMetric(value)}`);
+  return [
+    ...fact("progress", manifest.ended_at === null ? summary.progress?.text : null),
+    ...fact("exit code", manifest.exit_code),
+    ...fact("signal", manifest.signal),
+    ...fact("failure", failure?.kind),
+    ...fact("why", failure?.message),
+    ...fact("try", failure?.hint),
+    ...fact("traceback", failure?.traceback),
+    ...listFact("metrics", metrics),
+    ...artifactFacts(manifest),
+    ...fact("problem", summary.problem),
+  ];
+}
+
+function environmentFacts(manifest: Manifest): Fact[] {
+  const { environment } = manifest;
+  const packages = environment.pip_freeze?.trim().split("\n").length ?? null;
+  return [
+    ...fact(
+      "python",
+      [environment.python_version, environment.python_executable].filter((part) => part !== null).join("  "),
+    ),
+    ...fact("packages", packages === null ? null : `${packages} (env/pip_freeze.txt)`),
+    ...fact("system", [environment.os, environment.kernel].filter((part) => part !== null).join(", ")),
+    ...fact("cuda", environment.cuda_version),
+    ...fact("gpu driver", environment.gpu_driver),
+    ...fact("container", environment.container_image),
+    ...listFact("variables", Object.keys(environment.env_vars).slice(0, 40), " "),
+  ];
+}
+
+const gigabytes = (value: number | null) => (value === null ? null : formatSize(value * 1e9));
+
+function requestedText(requested: Manifest["resources"]["requested"]): string {
+  const memory = requested.gpu_memory_gb === null ? "" : ` with ${gigabytes(requested.gpu_memory_gb)} each`;
+  const parts = [
+    `${requested.cpu_cores} CPU`,
+    requested.gpus > 0 ? `${requested.gpus} GPU${memory}` : null,
+    requested.ram_gb === null ? null : `${gigabytes(requested.ram_gb)} RAM`,
+    requested.disk_gb === null ? null : `${gigabytes(requested.disk_gb)} disk`,
+    requested.max_runtime_hours === null ? null : `at most ${formatDuration(requested.max_runtime_hours * 3_600_000)}`,
+  ];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
+function resourceFacts(detail: RunDetail): Fact[] {
+  const { resources } = detail.manifest;
+  const { actual, assigned } = resources;
+  return [
+    ...fact("requested", requestedText(resources.requested)),
+    ...listFact("gpus", assigned?.gpu_ids ?? [], " "),
+    ...fact("gpu model", resources.gpu_model),
+    ...fact("cpu model", resources.cpu_model),
+    ...fact("peak memory", gigabytes(actual?.ram_peak_gb ?? null)),
+    ...fact("cpu time", durationText(actual?.cpu_time_seconds == null ? null : actual.cpu_time_seconds * 1000)),
+    ...fact("gpu memory", gigabytes(actual?.gpu_memory_peak_gb ?? null)),
+    ...fact("host", resources.host),
+    ...fact("worker", detail.worker),
+  ];
+}
+
+function fileFacts(detail: RunDetail): Fact[] {
+  return fact("folder", detail.folder);
+}
+
+function title(detail: RunDetail, face: Face): Line {
+  const { summary, manifest } = detail;
+  const state: Span[] = [markOf(summary, face), span(" "), span(safeText(manifest.name), "strong")];
+  return [...state, span(`  ${manifest.run_id}`, "dim"), span("  "), wordOf(summary)];
+}
+
+/** `curves`: adds a table of metrics with their course; null leaves it out. */
+export function infoPage(detail: RunDetail, curves: readonly Curve[] | null, face: Face): Line[] {
+  const { manifest } = detail;
+  const sections: FactSection[] = [
+    { title: "Why", facts: whyFacts(manifest) },
+    { title: "What", facts: whatFacts(manifest, face) },
+    { title: "Result", facts: resultFacts(detail) },
+    { title: "Environment", facts: environmentFacts(manifest) },
+    { title: "Resources", facts: resourceFacts(detail) },
+    { title: "Files", facts: fileFacts(detail) },
+  ];
+  const page = [title(detail, face), [], ...factPage(sections, face)];
+  if (curves === null || curves.length === 0) return page;
+  return [...page, [], [span("Metrics", "strong")], ...metricTable(curves, face, 2)];
+}

@@ -1,0 +1,100 @@
+/**
+ * Metric values for people: short numbers, which direction is better (guessed from the name, only where the name is
+ * clear), the one headline of a run, and a summary of a curve. Guesses are for display; records hold what was logged.
+ */
+import type { Reply } from "../protocol/requests.ts";
+
+export type Point = Reply<"metrics.read">["points"][number];
+
+export interface Curve {
+  name: string;
+  count: number;
+  last: number;
+  lastStep: number | null;
+  min: number;
+  max: number;
+  /** Null where the name does not tell which way is better, or nothing finite was logged. */
+  best: number | null;
+  bestStep: number | null;
+  values: number[];
+}
+
+/** A logged value as a number; `"NaN"`, `"Infinity"` and `"-Infinity"` are what they say. */
+export function metricNumber(value: number | string): number {
+  return typeof value === "number" ? value : Number(value);
+}
+
+/** Four significant digits, no more than a reader can use: `0.8712`, `3e-4`, `1234`, `1.2e+9`, `NaN`. */
+export function formatMetric(value: number | string): string {
+  const number = metricNumber(value);
+  if (Number.isNaN(number)) return "NaN";
+  if (!Number.isFinite(number)) return number > 0 ? "inf" : "-inf";
+  if (number === 0) return "0";
+  const size = Math.abs(number);
+  if (Number.isInteger(number) && size < 1e7) return String(number);
+  if (size >= 1e7 || size < 1e-3) return number.toExponential(2).replace(/\.?0+e/, "e");
+  if (size >= 1000) return number.toFixed(size >= 10_000 ? 0 : 1).replace(/\.0$/, "");
+  return String(Number(number.toPrecision(4)));
+}
+
+const lowWords =
+  /(^|[_/.\- ])(loss|err|error|mae|mse|rmse|nll|bce|ppl|perplexity|wer|cer|fid|kl|regret)([_/.\- \d]|$)/i;
+const highWords =
+  /(^|[_/.\- ])(acc|accuracy|top\d?|f1|auc|auroc|map|score|precision|recall|reward|return|bleu|rouge|iou|miou|dice|psnr|ssim|r2|elbo)([_/.\- \d]|$)/i;
+
+/** `min` for losses and errors, `max` for accuracies and scores, null where the name is not clear. */
+export function betterDirection(name: string): "min" | "max" | null {
+  if (lowWords.test(name)) return "min";
+  return highWords.test(name) ? "max" : null;
+}
+
+const derived = /^(best|final)_|^training_time_hours$/;
+const held = /(^|[_/.\- ])(val|valid|validation|test|eval|dev)([_/.\- ]|$)/i;
+
+/** How well a metric stands for a run: held-out scores before held-out losses, before training ones. */
+function rank(name: string): number {
+  const direction = betterDirection(name);
+  return (held.test(name) ? 4 : 0) + (direction === "max" ? 2 : direction === "min" ? 1 : 0);
+}
+
+/** The one metric to show where there is room for one, with the best value where one was recorded; null without any. */
+export function headline(
+  metrics: Readonly<Record<string, number | string>>,
+): { name: string; value: number | string } | null {
+  const names = Object.keys(metrics).filter((name) => !derived.test(name));
+  const [name] = names.sort((a, b) => rank(b) - rank(a));
+  const value = name === undefined ? undefined : metrics[name];
+  return name === undefined || value === undefined ? null : { name, value };
+}
+
+function summarise(name: string, points: readonly Point[]): Curve {
+  const values = points.map((point) => metricNumber(point.value));
+  const direction = betterDirection(name);
+  const curve: Curve = {
+    name,
+    count: points.length,
+    last: values.at(-1) ?? Number.NaN,
+    lastStep: points.at(-1)?.step ?? null,
+    min: Number.NaN,
+    max: Number.NaN,
+    best: null,
+    bestStep: null,
+    values,
+  };
+  for (const [index, value] of values.entries()) {
+    if (!Number.isFinite(value)) continue;
+    if (!(curve.min <= value)) curve.min = value;
+    if (!(curve.max >= value)) curve.max = value;
+    const better = curve.best === null || (direction === "min" ? value < curve.best : value > curve.best);
+    if (direction === null || !better) continue;
+    curve.best = value;
+    curve.bestStep = points[index]?.step ?? null;
+  }
+  return curve;
+}
+
+/** One curve a name, in order of first appearance. */
+export function curves(points: readonly Point[]): Curve[] {
+  const byName = Map.groupBy(points, (point) => point.name);
+  return [...byName].map(([name, group]) => summarise(name, group));
+}

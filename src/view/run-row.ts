@@ -1,0 +1,140 @@
+/**
+ * One run as one row, the same for every list: what it is, how far, how long, when, and the one thing worth saying
+ * about it. Lists differ only in which runs they show.
+ */
+import { formatDuration } from "../core/duration.ts";
+import type { RunSummary } from "../protocol/summary.ts";
+import { type Face, type Line, type Span, span } from "./face.ts";
+import { dot, markOf, shortId, stateOf, unknown, wordOf } from "./mark.ts";
+import { formatMetric, headline } from "./metric.ts";
+import { safeText } from "./safe-text.ts";
+import { progressBar } from "./spark.ts";
+import type { Column, Row } from "./table.ts";
+import { clockTime, durationText, elapsedMs, timeMs } from "./time.ts";
+
+/** The columns of every list of runs, most important first where room is short. */
+export const runColumns: readonly Column[] = [
+  { name: "mark" },
+  { name: "name", least: 8, most: 32 },
+  { name: "run" },
+  { name: "user", keep: 1, most: 16 },
+  { name: "state", keep: 6, least: 9 },
+  { name: "time", keep: 4, align: "right" },
+  { name: "when", keep: 5 },
+  { name: "detail", keep: 2, least: 12 },
+];
+
+export interface RowOptions {
+  face: Face;
+  /** Leave the user out where all rows have the same one. */
+  showUser: boolean;
+  /** GPU indexes that the run holds, as far as known. */
+  gpus?: readonly number[];
+}
+
+/** `45/100 ━━━━╌╌╌╌ 45%`, or what the script said, or the plain word. */
+function progressCell(run: RunSummary, face: Face): Line {
+  const { progress } = run;
+  if (progress === null || run.status !== "running") return [wordOf(run)];
+  const text = span(safeText(progress.text), "live");
+  if (progress.fraction === null) return [text];
+  const width = face.width < 90 ? 5 : 10;
+  const bar = span(progressBar(progress.fraction, { width, unicode: face.unicode }), "live");
+  return [text, span(" "), bar, span(` ${Math.floor(progress.fraction * 100)}%`)];
+}
+
+function stateCell(run: RunSummary, face: Face): Line {
+  const state = stateOf(run);
+  if (state === "queued") return [run.position === null ? wordOf(run) : span(`#${run.position}`)];
+  if (state === "stopping" && run.stopping?.kill_in_seconds != null)
+    return [wordOf(run), span(` (${Math.ceil(run.stopping.kill_in_seconds)} s left)`, "warn")];
+  if (state === "failed" && run.failure !== null) return [span(run.failure.kind, "bad")];
+  if (state === "completed" && run.validation_status !== null) return [span(run.validation_status, "good")];
+  return progressCell(run, face);
+}
+
+function timeCell(run: RunSummary, face: Face): Line {
+  if (run.status === "queued") return [span(`p${run.priority}`, run.priority === 5 ? "dim" : "plain")];
+  const text = durationText(elapsedMs(run.started_at, run.ended_at, face.nowMs), run.ended_at === null);
+  return [text === null ? unknown(face) : span(text)];
+}
+
+/** Milliseconds until a running run ends: by its own words, else by the server's estimate; null where unknown. */
+export function leftMs(run: RunSummary, nowMs: number): number | null {
+  const until = timeMs(run.eta);
+  if (until !== null) return Math.max(0, until - nowMs);
+  return run.progress?.eta_seconds == null ? null : run.progress.eta_seconds * 1000;
+}
+
+function whenCell(run: RunSummary, face: Face): Line {
+  if (run.status === "running" || run.status === "starting") {
+    const left = leftMs(run, face.nowMs);
+    return left === null ? [] : [span(`${formatDuration(Math.max(1000, left))} left`)];
+  }
+  if (run.status === "queued") {
+    const eta = clockTime(run.eta, face.nowMs);
+    return [eta === null ? unknown(face) : span(`~${eta}`)];
+  }
+  const ended = clockTime(run.ended_at, face.nowMs);
+  return [ended === null ? unknown(face) : span(ended, "dim")];
+}
+
+function metricSpans(run: RunSummary): Span[] {
+  const found = headline(run.metrics);
+  return found === null ? [] : [span(`${safeText(found.name)} `, "dim"), span(formatMetric(found.value))];
+}
+
+function detailCell(run: RunSummary, options: RowOptions): Line {
+  if (run.problem !== null) return [span(safeText(run.problem), "warn")];
+  if (run.status === "failed" && run.failure !== null) return [span(safeText(run.failure.message), "dim")];
+  const gpus = options.gpus ?? [];
+  const parts: Span[][] = [metricSpans(run), gpus.length > 0 ? [span(`GPU ${gpus.join(",")}`, "dim")] : []];
+  const said = parts.filter((part) => part.length > 0);
+  if (said.length === 0) return [span(safeText(run.command), "dim")];
+  return said.flatMap((part, index) => (index === 0 ? part : [dot(options.face), ...part]));
+}
+
+/** The cells of one run for `runColumns`. */
+export function runRow(run: RunSummary, options: RowOptions): Row {
+  const { face } = options;
+  return {
+    mark: [markOf(run, face)],
+    name: [span(safeText(run.name), "strong")],
+    run: [span(shortId(run.run_id), "dim")],
+    user: options.showUser ? [span(safeText(run.user))] : [],
+    state: stateCell(run, face),
+    time: timeCell(run, face),
+    when: whenCell(run, face),
+    detail: detailCell(run, options),
+  };
+}
+
+/** The line under a run that says what it is for: its hypothesis, else its note; null without either. */
+export function subtitle(run: RunSummary, face: Face): Line | null {
+  const text = run.hypothesis ?? run.note;
+  if (text === null || text.trim() === "") return null;
+  const [left, right] = face.unicode ? ["“", "”"] : ['"', '"'];
+  const first = safeText(text.trim().split("\n")[0] ?? "");
+  return [span(`${left}${first}${right}`, "dim")];
+}
+
+/**
+ * One run for `--plain`, the same fields in this order for ever: run_id, status, name, user, priority, position,
+ * queued_at, started_at, ended_at, exit_code, failure, command. Everything in full, times in UTC, null where unknown.
+ */
+export function plainRun(run: RunSummary): (string | number | null)[] {
+  return [
+    run.run_id,
+    stateOf(run),
+    safeText(run.name),
+    safeText(run.user),
+    run.priority,
+    run.position,
+    run.queued_at,
+    run.started_at,
+    run.ended_at,
+    run.exit_code,
+    run.failure?.kind ?? null,
+    safeText(run.command),
+  ];
+}

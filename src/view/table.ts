@@ -1,0 +1,100 @@
+/**
+ * Aligned columns for a given width. Cells say what, columns say how: where there is too little room, columns that may
+ * shrink are cut, and after that the least important ones go. Several sections can share one set of widths, so that
+ * a page lines up. Nothing is ever wrapped.
+ */
+import { cutLine, type Face, type Line, lineWidth, span } from "./face.ts";
+
+export interface Column {
+  name: string;
+  align?: "left" | "right";
+  /** May be cut down to this many columns; without it the column is never cut. */
+  least?: number;
+  /** Never wider than this; default no limit. */
+  most?: number;
+  /** Columns with a low number are dropped first when room is short; without it never dropped. */
+  keep?: number;
+}
+
+/** By column name; a missing cell is empty. */
+export type Row = Readonly<Record<string, Line>>;
+
+export interface TableOptions {
+  /** Columns of space before each line; default 0. */
+  indent?: number;
+  /** Columns of space between cells; default 2. */
+  gap?: number;
+}
+
+/** A column with the width that it got; 0 means dropped. */
+export interface Fitted extends Column {
+  width: number;
+}
+
+function naturalWidths(columns: readonly Column[], rows: readonly Row[]): Fitted[] {
+  return columns.map((column) => {
+    const widest = rows.reduce((most, row) => Math.max(most, lineWidth(row[column.name] ?? [])), 0);
+    return { ...column, width: Math.min(widest, column.most ?? Infinity) };
+  });
+}
+
+function totalWidth(columns: readonly Fitted[], gap: number): number {
+  const shown = columns.filter((column) => column.width > 0);
+  return shown.reduce((sum, column) => sum + column.width, 0) + gap * Math.max(0, shown.length - 1);
+}
+
+/** Takes columns of width away, widest first, as far as `least` allows. */
+function shrink(columns: Fitted[], excess: number): void {
+  for (let left = excess; left > 0; left--) {
+    const widest = columns
+      .filter((column) => column.least !== undefined && column.width > column.least)
+      .sort((a, b) => b.width - a.width)[0];
+    if (widest === undefined) return;
+    widest.width -= 1;
+  }
+}
+
+/** The widths for these rows in `width` columns: shrink what may shrink, then drop the least important, in turn. */
+export function fitColumns(columns: readonly Column[], rows: readonly Row[], width: number, gap = 2): Fitted[] {
+  let candidates = [...columns];
+  for (;;) {
+    const fitted = naturalWidths(candidates, rows);
+    if (totalWidth(fitted, gap) <= width) return fitted;
+    shrink(fitted, totalWidth(fitted, gap) - width);
+    if (totalWidth(fitted, gap) <= width) return fitted;
+    const droppable = candidates
+      .filter((column) => column.keep !== undefined)
+      .sort((a, b) => (a.keep ?? 0) - (b.keep ?? 0))[0];
+    if (droppable === undefined) return fitted;
+    candidates = candidates.filter((column) => column !== droppable);
+  }
+}
+
+/** One row by fitted columns, cut to the face's width as a last resort. */
+export function layRow(columns: readonly Fitted[], row: Row, face: Face, options: TableOptions = {}): Line {
+  const shown = columns.filter((column) => column.width > 0);
+  const cells = shown.flatMap((column, index) => {
+    const cell = cutLine(row[column.name] ?? [], column.width, face.unicode);
+    const fill = span(" ".repeat(column.width - lineWidth(cell)));
+    const gap = span(" ".repeat(index === 0 ? (options.indent ?? 0) : (options.gap ?? 2)));
+    return column.align === "right" ? [gap, fill, ...cell] : [gap, ...cell, fill];
+  });
+  return cutLine(trimEnd(cells), face.width, face.unicode);
+}
+
+function trimEnd(line: Line): Line {
+  let end = line.length;
+  while (end > 0 && line[end - 1]?.text.trim() === "") end -= 1;
+  return line.slice(0, end);
+}
+
+/** A whole table: fit, then lay each row. */
+export function layTable(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  options: TableOptions & { face: Face },
+): Line[] {
+  const { face, indent = 0, gap = 2 } = options;
+  const fitted = fitColumns(columns, rows, face.width - indent, gap);
+  return rows.map((row) => layRow(fitted, row, face, { indent, gap }));
+}

@@ -1,0 +1,70 @@
+/**
+ * Moments and spans for people: clock times in the reader's own time zone, and how long ago. Records and `--json`
+ * stay in UTC; nothing here is parsed again. A missing or unreadable time is `—` (or `-`), never a guess.
+ */
+import { formatDuration } from "../core/duration.ts";
+
+const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (value: number) => String(value).padStart(2, "0");
+
+/** Milliseconds since 1970 of an RFC 3339 time, or null. */
+export function timeMs(iso: string | null | undefined): number | null {
+  if (iso === null || iso === undefined) return null;
+  const ms = Date.parse(iso);
+  return Number.isFinite(ms) ? ms : null;
+}
+
+/** Whole local days between two moments, by the calendar. */
+function dayDistance(from: Date, to: Date): number {
+  const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((day(to) - day(from)) / 86_400_000);
+}
+
+/** `14:30` today, `Tue 14:30` within six days, `Nov 3 14:30` in this year, else `2025-11-03`; null where unknown. */
+export function clockTime(iso: string | null | undefined, nowMs: number): string | null {
+  const ms = timeMs(iso);
+  if (ms === null) return null;
+  const date = new Date(ms);
+  const now = new Date(nowMs);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const distance = dayDistance(now, date);
+  if (distance === 0) return time;
+  if (Math.abs(distance) <= 6) return `${days[date.getDay()]} ${time}`;
+  if (date.getFullYear() === now.getFullYear()) return `${months[date.getMonth()]} ${date.getDate()} ${time}`;
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** `2026-11-23 14:30:05`, local; null where unknown. */
+export function fullTime(iso: string | null | undefined): string | null {
+  const ms = timeMs(iso);
+  if (ms === null) return null;
+  const date = new Date(ms);
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** `just now`, `42 s ago`, `3m ago`, `2h ago`, `5d ago`; null where unknown. A moment in the future is `just now`. */
+export function ago(iso: string | null | undefined, nowMs: number): string | null {
+  const ms = timeMs(iso);
+  if (ms === null) return null;
+  const seconds = Math.floor((nowMs - ms) / 1000);
+  if (seconds < 5) return "just now";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h ago`;
+  return `${Math.floor(seconds / 86_400)}d ago`;
+}
+
+/** Milliseconds from `from` to `to` (or now), never negative; null where either is unknown. */
+export function elapsedMs(from: string | null, to: string | null, nowMs: number): number | null {
+  const start = timeMs(from);
+  const end = to === null ? nowMs : timeMs(to);
+  return start === null || end === null ? null : Math.max(0, end - start);
+}
+
+/** As `formatDuration`; null where unknown. Running times tick in whole seconds. */
+export function durationText(ms: number | null, ticking = false): string | null {
+  if (ms === null) return null;
+  return formatDuration(ticking ? Math.floor(ms / 1000) * 1000 : ms).replace(/^0 ms$/, ticking ? "0 s" : "0 ms");
+}
