@@ -158,6 +158,10 @@ export const manifestSchema = z.looseObject({
     .looseObject({
       /** Client-made id of the submission; the same id gives the same run. */
       submit_id: text,
+      /** Order of arrival, growing over all runs of a base: the milliseconds of 1970 at submission, or one more than the last. */
+      sequence: number,
+      /** Hash of the blob with the diff of the code against its commit, laid out as env/git.diff. */
+      git_diff: text,
       /** Extra environment variables asked for with --env. */
       env: z.record(z.string(), z.string()).default({}),
       split_output: z.boolean().default(false),
