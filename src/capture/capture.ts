@@ -15,8 +15,16 @@
  *
  * `rest` never rejects; after an abort it resolves at once, and nothing is written to env/ after it resolved.
  */
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { writeDurable } from "../core/durable.ts";
+import { messageOf } from "../core/error.ts";
 import type { Manifest } from "../run/manifest.ts";
-import type { CapturedResources } from "./probe.ts";
+import { folderCache } from "./cache.ts";
+import type { CapturedResources, Finding, Hardware, Probe, ProbeContext } from "./probe.ts";
+import { probes } from "./probes.ts";
 
 export interface CaptureOptions {
   /** Exactly what is started; argv[0] is looked up on childEnv.PATH, or below the start folder where it has a slash. */
@@ -65,11 +73,133 @@ export function foldCapture(manifest: Manifest, captured: Captured): void {
 }
 
 /** See the top of this file. Resolves within about `budgetMs`; never rejects. */
-export async function captureEnvironment(_options: CaptureOptions): Promise<FirstCapture> {
-  const nothing: Captured = {
-    environment: {},
-    resources: { gpu_model: null, cpu_model: null, host: null },
-    partial: [],
-  };
-  return { ...nothing, complete: true, rest: Promise.resolve(nothing) };
+export async function captureEnvironment(options: CaptureOptions): Promise<FirstCapture> {
+  const record = new CaptureRecord(options);
+  const rest = Promise.all(probes.map((probe) => record.ask(probe)))
+    .then(() => record.close())
+    .catch(() => record.soFar());
+  const budget = timer(options.budgetMs);
+  const all = await Promise.race([rest, budget.over]);
+  budget.clear();
+  return { ...(all ?? record.soFar()), complete: all !== null, rest };
+}
+
+function timer(afterMs: number): { over: Promise<null>; clear: () => void } {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const handle = setTimeout(() => resolve(null), afterMs);
+  handle.unref();
+  return { over: promise, clear: () => clearTimeout(handle) };
+}
+
+/** One capture under way: what each probe found, the files in env/ and the notes, until it is closed. */
+class CaptureRecord {
+  private readonly findings = new Map<Probe, Finding | null>();
+  private readonly notes = new Map<Probe, string[]>();
+  private readonly files: Record<string, string> = {};
+  private readonly stop = new AbortController();
+  private closed = false;
+
+  constructor(private readonly options: CaptureOptions) {}
+
+  /** Asks one probe until it answers, fails, reaches its limit, or the caller aborts. Never rejects. */
+  async ask(probe: Probe): Promise<void> {
+    const limit = timer(probe.limitMs);
+    const aborted = Promise.withResolvers<"aborted">();
+    const onAbort = () => aborted.resolve("aborted");
+    if (this.options.signal?.aborted) onAbort();
+    this.options.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const run = probe.run(this.contextFor(probe));
+      const result = await Promise.race([run, limit.over, aborted.promise]);
+      if (result === null) this.note(probe, `gave no answer in ${probe.limitMs / 1000} s`);
+      else if (result === "aborted") this.note(probe, "had not answered when the run was sealed");
+      this.findings.set(probe, result === "aborted" ? null : result);
+    } catch (cause) {
+      this.note(probe, messageOf(cause));
+      this.findings.set(probe, null);
+    } finally {
+      limit.clear();
+      this.options.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** What is known now; probes that are still asked stand in `partial`. */
+  soFar(): Captured {
+    const environment: Record<string, unknown> = {};
+    const resources: CapturedResources = { gpu_model: null, cpu_model: null, host: null };
+    const partial: string[] = [];
+    for (const probe of probes) {
+      const finding = this.findings.get(probe);
+      if (finding === undefined) partial.push(`${probe.name}: not known yet`);
+      for (const note of this.notes.get(probe) ?? []) partial.push(`${probe.name}: ${note}`);
+      fill(environment, finding?.environment ?? {});
+      fill(resources, finding?.resources ?? {});
+    }
+    return { environment: { ...environment, files: { ...this.files }, partial }, resources, partial };
+  }
+
+  /** Writes hardware.json, makes the files durable, and takes nothing more. */
+  async close(): Promise<Captured> {
+    const hardware: Hardware = {};
+    for (const probe of probes) fill(hardware, this.findings.get(probe)?.hardware ?? {});
+    const last = probes.at(-1);
+    try {
+      this.keep("hardware.json", `${JSON.stringify(hardware, null, 2)}\n`);
+    } catch (cause) {
+      if (last) this.note(last, `env/hardware.json could not be written: ${messageOf(cause)}`);
+    }
+    this.closed = true;
+    this.stop.abort();
+    await syncAll(this.options.envFolder, Object.keys(this.files));
+    return this.soFar();
+  }
+
+  private contextFor(probe: Probe): ProbeContext {
+    const { options } = this;
+    return {
+      argv: options.argv,
+      startFolder: resolve(options.workFolder, options.cwd ?? "."),
+      workFolder: options.workFolder,
+      childEnv: options.childEnv,
+      askedNames: options.askedNames ?? [],
+      cache: folderCache(options.cacheFolder),
+      toolPath: options.toolPath ?? process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
+      root: options.root ?? "/",
+      signal: options.signal ? AbortSignal.any([options.signal, this.stop.signal]) : this.stop.signal,
+      file: (name, content) => {
+        try {
+          this.keep(name, content);
+        } catch (cause) {
+          this.note(probe, `env/${name} could not be written: ${messageOf(cause)}`);
+        }
+      },
+      miss: (reason) => this.note(probe, reason),
+    };
+  }
+
+  private note(probe: Probe, reason: string): void {
+    if (!this.closed) this.notes.set(probe, [...(this.notes.get(probe) ?? []), reason]);
+  }
+
+  private keep(name: string, content: string | Uint8Array): void {
+    if (this.closed) return;
+    mkdirSync(this.options.envFolder, { recursive: true, mode: 0o755 });
+    writeDurable(join(this.options.envFolder, name), content, { sync: false });
+    this.files[`env/${name}`] = createHash("sha256").update(content).digest("hex");
+  }
+}
+
+/** Copies what is known into what is not known yet. */
+function fill(into: object, from: object): void {
+  const target = into as Record<string, unknown>;
+  for (const [key, value] of Object.entries(from)) target[key] ??= value;
+}
+
+/** The fsyncs that were left out while the run was starting; off the event loop, and best effort like all of this. */
+async function syncAll(envFolder: string, files: readonly string[]): Promise<void> {
+  for (const path of [...files.map((file) => join(envFolder, basename(file))), envFolder]) {
+    const file = await open(path, "r").catch(() => null);
+    await file?.sync().catch(() => {});
+    await file?.close().catch(() => {});
+  }
 }

@@ -24,8 +24,8 @@ export interface ProbeContext {
   root: string;
   /** Aborts when nobody waits any more; whatever is found afterwards is dropped. */
   signal: AbortSignal;
-  /** Keeps `text` as env/<name>; does nothing once the capture is over. */
-  file(name: string, text: string): void;
+  /** Keeps `content` as env/<name>; does nothing once the capture is over. */
+  file(name: string, content: string | Uint8Array): void;
   /** Notes what could not be had, and why: one short phrase. The probe goes on. */
   miss(reason: string): void;
 }
