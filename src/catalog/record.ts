@@ -1,0 +1,142 @@
+/**
+ * One run as the catalog keeps it: what listings show, drawn from the manifest alone, so that a catalog built from
+ * nothing says the same. What changes by the second (position, progress, a pending stop) is not in here.
+ */
+import { readFileSync } from "node:fs";
+import type { Manifest } from "../run/manifest.ts";
+import { type Status, statuses } from "../run/status.ts";
+
+export interface RunRecord {
+  run_id: string;
+  name: string;
+  user: string;
+  status: Status;
+  command: string;
+  priority: number;
+  held: boolean;
+  queued_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  exit_code: number | null;
+  signal: string | null;
+  failure: { kind: string; message: string; hint: string | null } | null;
+  note: string | null;
+  hypothesis: string | null;
+  validation_status: string | null;
+  group: string | null;
+  tags: string[];
+  parent_run: string | null;
+  requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
+  host: string | null;
+  metrics: Record<string, number | string>;
+  artifacts: { count: number; total_size_bytes: number } | null;
+  problem: string | null;
+}
+
+/** What the catalog must know besides what it shows. */
+export interface Keyed {
+  record: RunRecord;
+  submitId: string | null;
+  /** Order of arrival over all runs. */
+  sequence: number;
+}
+
+const shownMetrics = 20;
+
+/** The record of a manifest that could be read. */
+export function recordOf(manifest: Manifest): Keyed {
+  const { narrative, resources, failure, artifacts } = manifest;
+  const { gpus, cpu_cores, ram_gb, max_runtime_hours } = resources.requested;
+  return {
+    submitId: manifest.launch.submit_id,
+    sequence: manifest.launch.sequence ?? (Date.parse(manifest.queued_at) || 0),
+    record: {
+      run_id: manifest.run_id,
+      name: manifest.name,
+      user: manifest.user,
+      status: manifest.status,
+      command: manifest.command,
+      priority: manifest.priority,
+      held: manifest.launch.held,
+      queued_at: manifest.queued_at,
+      started_at: manifest.started_at,
+      ended_at: manifest.ended_at,
+      exit_code: manifest.exit_code,
+      signal: manifest.signal,
+      failure: failure === null ? null : { kind: failure.kind, message: failure.message, hint: failure.hint },
+      note: manifest.metadata.note,
+      hypothesis: narrative.hypothesis,
+      validation_status: narrative.validation_status,
+      group: narrative.experiment_group,
+      tags: narrative.tags,
+      parent_run: narrative.parent_run,
+      requested: { gpus, cpu_cores, ram_gb, max_runtime_hours },
+      host: resources.host,
+      metrics: Object.fromEntries(Object.entries(manifest.metrics).slice(0, shownMetrics)),
+      artifacts:
+        artifacts === null
+          ? null
+          : {
+              count: artifacts.files.length + artifacts.not_listed,
+              total_size_bytes: artifacts.total_size_bytes,
+            },
+      problem: null,
+    },
+  };
+}
+
+/**
+ * The record of a run whose manifest is damaged: what can still be made out of its text (a torn file has lost its
+ * end, not its first keys), the rest unknown. Never `completed`: success is not guessed.
+ */
+export function damagedRecord(runId: string, path: string, reason: string): Keyed {
+  let text = "";
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    // The reason says already that it cannot be read.
+  }
+  const queuedAt = salvage(text, "queued_at") ?? `${runId.slice(0, 10)}T00:00:00.000Z`;
+  const status = statuses.find((known) => known === salvage(text, "status")) ?? "failed";
+  return {
+    submitId: null,
+    sequence: Date.parse(queuedAt) || 0,
+    record: {
+      run_id: runId,
+      name: salvage(text, "name") ?? runId,
+      user: salvage(text, "user") ?? "",
+      status: status === "completed" ? "failed" : status,
+      command: salvage(text, "command") ?? "",
+      priority: 5,
+      held: false,
+      queued_at: queuedAt,
+      started_at: null,
+      ended_at: null,
+      exit_code: null,
+      signal: null,
+      failure: null,
+      note: null,
+      hypothesis: null,
+      validation_status: null,
+      group: null,
+      tags: [],
+      parent_run: null,
+      requested: { gpus: 0, cpu_cores: 0, ram_gb: null, max_runtime_hours: null },
+      host: null,
+      metrics: {},
+      artifacts: null,
+      problem: reason,
+    },
+  };
+}
+
+/** The text value of a top-level key in what is left of a manifest, or null. */
+function salvage(text: string, key: string): string | null {
+  const match = new RegExp(`^ {2}"${key}": ("(?:[^"\\\\\\n]|\\\\.)*"),?$`, "m").exec(text);
+  if (!match) return null;
+  try {
+    return String(JSON.parse(match[1] ?? ""));
+  } catch {
+    return null;
+  }
+}

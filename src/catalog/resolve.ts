@@ -1,0 +1,95 @@
+/**
+ * Which run a reference means: an id, a unique prefix of one or of its random part, a name (live runs before ended
+ * ones, one's own before others'), or an `@` word. Never guesses: several candidates are an error that lists them.
+ */
+import { MlError } from "../core/error.ts";
+import { parseReference } from "../run/name.ts";
+import type { Catalog } from "./catalog.ts";
+import type { RunRecord } from "./record.ts";
+
+export interface Asker {
+  /** Whose runs `@last` and equal names prefer. */
+  user: string;
+  /** Lets `@running` and `@failed` mean several. */
+  many?: boolean;
+}
+
+const shownCandidates = 10;
+const manyLimit = 1000;
+
+/** Ids that `text` means, at least one; exactly one unless `many`. Throws `not_found`, `ambiguous`, `usage`. */
+export function resolveRuns(catalog: Catalog, text: string, { user, many = false }: Asker): string[] {
+  const reference = parseReference(text);
+  switch (reference.kind) {
+    case "id":
+      if (catalog.get(reference.runId) === null && catalog.apply(reference.runId) === null) throw unknown(text);
+      return [reference.runId];
+    case "last": {
+      const limit = reference.back + 1;
+      const own = catalog.list({ user, limit });
+      const runs = own.length > 0 ? own : catalog.list({ limit });
+      const run = runs[reference.back];
+      if (run === undefined) {
+        throw new MlError("not_found", `\`${text}\` names no run: there are only ${runs.length}`, {
+          hint: "`ml status` lists them",
+        });
+      }
+      return [run.run_id];
+    }
+    case "running":
+      return pick(text, preferOwn(catalog.list({ status: ["running", "starting"], limit: manyLimit }), user), many);
+    case "failed": {
+      const failed = preferOwn(catalog.list({ status: ["failed"], limit: manyLimit }), user);
+      return pick(text, many ? failed : failed.slice(0, 1), many);
+    }
+    case "word":
+      return pick(text, byWord(catalog, reference.word, user), false);
+  }
+}
+
+/** As resolveRuns for exactly one run. */
+export function resolveRun(catalog: Catalog, text: string, user: string): string {
+  return resolveRuns(catalog, text, { user })[0] ?? "";
+}
+
+function preferOwn(runs: RunRecord[], user: string): RunRecord[] {
+  const own = runs.filter((run) => run.user === user);
+  return own.length > 0 ? own : runs;
+}
+
+function byWord(catalog: Catalog, word: string, user: string): RunRecord[] {
+  for (const live of [true, false]) {
+    const named = preferOwn(catalog.named(word, live, manyLimit), user);
+    if (named.length > 0) return named;
+  }
+  return catalog.byPrefix(word, shownCandidates + 1);
+}
+
+function unknown(text: string): MlError {
+  return new MlError("not_found", `there is no run \`${text}\``, { hint: "`ml status` lists the runs" });
+}
+
+function pick(text: string, runs: RunRecord[], many: boolean): string[] {
+  if (runs.length === 0) throw unknown(text);
+  if (runs.length > 1 && !many) {
+    const shown = runs.slice(0, shownCandidates);
+    const listed = shown.map((run) => `${run.run_id} (${run.name}, ${run.status})`).join(", ");
+    throw new MlError(
+      "ambiguous",
+      `\`${text}\` could be any of ${runs.length > shownCandidates ? "more than " : ""}${shown.length} runs`,
+      {
+        hint: `use one of: ${listed}`,
+        data: {
+          candidates: shown.map(({ run_id, name, user, status, queued_at }) => ({
+            run_id,
+            name,
+            user,
+            status,
+            queued_at,
+          })),
+        },
+      },
+    );
+  }
+  return runs.map((run) => run.run_id);
+}

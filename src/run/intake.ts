@@ -1,0 +1,176 @@
+/**
+ * The intake journal: submissions made durable by one append and one fsync for a whole batch, before their folders
+ * exist. Folders are then made without an fsync each, and synced in the background; once all are on disk the journal
+ * is emptied. At start it is replayed: a run whose folder is missing or torn is made again from its record.
+ *
+ * Invariant: at every moment each acknowledged run is in the journal, or its folder is durable, or both.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { appendDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
+import { isRunId } from "../core/ids.ts";
+import { readJsonLines } from "../core/json-lines.ts";
+import { type Manifest, manifestSchema, manifestText } from "./manifest.ts";
+import type { BasePaths, StatePaths } from "./paths.ts";
+import { readManifest } from "./store.ts";
+
+type Line = { run: unknown } | { gone: string };
+
+/** Makes or completes the folder of a queued run; without fsync, but whole: the manifest appears last, by a rename. */
+export function makeRunFolder(base: BasePaths, manifest: Manifest): void {
+  const paths = base.run(manifest.run_id);
+  fs.mkdirSync(paths.private, { recursive: true, mode: 0o700 });
+  if (manifest.launch.git_diff !== null) layOutDiff(base, manifest.run_id, manifest.launch.git_diff);
+  const temporary = join(paths.folder, ".run_manifest.json.new");
+  fs.writeFileSync(temporary, manifestText(manifest), { mode: 0o644 });
+  fs.renameSync(temporary, paths.manifest);
+}
+
+function layOutDiff(base: BasePaths, runId: string, hash: string): void {
+  const { env } = base.run(runId);
+  const blob = join(base.objects, hash.slice(0, 2), hash.slice(2));
+  if (!fs.existsSync(blob)) return;
+  fs.mkdirSync(env, { recursive: true, mode: 0o755 });
+  fs.copyFileSync(blob, join(env, "git.diff"));
+}
+
+export interface Replayed {
+  /** Runs whose folder had to be made again. */
+  restored: string[];
+  /** Records that could not be understood. */
+  skipped: number;
+}
+
+/** Brings every run of the journal into a whole folder. Throws system errors of making folders. */
+export function replayIntake(base: BasePaths, state: StatePaths): Replayed {
+  const { records, skipped } = readJsonLines<Line>(state.intake);
+  const gone = new Set(records.flatMap((line) => ("gone" in line ? [line.gone] : [])));
+  const result: Replayed = { restored: [], skipped };
+  for (const line of records) {
+    if (!("run" in line)) continue;
+    const parsed = manifestSchema.safeParse(line.run);
+    if (!parsed.success || !isRunId(parsed.data.run_id)) {
+      result.skipped += 1;
+      continue;
+    }
+    if (gone.has(parsed.data.run_id)) continue;
+    if (readManifest(base.run(parsed.data.run_id).manifest).kind === "ok") continue;
+    makeRunFolder(base, parsed.data);
+    result.restored.push(parsed.data.run_id);
+  }
+  return result;
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await fs.promises.open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncRun(base: BasePaths, runId: string): Promise<void> {
+  const paths = base.run(runId);
+  try {
+    await syncPath(paths.manifest);
+    const diff = join(paths.env, "git.diff");
+    if (fs.existsSync(diff)) await syncPath(diff);
+    await syncPath(paths.folder);
+  } catch (cause) {
+    if (fs.existsSync(paths.folder)) throw cause;
+  }
+}
+
+/** The journal with its lifetime: one per server. */
+export class Intake {
+  private readonly unsynced = new Set<string>();
+  private round: Promise<void> | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private closed = false;
+
+  constructor(
+    private readonly base: BasePaths,
+    private readonly state: StatePaths,
+    private readonly onProblem: (cause: unknown) => void = () => {},
+  ) {}
+
+  /** Journals a batch and makes its folders: durable when it returns. Throws system errors, and then has taken nothing. */
+  take(manifests: readonly Manifest[]): void {
+    const before = fs.statSync(this.state.intake, { throwIfNoEntry: false })?.size ?? 0;
+    const made: string[] = [];
+    try {
+      appendDurable(this.state.intake, manifests.map((run) => `${JSON.stringify({ run })}\n`).join(""), {
+        mode: 0o600,
+      });
+      fault("server/after-intake");
+      for (const manifest of manifests) {
+        made.push(manifest.run_id);
+        makeRunFolder(this.base, manifest);
+      }
+    } catch (cause) {
+      for (const runId of made) fs.rmSync(this.base.run(runId).folder, { recursive: true, force: true });
+      this.cutBack(before);
+      throw cause;
+    }
+    for (const manifest of manifests) this.unsynced.add(manifest.run_id);
+    this.syncSoon();
+  }
+
+  private cutBack(sizeBytes: number): void {
+    try {
+      if (fs.existsSync(this.state.intake)) fs.truncateSync(this.state.intake, sizeBytes);
+    } catch (cause) {
+      this.onProblem(cause);
+    }
+  }
+
+  /** A run is about to be deleted: a replay must not bring it back. */
+  forget(runId: string): void {
+    if (!fs.existsSync(this.state.intake)) return;
+    if (fs.statSync(this.state.intake).size === 0) return;
+    appendDurable(this.state.intake, JSON.stringify({ gone: runId }), { mode: 0o600 });
+    this.unsynced.delete(runId);
+  }
+
+  /** Adopts what a replay restored or found, so that it is synced and the journal emptied. */
+  adopt(runIds: readonly string[]): void {
+    for (const runId of runIds) this.unsynced.add(runId);
+    this.syncSoon();
+  }
+
+  private syncSoon(): void {
+    if (this.round !== null || this.timer !== null || this.closed) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.round = this.syncAll().finally(() => {
+        this.round = null;
+        if (this.unsynced.size > 0) this.syncSoon();
+      });
+    }, 200);
+  }
+
+  private async syncAll(): Promise<void> {
+    try {
+      while (this.unsynced.size > 0) {
+        const batch = [...this.unsynced].slice(0, 64);
+        await Promise.all(batch.map((runId) => syncRun(this.base, runId)));
+        for (const runId of batch) this.unsynced.delete(runId);
+      }
+      await syncPath(this.base.runs);
+      if (this.unsynced.size === 0 && fs.existsSync(this.state.intake)) fs.truncateSync(this.state.intake, 0);
+    } catch (cause) {
+      this.onProblem(cause);
+      if (!this.closed) await Bun.sleep(5000);
+    }
+  }
+
+  /** Waits until all folders are on disk and the journal is empty, as far as the disk allows. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.round !== null) await this.round;
+    else await this.syncAll();
+  }
+}
