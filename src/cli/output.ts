@@ -2,10 +2,9 @@
  * Where a command prints. stdout is the result in one of four modes, stderr is talk; nothing here decides what a result
  * looks like. No control code leaves when stdout is no terminal; texts from outside go through safe-text.ts first.
  */
+import type { Tone } from "../view/face.ts";
 
 export type Mode = "human" | "plain" | "json" | "quiet";
-/** Never the only carrier of a meaning. */
-export type Tone = "good" | "bad" | "warn" | "dim" | "strong" | "accent" | "none";
 export type Cell = string | number | boolean | null;
 
 /** One result in its four shapes; only the one wanted is made. */

@@ -7,10 +7,10 @@
  * are the script's as soon as it has begun.
  */
 import { MlError } from "../core/error.ts";
+import { nearest } from "../core/nearest.ts";
 import type { Arguments, Command } from "./command.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 import { globalFlags } from "./flags.ts";
-import { nearest } from "./nearest.ts";
 
 interface State {
   flags: FlagTable;

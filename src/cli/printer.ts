@@ -1,5 +1,6 @@
 /** Makes the Output of a command: four modes, paint, talk and progress, over streams.ts. The only maker of escape codes here. */
-import type { Mode, Output, Result, Tone } from "./output.ts";
+import type { Tone } from "../view/face.ts";
+import type { Mode, Output, Result } from "./output.ts";
 import { makeProgress } from "./progress.ts";
 import { emit, flushStreams } from "./streams.ts";
 
@@ -13,17 +14,18 @@ export interface PrinterOptions {
   talkColumns: number | null;
 }
 
-const codes: Record<Exclude<Tone, "none">, string> = {
+const codes: Record<Exclude<Tone, "plain">, string> = {
   good: "32",
   bad: "31",
   warn: "33",
   dim: "2",
   strong: "1",
-  accent: "36",
+  live: "36",
+  accent: "34",
 };
 
 export function paintText(tone: Tone, text: string): string {
-  return tone === "none" || text === "" ? text : `\x1b[${codes[tone]}m${text}\x1b[0m`;
+  return tone === "plain" || text === "" ? text : `\x1b[${codes[tone]}m${text}\x1b[0m`;
 }
 
 /** A field of --plain: one line, no tabs, nothing cut. */

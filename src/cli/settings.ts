@@ -1,0 +1,30 @@
+/** The settings of one command: the config file read through Bun.file, which spares a thin command `node:fs` (2 ms). */
+import { homePaths } from "../config/home.ts";
+import { type ConfigFile, missingConfig, type Resolved, resolveSettings } from "../config/resolve.ts";
+import type { Environment } from "./terminal.ts";
+
+async function readFile(path: string, named: boolean): Promise<ConfigFile | null> {
+  const file = Bun.file(path);
+  try {
+    const text = await file.text();
+    return { path, text, mode: (await file.stat()).mode & 0o777 };
+  } catch (cause) {
+    return missingConfig(path, { named, cause });
+  }
+}
+
+/** The global flags that are settings. */
+function flagSettings(flags: Readonly<Record<string, unknown>>) {
+  const text = (name: string) => (typeof flags[name] === "string" ? (flags[name] as string) : null);
+  return { server_url: text("server"), api_key: text("key"), worker_base: text("base"), color: text("color") };
+}
+
+/** Throws `bad_config` and `not_allowed`. */
+export async function loadCommandSettings(
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+): Promise<Resolved> {
+  const { configPath, configNamed } = homePaths(env, { configFlag: (flags.config as string | null) ?? null });
+  const file = configPath === null ? null : await readFile(configPath, configNamed);
+  return resolveSettings({ flags: flagSettings(flags), env, file });
+}
