@@ -1,0 +1,140 @@
+/**
+ * Blobs on their way into objects/. They are written to a folder of their own under staging/, checked against their
+ * hash, synced together, and only then renamed to where they are found: a name under objects/ is whole, even after a
+ * power cut, and never changes again.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { fileOps } from "../core/durable.ts";
+import { asMlError, MlError } from "../core/error.ts";
+import { fault } from "../core/fault.ts";
+import { syncFiles, syncFolders } from "../core/sync-batch.ts";
+import type { BasePaths } from "./paths.ts";
+
+/** Where the blob of that hash (sha256, lower-case hex) is kept: objects/ab/cdef…. */
+export function blobPath(base: BasePaths, hash: string): string {
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new MlError("bad_path", "a blob was asked for by a name that is no sha256");
+  return join(base.objects, hash.slice(0, 2), hash.slice(2));
+}
+
+export function hasBlob(base: BasePaths, hash: string): boolean {
+  return fs.existsSync(blobPath(base, hash));
+}
+
+/** One blob being written. `end` says whether it is whole and right; only then will it be published. */
+export interface BlobWriter {
+  write(chunk: Uint8Array): void;
+  end(): boolean;
+}
+
+let batchCounter = 0;
+
+export class BlobBatch {
+  readonly #base: BasePaths;
+  readonly #folder: string;
+  readonly #staged: string[] = [];
+  #open: { fd: number; path: string } | null = null;
+  #bytes = 0;
+
+  /** Makes the batch's folder under staging/. Throws MlError (`no_space`, …). */
+  constructor(base: BasePaths) {
+    this.#base = base;
+    batchCounter += 1;
+    this.#folder = join(base.staging, `blobs-${Date.now().toString(36)}-${process.pid}-${batchCounter}`);
+    storing(() => fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 }));
+  }
+
+  /** Staged and not yet published. */
+  get count(): number {
+    return this.#staged.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Begins the blob `hash`; the one before it must have ended. Its methods throw MlError (`no_space`, …). */
+  begin(hash: string): BlobWriter {
+    this.#dropOpen();
+    const path = join(this.#folder, hash);
+    const sum = new Bun.CryptoHasher("sha256");
+    let size = 0;
+    storing(() => {
+      fs.rmSync(path, { force: true });
+      this.#open = { fd: fileOps.open(path, "wx", 0o444), path };
+    });
+    return {
+      write: (chunk) => {
+        const fd = this.#open?.fd;
+        if (fd === undefined) return;
+        sum.update(chunk);
+        size += chunk.length;
+        storing(() => {
+          fault("objects/write");
+          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(fd, rest));
+        });
+      },
+      end: () => {
+        if (this.#open === null) return false;
+        if (sum.digest("hex") !== hash) {
+          this.#dropOpen();
+          return false;
+        }
+        storing(() => fileOps.close(this.#open?.fd ?? -1));
+        this.#open = null;
+        this.#staged.push(hash);
+        this.#bytes += size;
+        return true;
+      },
+    };
+  }
+
+  /** Makes all that ended well durable and visible. Throws MlError; what was not published is then sent again. */
+  async publish(): Promise<void> {
+    const hashes = [...new Set(this.#staged.splice(0))].filter((hash) => !hasBlob(this.#base, hash));
+    this.#bytes = 0;
+    if (hashes.length === 0) return;
+    try {
+      await syncFiles(hashes.map((hash) => join(this.#folder, hash)));
+      fault("objects/before-publish");
+      const folders = new Set<string>();
+      for (const hash of hashes) {
+        const folder = join(this.#base.objects, hash.slice(0, 2));
+        if (!folders.has(folder) && fs.mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) {
+          folders.add(this.#base.objects);
+        }
+        folders.add(folder);
+        fileOps.rename(join(this.#folder, hash), blobPath(this.#base, hash));
+        fault("objects/published-one");
+      }
+      await syncFolders(folders);
+    } catch (cause) {
+      throw asMlError(cause, "storing the code");
+    }
+  }
+
+  /** Forgets what was not published. Never throws. */
+  discard(): void {
+    this.#dropOpen();
+    fs.rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #dropOpen(): void {
+    if (this.#open === null) return;
+    const { fd, path } = this.#open;
+    this.#open = null;
+    try {
+      fileOps.close(fd);
+    } finally {
+      fs.rmSync(path, { force: true });
+    }
+  }
+}
+
+function storing(act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    throw asMlError(cause, "storing the code");
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The code of all runs, each content once: blobs under objects/, trees of them under snapshots/, both named by their
+ * own hash and never changed. Nothing here knows where the bytes came from; nothing is laid out outside of the folder
+ * that was asked for, whatever a snapshot says.
+ */
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { writeDurable } from "../core/durable.ts";
+import { asMlError, MlError, systemCode } from "../core/error.ts";
+import { fault } from "../core/fault.ts";
+import { BlobBatch, blobPath, hasBlob } from "./blob-batch.ts";
+import type { BasePaths } from "./paths.ts";
+import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
+
+/** Above this size a file is cloned or copied by the kernel and checked by size only; below, its hash is checked too. */
+const checkedBytes = 4 * 1024 * 1024;
+/** Milliseconds after which laying out lets other work of the process have its turn. */
+const sliceMs = 8;
+
+function sha256(bytes: Uint8Array | string): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}
+
+/** Those of `hashes` that are not stored, each once. */
+export function missingBlobs(base: BasePaths, hashes: Iterable<string>): string[] {
+  return [...new Set(hashes)].filter((hash) => !hasBlob(base, hash));
+}
+
+/**
+ * Stores one blob durably (many: BlobBatch). Storing it twice is fine. Throws MlError: `refused` where the bytes do not
+ * have `expectedHash`, `no_space` and its like; nothing is then visible.
+ */
+export async function storeBlob(
+  base: BasePaths,
+  given: Uint8Array | ReadableStream<Uint8Array>,
+  expectedHash: string,
+): Promise<void> {
+  if (hasBlob(base, expectedHash)) return;
+  const batch = new BlobBatch(base);
+  try {
+    const writer = batch.begin(expectedHash);
+    if (given instanceof Uint8Array) writer.write(given);
+    else for await (const chunk of given) writer.write(chunk);
+    if (!writer.end())
+      throw new MlError("refused", `a blob was refused: its bytes are not those of \`${expectedHash}\``);
+    await batch.publish();
+  } finally {
+    batch.discard();
+  }
+}
+
+/** A damaged blob is moved aside, so that the next submission sends it again. */
+function setAside(base: BasePaths, hash: string): void {
+  fs.mkdirSync(base.quarantine, { recursive: true, mode: 0o700 });
+  fs.renameSync(blobPath(base, hash), join(base.quarantine, `blob-${hash}`));
+}
+
+function damaged(base: BasePaths, hash: string, path: string): MlError {
+  setAside(base, hash);
+  return new MlError("failed", `the stored content of \`${shownPath(path)}\` is damaged (blob \`${hash}\`)`, {
+    hint: `queue it again from the same tree, which sends it anew; the damaged copy is in ${base.quarantine}`,
+  });
+}
+
+function lacking(hashes: string[]): MlError {
+  return new MlError("snapshot_missing", `${hashes.length} files of the snapshot have not arrived`, {
+    hint: "queue it again from the same tree, which sends what is missing",
+    data: { missing: hashes },
+  });
+}
+
+/** The bytes of a blob, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
+export function readBlob(base: BasePaths, hash: string): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = fs.readFileSync(blobPath(base, hash));
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") throw lacking([hash]);
+    throw asMlError(cause, `reading the blob \`${hash}\``);
+  }
+  if (sha256(bytes) !== hash) throw damaged(base, hash, hash);
+  return bytes;
+}
+
+function snapshotPath(base: BasePaths, hash: string): string {
+  if (!/^[0-9a-f]{64}$/.test(hash))
+    throw new MlError("bad_path", "a snapshot was asked for by a name that is no sha256");
+  return join(base.snapshots, `${hash}.json`);
+}
+
+/** True where the snapshot is stored; then all of its blobs once were. */
+export function hasSnapshot(base: BasePaths, hash: string): boolean {
+  return fs.existsSync(snapshotPath(base, hash));
+}
+
+/** A stored snapshot, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
+export function readSnapshot(base: BasePaths, hash: string): Snapshot {
+  let text: string;
+  try {
+    text = fs.readFileSync(snapshotPath(base, hash), "utf8");
+  } catch (cause) {
+    if (systemCode(cause) !== "ENOENT") throw asMlError(cause, `reading the snapshot \`${hash}\``);
+    throw new MlError("snapshot_missing", `there is no snapshot \`${hash}\``, { data: { snapshots: [hash] } });
+  }
+  if (sha256(text) !== hash) {
+    throw new MlError("failed", `the snapshot \`${hash}\` is damaged`, {
+      hint: `remove ${snapshotPath(base, hash)} and queue again from the same tree`,
+    });
+  }
+  return checkSnapshot(JSON.parse(text));
+}
+
+/**
+ * Checks and keeps a tree, given as itself or as the hash of a blob with its exact text, and returns its name. Throws
+ * MlError: `bad_path` or `refused` for one that could leave its folder, `snapshot_missing` with data {missing} where
+ * blobs are not there, `no_space` and its like.
+ */
+export function storeSnapshot(base: BasePaths, given: unknown): string {
+  const snapshot = checkSnapshot(typeof given === "string" ? parseTree(readBlob(base, given)) : given);
+  const text = snapshotText(snapshot);
+  const hash = sha256(text);
+  if (typeof given === "string" && given !== hash) {
+    throw new MlError("refused", `the snapshot \`${given}\` was refused: its text is not in the exact form`);
+  }
+  const missing = missingBlobs(base, blobHashes(snapshot));
+  if (missing.length > 0) throw lacking(missing);
+  try {
+    readSnapshot(base, hash);
+  } catch {
+    try {
+      fault("objects/snapshot");
+      writeDurable(snapshotPath(base, hash), text, { mode: 0o444 });
+    } catch (cause) {
+      throw asMlError(cause, "storing the snapshot");
+    }
+  }
+  return hash;
+}
+
+function parseTree(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new MlError("refused", "the snapshot was refused: its text is no JSON");
+  }
+}
+
+/** The blobs that a tree needs: links carry their target themselves. */
+export function blobHashes(snapshot: Snapshot): string[] {
+  return [...new Set(snapshot.files.filter((file) => file.kind !== "link").map((file) => file.hash))];
+}
+
+/**
+ * Lays the tree out in `workFolder`: fresh copies with modes 0644 and 0755, symlinks as they were. It appears whole or
+ * not at all, and whatever stood there is replaced: only for a run that has not been started. `hash` null gives an
+ * empty folder. Throws MlError (`snapshot_missing`, `failed` for damage, `no_space`, …).
+ */
+export async function checkoutSnapshot(base: BasePaths, hash: string | null, workFolder: string): Promise<void> {
+  const files = hash === null ? [] : readSnapshot(base, hash).files;
+  const laying = `${workFolder}.laying`;
+  try {
+    fs.rmSync(laying, { recursive: true, force: true });
+    fs.mkdirSync(laying, { mode: 0o755, recursive: true });
+    await layOut(base, files, laying);
+    fault("objects/laid-out");
+    fs.rmSync(workFolder, { recursive: true, force: true });
+    fs.renameSync(laying, workFolder);
+  } catch (cause) {
+    fs.rmSync(laying, { recursive: true, force: true });
+    throw asMlError(cause, "laying out the code");
+  }
+}
+
+async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: string): Promise<void> {
+  const strictUmask = (process.umask() & 0o755) !== 0;
+  const made = new Set<string>([folder]);
+  const makeFolder = (path: string) => {
+    if (made.has(path)) return;
+    fs.mkdirSync(path, { recursive: true, mode: 0o755 });
+    made.add(path);
+  };
+  let pause = performance.now() + sliceMs;
+  for (const file of files) {
+    const path = join(folder, file.path);
+    makeFolder(dirname(path));
+    if (file.kind === "link") continue;
+    const mode = file.kind === "exec" ? 0o755 : 0o644;
+    copyBlob(base, file, { path, mode });
+    if (strictUmask) fs.chmodSync(path, mode);
+    if (performance.now() < pause) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    pause = performance.now() + sliceMs;
+  }
+  for (const file of files) if (file.kind === "link") fs.symlinkSync(file.target ?? "", join(folder, file.path));
+}
+
+function copyBlob(base: BasePaths, file: SnapshotFile, to: { path: string; mode: number }): void {
+  const blob = blobPath(base, file.hash);
+  try {
+    if (file.size <= checkedBytes) {
+      const bytes = fs.readFileSync(blob);
+      if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file.hash, file.path);
+      fs.writeFileSync(to.path, bytes, { flag: "wx", mode: to.mode });
+    } else {
+      if (fs.statSync(blob).size !== file.size) throw damaged(base, file.hash, file.path);
+      fs.copyFileSync(blob, to.path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
+      fs.chmodSync(to.path, to.mode);
+    }
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT" && !fs.existsSync(blob)) throw lacking([file.hash]);
+    throw cause;
+  }
+}
