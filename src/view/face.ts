@@ -115,7 +115,7 @@ const codes: Record<Tone, string> = {
   bad: "31",
   warn: "33",
   live: "36",
-  accent: "34",
+  accent: "36",
 };
 
 /** One line for a terminal (SGR, ECMA-48 8.3.117), or its bare text. Trailing space is dropped. */

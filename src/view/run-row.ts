@@ -2,23 +2,21 @@
  * One run as one row, the same for every list: what it is, how far, how long, when, and the one thing worth saying
  * about it. Lists differ only in which runs they show.
  */
-import { formatDuration } from "../core/duration.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { type Face, type Line, type Span, span } from "./face.ts";
 import { dot, markOf, shortId, stateOf, unknown, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
-import { safeText } from "./safe-text.ts";
+import { safeText, visible } from "./safe-text.ts";
 import { progressBar } from "./spark.ts";
 import type { Column, Row } from "./table.ts";
-import { clockTime, durationText, elapsedMs, timeMs } from "./time.ts";
+import { clockTime, durationText, elapsedMs, roughDuration, timeMs } from "./time.ts";
 
 /** The columns of every list of runs, most important first where room is short. */
 export const runColumns: readonly Column[] = [
-  { name: "mark" },
-  { name: "name", least: 8, most: 32 },
+  { name: "name", least: 10, most: 34 },
   { name: "run" },
   { name: "user", keep: 1, most: 16 },
-  { name: "state", keep: 6, least: 9 },
+  { name: "state", keep: 6, least: 18 },
   { name: "time", keep: 4, align: "right" },
   { name: "when", keep: 5 },
   { name: "detail", keep: 2, least: 12 },
@@ -38,9 +36,11 @@ function progressCell(run: RunSummary, face: Face): Line {
   if (progress === null || run.status !== "running") return [wordOf(run)];
   const text = span(safeText(progress.text), "live");
   if (progress.fraction === null) return [text];
-  const width = face.width < 90 ? 5 : 10;
-  const bar = span(progressBar(progress.fraction, { width, unicode: face.unicode }), "live");
-  return [text, span(" "), bar, span(` ${Math.floor(progress.fraction * 100)}%`)];
+  const percent = `${Math.floor(progress.fraction * 100)}%`;
+  const known = progress.text.includes("%") ? [] : [span(` ${percent}`)];
+  if (face.width < 100) return [text, ...known];
+  const bar = span(progressBar(progress.fraction, { width: 10, unicode: face.unicode }), "live");
+  return [text, span(" "), bar, ...known];
 }
 
 function stateCell(run: RunSummary, face: Face): Line {
@@ -55,8 +55,8 @@ function stateCell(run: RunSummary, face: Face): Line {
 
 function timeCell(run: RunSummary, face: Face): Line {
   if (run.status === "queued") return [span(`p${run.priority}`, run.priority === 5 ? "dim" : "plain")];
-  const text = durationText(elapsedMs(run.started_at, run.ended_at, face.nowMs), run.ended_at === null);
-  return [text === null ? unknown(face) : span(text)];
+  const ms = elapsedMs(run.started_at, run.ended_at, face.nowMs);
+  return [ms === null || run.started_at === null ? unknown(face) : span(durationText(ms, run.ended_at === null) ?? "")];
 }
 
 /** Milliseconds until a running run ends: by its own words, else by the server's estimate; null where unknown. */
@@ -69,7 +69,7 @@ export function leftMs(run: RunSummary, nowMs: number): number | null {
 function whenCell(run: RunSummary, face: Face): Line {
   if (run.status === "running" || run.status === "starting") {
     const left = leftMs(run, face.nowMs);
-    return left === null ? [] : [span(`${formatDuration(Math.max(1000, left))} left`)];
+    return left === null ? [] : [span(`${roughDuration(left)} left`)];
   }
   if (run.status === "queued") {
     const eta = clockTime(run.eta, face.nowMs);
@@ -98,8 +98,7 @@ function detailCell(run: RunSummary, options: RowOptions): Line {
 export function runRow(run: RunSummary, options: RowOptions): Row {
   const { face } = options;
   return {
-    mark: [markOf(run, face)],
-    name: [span(safeText(run.name), "strong")],
+    name: [markOf(run, face), span(" "), span(safeText(run.name), "strong")],
     run: [span(shortId(run.run_id), "dim")],
     user: options.showUser ? [span(safeText(run.user))] : [],
     state: stateCell(run, face),
@@ -126,8 +125,8 @@ export function plainRun(run: RunSummary): (string | number | null)[] {
   return [
     run.run_id,
     stateOf(run),
-    safeText(run.name),
-    safeText(run.user),
+    visible(run.name),
+    visible(run.user),
     run.priority,
     run.position,
     run.queued_at,
@@ -135,6 +134,6 @@ export function plainRun(run: RunSummary): (string | number | null)[] {
     run.ended_at,
     run.exit_code,
     run.failure?.kind ?? null,
-    safeText(run.command),
+    visible(run.command),
   ];
 }

@@ -22,6 +22,11 @@ export function safeText(text: string): string {
   return text.replace(unsafe, spell);
 }
 
+/** For fields that a program reads: unsafe characters become U+FFFD; tabs and line ends are left to the printer. */
+export function visible(text: string): string {
+  return text.replace(unsafe, (character) => (/[\t\n\r]/.test(character) ? character : "\ufffd"));
+}
+
 /** Several lines: line ends are kept as such, tabs become spaces, everything else as in `safeText`. */
 export function safeLines(text: string): string[] {
   return text

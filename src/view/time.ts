@@ -68,3 +68,9 @@ export function durationText(ms: number | null, ticking = false): string | null 
   if (ms === null) return null;
   return formatDuration(ticking ? Math.floor(ms / 1000) * 1000 : ms).replace(/^0 ms$/, ticking ? "0 s" : "0 ms");
 }
+
+/** For estimates, which are never exact: `8 s`, `3m`, `52m`, `4h15m`, `2d3h`; at least a second. */
+export function roughDuration(ms: number): string {
+  if (ms < 60_000) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  return ms < 3_600_000 - 30_000 ? `${Math.round(ms / 60_000)}m` : formatDuration(ms);
+}
