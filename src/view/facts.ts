@@ -1,5 +1,6 @@
 /** Sections of labelled facts (`label  value`), labels aligned over the whole page, long values wrapped under themselves. */
 import { cutLine, type Face, type Line, span, textWidth, wrapText } from "./face.ts";
+import { visible } from "./safe-text.ts";
 
 export interface Fact {
   label: string;
@@ -36,4 +37,14 @@ export function factPage(sections: readonly FactSection[], face: Face): Line[] {
     ...(section.title === null ? [] : [[span(section.title, "strong")]]),
     ...section.facts.flatMap((fact) => factLines(fact, labelWidth, face)),
   ]);
+}
+
+/** A record for `--plain`: one `dotted.key<TAB>value` a scalar, in the record's own order. */
+export function plainFacts(record: object, prefix = ""): (string | number | boolean | null)[][] {
+  return Object.entries(record).flatMap(([key, value]: [string, unknown]) => {
+    const name = `${prefix}${key}`;
+    if (typeof value === "object" && value !== null) return plainFacts(value, `${name}.`);
+    if (typeof value === "string") return [[visible(name), visible(value)]];
+    return [[visible(name), value as number | boolean | null]];
+  });
 }

@@ -1,0 +1,76 @@
+/** `ml annotate RUN NOTE`: adds a remark to a run's record, at any time, also after it was sealed. Append only. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MlError } from "../../core/error.ts";
+import { type Context, defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+
+export const command = defineCommand({
+  name: "annotate",
+  group: "think",
+  summary: "add a note to a run's record",
+  about:
+    "The note is added to history.jsonl and to `annotations` of the manifest, with the time and your name; nothing that was written before is changed. With no note, your editor ($VISUAL, $EDITOR) opens; `-` reads standard input.",
+  positionals: [
+    { name: "RUN", about: "which run", complete: "run" },
+    { name: "NOTE", about: "the words; `-` reads standard input", optional: true, many: true },
+  ],
+  flags: {
+    note: flag.text("TEXT", "the words, as a flag"),
+    author: flag.text("NAME", "who says it, where it is not you"),
+  },
+  examples: [
+    ['ml annotate @last "loss spikes at step 300: data order?"', "a remark on the newest run"],
+    ["git log -1 | ml annotate k3f9ab -", "from a pipe"],
+  ],
+  schemas: { "ml.annotate/1": "`run_id` and the `timestamp` of the note" },
+  async run(context, args) {
+    const [run = "", ...words] = args.words;
+    if (args.flags.note !== null && words.length > 0) {
+      throw new MlError("usage", "the note was given twice: as words and as `--note`", {
+        hint: "leave one of them out",
+      });
+    }
+    const typed = args.flags.note ?? (words.length > 0 ? words.join(" ") : null);
+    const connection = await context.connect();
+    const runId = (await connection.ask("run.resolve", { runs: [run] })).run_ids[0] ?? run;
+    const note = (
+      typed === null ? await editedNote(context, runId) : typed === "-" ? await Bun.stdin.text() : typed
+    ).trim();
+    if (note === "") throw new MlError("usage", "the note is empty, so nothing was added");
+    const reply = await connection.ask("run.annotate", { run: runId, note, author: args.flags.author });
+    context.output.result({
+      schema: "ml.annotate/1",
+      value: () => reply,
+      ids: () => [reply.run_id],
+      rows: () => [[reply.run_id, reply.timestamp]],
+      human: () => `annotated ${reply.run_id}\n`,
+    });
+    return undefined;
+  },
+});
+
+/** What was written in the editor, without lines that begin with `#`. Throws `usage` off a terminal. */
+async function editedNote(context: Context, runId: string): Promise<string> {
+  const editor = context.env.VISUAL || context.env.EDITOR;
+  if (!context.terminal.stdin || !context.terminal.stdout || !editor) {
+    throw new MlError("usage", "there is no note to add", {
+      hint: `write \`ml annotate ${runId} "what you saw"\`, or set EDITOR`,
+    });
+  }
+  const folder = mkdtempSync(join(tmpdir(), "ml-note-"));
+  const path = join(folder, "note.txt");
+  try {
+    writeFileSync(path, `\n# A note on ${runId}. Lines that begin with # are left out; an empty note adds nothing.\n`);
+    const child = Bun.spawn(["sh", "-c", `${editor} "$1"`, "sh", path], { stdio: ["inherit", "inherit", "inherit"] });
+    if ((await child.exited) !== 0)
+      throw new MlError("failed", `the editor \`${editor}\` ended with an error, so nothing was added`);
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => !line.startsWith("#"))
+      .join("\n");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,64 @@
+/** `ml metrics RUN [NAME…]`: last, best and course of what a run logged; every point with --csv or --json. */
+import { MlError } from "../../core/error.ts";
+import { curves } from "../../view/metric.ts";
+import { metricTable } from "../../view/metric-page.ts";
+import { visible } from "../../view/safe-text.ts";
+import { defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+import { faceOf, pageText, serverNowMs } from "../page.ts";
+import { readPoints } from "../read-points.ts";
+
+export const command = defineCommand({
+  name: "metrics",
+  group: "watch",
+  summary: "show what a run logged",
+  about:
+    "`best` is given where the name says which way is better (loss and error: lower; accuracy and score: higher). Very long curves are thinned; --json says so in `thinned`. All points are in metrics.jsonl in the run's folder.",
+  positionals: [
+    { name: "RUN", about: "which run", complete: "run" },
+    { name: "NAME", about: "only these metrics", optional: true, many: true, complete: "metric" },
+  ],
+  flags: { csv: flag.on("print all points: name, step, value, seconds since 1970") },
+  examples: [
+    ["ml metrics @last", "a table with a small curve each"],
+    ["ml metrics k3f9ab val_loss --csv > loss.csv", "all points, for a plot"],
+  ],
+  schemas: {
+    "ml.metrics/1": "`run_id`, `points` (each `name`, `value`, `step`, `t`; NaN and infinities as strings), `thinned`",
+  },
+  async run(context, args) {
+    const [run = "", ...names] = args.words;
+    const connection = await context.connect();
+    const { runId, points, thinned } = await readPoints(connection, run, names);
+    const missing = names.filter((name) => !points.some((point) => point.name === name));
+    if (missing.length > 0) {
+      throw new MlError("not_found", `run \`${runId}\` logged no metric \`${missing.join("`, `")}\``, {
+        hint: `see which it has: \`ml metrics ${runId}\``,
+      });
+    }
+    const { output } = context;
+    if (args.flags.csv && output.mode === "human") {
+      output.write("name,step,value,t\n");
+      for (const point of points)
+        output.write(`${csvField(point.name)},${point.step ?? ""},${point.value},${point.t}\n`);
+      return undefined;
+    }
+    output.result({
+      schema: "ml.metrics/1",
+      value: () => ({ run_id: runId, points, thinned }),
+      ids: () => [runId],
+      rows: () => points.map((point) => [visible(point.name), point.step, point.value, point.t]),
+      human() {
+        if (points.length === 0) return "";
+        return pageText(metricTable(curves(points), faceOf(output, serverNowMs(connection))), output);
+      },
+    });
+    if (points.length === 0 && output.mode === "human") output.say(`run ${runId} has logged no metrics`);
+    return undefined;
+  },
+});
+
+/** By RFC 4180; a name that a spreadsheet would take for a formula is left as it is: it is data. */
+function csvField(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
