@@ -18,7 +18,7 @@ export const recordedNames = [
 const valueLimit = 4096;
 
 const secretName =
-  /KEY|TOKEN|SECRET|PASS|PWD_|_PWD|CRED|AUTH|COOKIE|SESSION|SIGNATURE|PRIVATE|BEARER|LICEN[CS]E|WEBHOOK|DSN|SAS_?URL|CONNECTION_STRING/i;
+  /KEY|TOKEN|SECRET|PASS|PWD_|_PWD|CRED|AUTH|COOKIE|SIGNATURE|PRIVATE|BEARER|LICEN[CS]E|WEBHOOK|DSN|SAS_?URL|CONNECTION_STRING/i;
 /** Names that contain such a word and are known to hold no secret. */
 const harmlessNames = new Set(["TOKENIZERS_PARALLELISM"]);
 
@@ -74,7 +74,7 @@ export function maskEnvironment(
   const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const secret = ([name, value]: [string, string]) => isSecretName(name) || isSecretValue(value);
   const known = entries
-    .filter((entry) => secret(entry) && entry[1].trim().length >= 6)
+    .filter((entry) => secret(entry) && entry[1].trim().length >= 8)
     .map(([, value]) => value.trim());
   const kept = entries.flatMap(([name, value]): [string, string | null][] => {
     if (name.startsWith("BUN_")) return [];

@@ -21,7 +21,7 @@ export interface Package {
 const racyMs = 2000;
 const parallel = 64;
 
-/** One entry per package; of two of the same name the first folder's, as `import` would. */
+/** One entry per package, in pip's order; of two of the same name the first folder's, as `import` would. */
 export async function listPackages(
   folders: readonly SiteFolder[],
   context: Pick<ProbeContext, "cache" | "miss">,
@@ -32,7 +32,8 @@ export async function listPackages(
     const key = canonical(found.name);
     if (!byName.has(key)) byName.set(key, found);
   }
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found);
+  const sortKey = ({ name }: Package) => name.toLowerCase();
+  return [...byName.values()].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
 export function freezeText(packages: readonly Package[]): string {
