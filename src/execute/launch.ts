@@ -1,0 +1,79 @@
+/**
+ * launch.sh and the environment of a script. What a script sees is the worker's own environment without BUN_* and ML_*,
+ * and the lines that launch.sh exports. Only those lines reach the disk: what the worker inherited may hold secrets.
+ * docs/running-scripts.md documents every variable.
+ */
+import { join } from "node:path";
+import { quoteCommand, quoteWord } from "../core/shell-quote.ts";
+import type { Manifest } from "../run/manifest.ts";
+import type { BasePaths, RunPaths } from "../run/paths.ts";
+
+/** The worker's environment as it is handed on: without Bun's switches and without anything of ours (keys, settings). */
+export function inheritedEnvironment(own: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const handedOn: Record<string, string> = {};
+  for (const [name, value] of Object.entries(own)) {
+    if (value === undefined || name.startsWith("BUN_") || name.startsWith("ML_")) continue;
+    handedOn[name] = value;
+  }
+  return handedOn;
+}
+
+/** The folder with ml_runner.py that is appended to PYTHONPATH. */
+export function pythonFolder(base: BasePaths): string {
+  return join(base.lib, "python");
+}
+
+export interface LaunchOptions {
+  base: BasePaths;
+  manifest: Manifest;
+  /** Indices or UUIDs; null where the machine has no GPUs to hide or to hand out. */
+  gpuIds: readonly string[] | null;
+}
+
+/** What we add to the inherited environment, in the order of launch.sh; without PYTHONPATH, which is appended to. */
+export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOptions): Record<string, string> {
+  const group = manifest.narrative.experiment_group;
+  return {
+    PYTHONUNBUFFERED: "1",
+    ML_RUN_NAME: manifest.name,
+    ML_RUN_DIR: paths.folder,
+    ML_WORK_DIR: paths.work,
+    ML_METRICS_FILE: paths.metrics,
+    ML_USER: manifest.user,
+    ...(group === null ? {} : { ML_GROUP: group }),
+    ...(gpuIds === null ? {} : { CUDA_VISIBLE_DEVICES: gpuIds.join(","), CUDA_DEVICE_ORDER: "PCI_BUS_ID" }),
+    ...manifest.launch.env,
+    // Not to be overridden by --env: stragglers are found by it.
+    ML_RUN_ID: manifest.run_id,
+  };
+}
+
+/** The whole environment that the script will have. For capture and for the message of a command that is not found. */
+export function scriptEnvironment(
+  paths: RunPaths,
+  inherited: Readonly<Record<string, string>>,
+  options: LaunchOptions,
+): Record<string, string> {
+  const all = { ...inherited, ...addedEnvironment(paths, options) };
+  const own = pythonFolder(options.base);
+  return { ...all, PYTHONPATH: all.PYTHONPATH ? `${all.PYTHONPATH}:${own}` : own };
+}
+
+/** The text of launch.sh. Every word is quoted by itself: what was queued arrives byte for byte. */
+export function launchScript(paths: RunPaths, options: LaunchOptions): string {
+  const { manifest } = options;
+  const exports = Object.entries(addedEnvironment(paths, options)).map(
+    ([name, value]) => `export ${name}=${quoteWord(value)}`,
+  );
+  const folder = join(paths.work, manifest.cwd);
+  return [
+    "#!/bin/sh",
+    `# Run ${manifest.run_id}: this is what the supervisor runs. By hand: sh ${quoteWord(paths.launchScript)}`,
+    "# The rest of the environment is that of whoever starts it; nothing of it is written down here.",
+    `cd ${quoteWord(folder)} || exit 126`,
+    ...exports,
+    `export PYTHONPATH="\${PYTHONPATH:+$PYTHONPATH:}"${quoteWord(pythonFolder(options.base))}`,
+    `exec ${quoteCommand(manifest.argv)}`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,85 @@
+/**
+ * Starts the supervisor of one run: lays `.run/` out and spawns supervise.sh in a session of its own, with nothing of
+ * ours open in it. After that the run needs us no more. A second start of the same run does nothing (supervise.sh).
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { writeDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
+import type { RunPaths } from "../run/paths.ts";
+import { type LaunchOptions, launchScript } from "./launch.ts";
+import superviseText from "./supervise.sh" with { type: "text" };
+
+/** Filled with spaces while the disk has room; exit.json is written over it. Longer than any exit record. */
+const reserveBytes = 1024;
+
+export interface StartOptions extends LaunchOptions {
+  /** Fencing token of the claim. */
+  token: number;
+  /** The scrubbed environment of this process (inheritedEnvironment). */
+  inherited: Readonly<Record<string, string>>;
+  nowMs: number;
+}
+
+export interface Supervisor {
+  pid: number;
+  /** Resolves when the supervisor ends; never rejects. Says nothing about the script. */
+  ended: Promise<void>;
+}
+
+/** The kernel's count of out-of-memory kills since boot (/proc/vmstat), or null. */
+export function oomKillCount(): number | null {
+  try {
+    const match = /^oom_kill (\d+)$/m.exec(fs.readFileSync("/proc/vmstat", "utf8"));
+    return match ? Number(match[1]) : null;
+  } catch {
+    return null;
+  }
+}
+
+function uptimeHundredths(): number {
+  try {
+    return Number((fs.readFileSync("/proc/uptime", "utf8").split(" ")[0] ?? "0").replace(".", ""));
+  } catch {
+    return 0;
+  }
+}
+
+/** Writes launch.sh, supervise.sh and the reserve. Not synced: a power cut now means that nothing was started. */
+export function layOut(paths: RunPaths, options: LaunchOptions): void {
+  writeDurable(paths.launchScript, launchScript(paths, options), { mode: 0o755, sync: false });
+  writeDurable(paths.supervisorScript, superviseText, { mode: 0o755, sync: false });
+  writeDurable(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o600, sync: false });
+}
+
+/** Throws system errors where `/bin/sh` cannot be started. */
+export function startSupervisor(paths: RunPaths, options: StartOptions): Supervisor {
+  const { manifest } = options;
+  const limitHours = manifest.resources.requested.max_runtime_hours;
+  const limitSeconds = limitHours === null || limitHours <= 0 ? 0 : Math.max(0.001, limitHours * 3600);
+  fault("execute/before-spawn");
+  const child = Bun.spawn({
+    cmd: [
+      "/bin/sh",
+      paths.supervisorScript,
+      paths.folder,
+      manifest.run_id,
+      String(options.token),
+      String(Math.round(limitSeconds * 1000) / 1000),
+      String(manifest.launch.grace_seconds),
+      manifest.launch.split_output ? "1" : "0",
+      String(options.nowMs),
+      String(uptimeHundredths()),
+      String(oomKillCount() ?? "-"),
+    ],
+    cwd: "/",
+    // Found by a scan for exactly this name if we die before it has left its first mark.
+    env: { ...options.inherited, ML_SUPERVISES: manifest.run_id },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+    detached: true,
+  });
+  child.unref();
+  return { pid: child.pid, ended: child.exited.then(() => {}) };
+}

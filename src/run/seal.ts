@@ -1,0 +1,87 @@
+/**
+ * Sealing: the last act on a run folder. Everything that the script wrote or ran with is made read-only and hashed into
+ * SHA256SUMS, in the format of sha256sum(1), so that `sha256sum -c SHA256SUMS` checks it without us.
+ *
+ * SHA256SUMS appears last and whole: a folder that has it is sealed, a folder that lacks it is sealed from the beginning
+ * again, whatever an interrupted attempt had done. Files lose their write permission, folders keep it, so that whoever
+ * owns a run can delete it. Symlinks are not hashed: sha256sum would follow them.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { writeDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
+import { type Hashed, hashFile, walkFiles } from "./artifacts.ts";
+import type { RunPaths } from "./paths.ts";
+import { isSealed } from "./store.ts";
+
+/**
+ * One line of SHA256SUMS. A name with a backslash, newline or carriage return is escaped and its line begins with a
+ * backslash (coreutils, "md5sum invocation").
+ */
+export function sumLine(path: string, sha256: string): string {
+  if (!/[\\\n\r]/.test(path)) return `${sha256}  ${path}\n`;
+  const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+  return `\\${sha256}  ${escaped}\n`;
+}
+
+/** Path and hash of a line that sumLine wrote, or null. */
+export function parseSumLine(line: string): { path: string; sha256: string } | null {
+  const match = /^(\\?)([0-9a-f]{64}) [ *](.+)$/s.exec(line);
+  if (match === null) return null;
+  const [, escaped, sha256 = "", name = ""] = match;
+  if (escaped === "") return { path: name, sha256 };
+  const path = name.replaceAll(/\\([\\nr])/g, (_, char: string) => (char === "n" ? "\n" : char === "r" ? "\r" : "\\"));
+  return { path, sha256 };
+}
+
+function takeWritePermission(path: string): void {
+  const { mode } = fs.lstatSync(path);
+  if ((mode & 0o222) !== 0) fs.chmodSync(path, mode & 0o7777 & ~0o222);
+}
+
+export interface SealOptions {
+  /** Hashes known from a moment ago, by path under work/. */
+  hashes?: ReadonlyMap<string, Hashed>;
+}
+
+export interface Sealed {
+  files: number;
+  /** By path in the run folder. */
+  sums: Map<string, string>;
+  /** Files that could not be read, or kept changing: sealed as they were found. */
+  doubtful: string[];
+}
+
+/** The files that a seal covers, as paths in the run folder; an empty output.log is made where there is no log at all. */
+function coveredFiles(paths: RunPaths): string[] {
+  const logs = ["output.log", "stdout.log", "stderr.log"].filter((name) => fs.existsSync(join(paths.folder, name)));
+  if (logs.length === 0) {
+    fs.writeFileSync(paths.outputLog, "", { flag: "a" });
+    logs.push("output.log");
+  }
+  if (fs.existsSync(paths.metrics)) logs.push("metrics.jsonl");
+  const under = (name: string) =>
+    walkFiles(join(paths.folder, name)).flatMap((file) => (file.kind === "file" ? [`${name}/${file.path}`] : []));
+  return [...logs, ...under("env"), ...under("work")];
+}
+
+/** Seals a run whose manifest is final; does nothing where it is sealed. Throws system errors (a full disk): try again later. */
+export async function sealRun(paths: RunPaths, options: SealOptions = {}): Promise<Sealed | null> {
+  if (isSealed(paths)) return null;
+  const sums = new Map<string, string>();
+  const doubtful: string[] = [];
+  for (const name of coveredFiles(paths)) {
+    const path = join(paths.folder, name);
+    takeWritePermission(path);
+    const known = name.startsWith("work/") ? options.hashes?.get(name.slice("work/".length)) : undefined;
+    const hashed = known ?? (await hashFile(path));
+    if (hashed === null || hashed.changedWhileReading) doubtful.push(name);
+    if (hashed !== null) sums.set(name, hashed.sha256);
+    if (sums.size === 1) fault("run/mid-seal");
+  }
+  fault("run/before-sums");
+  const text = [...sums].map(([path, sha256]) => sumLine(path, sha256)).join("");
+  writeDurable(paths.sums, text, { mode: 0o444 });
+  fault("run/after-sums");
+  return { files: sums.size, sums, doubtful };
+}
