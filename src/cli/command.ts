@@ -55,6 +55,8 @@ export interface Command<Flags extends FlagTable = FlagTable> {
   startsServer?: boolean;
   /** The first positional begins a script: see parse.ts. `positionals` then only serve help. */
   script?: boolean;
+  /** Runs with default settings where the config file is broken, because it mends or explains it. */
+  brokenConfig?: boolean;
   /** Commands one level down (`ml key add`). With these, `run` is what the bare command does. */
   actions?: Readonly<Record<string, Command>>;
   /** Names of the documented JSON values that it prints with --json, such as `ml.status/1`, and a line on each. */

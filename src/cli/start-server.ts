@@ -50,7 +50,7 @@ export function serverEnvironment(options: StartOptions, listen: string | null):
 /** The default address if its port is free, else any free port: a second user's server must not hinder the first's. */
 function chooseListen(options: StartOptions): string | null {
   if (options.listenGiven) return null;
-  const [hostname = "127.0.0.1", port = "0"] = options.settings.listen.split(":");
+  const [hostname = "127.0.0.1", port = "0"] = (options.settings.listen ?? "127.0.0.1:9100").split(":");
   try {
     Bun.listen({ hostname, port: Number(port), socket: { data() {} } }).stop(true);
     return null;

@@ -9,6 +9,7 @@ import { cutLine, type Face, type Line, paint, span } from "../view/face.ts";
 import { dot, stateOf } from "../view/mark.ts";
 import { changeLine, plainRun } from "../view/run-row.ts";
 import { type Status, statusPage } from "../view/status-page.ts";
+import { makeBell } from "./bell.ts";
 import type { Context } from "./command.ts";
 import { faceOf, serverNowMs } from "./page.ts";
 
@@ -34,34 +35,6 @@ export function watchStatus(context: Context, options: WatchOptions): Promise<nu
 
 interface Watching extends WatchOptions {
   signal: AbortSignal;
-}
-
-/** A bell that can be rung at any time and waited for: resolves on the next ring, a timeout, or the end. */
-export function makeBell(signal: AbortSignal): { ring(): void; wait(timeoutMs: number): Promise<boolean> } {
-  let rung = false;
-  let wake: (() => void) | null = null;
-  const ring = () => {
-    rung = true;
-    wake?.();
-  };
-  signal.addEventListener("abort", ring);
-  return {
-    ring,
-    async wait(timeoutMs) {
-      if (!rung && !signal.aborted) {
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          timer = setTimeout(resolve, timeoutMs);
-        });
-        clearTimeout(timer);
-        wake = null;
-      }
-      const was = rung;
-      rung = false;
-      return was;
-    },
-  };
 }
 
 /** Moves to the start of the frame before, writes line by line, clears what is left over (ECMA-48 CUU, EL, ED). */

@@ -1,0 +1,171 @@
+/**
+ * Following a run: its place in the line, its start, its output as it appears, its end. The run goes on whatever happens
+ * to us, and we go on whatever happens to the server: the connection heals, and the log is read on from the byte
+ * where we were, so nothing is missed and nothing shown twice [N1].
+ */
+import type { Connection } from "../client/connection.ts";
+import { MlError } from "../core/error.ts";
+import type { LogStream } from "../protocol/frames.ts";
+import type { RunSummary } from "../protocol/summary.ts";
+import { span } from "../view/face.ts";
+import { stateOf } from "../view/mark.ts";
+import { curves } from "../view/metric.ts";
+import { placeText } from "../view/submitted-line.ts";
+import { durationText, elapsedMs } from "../view/time.ts";
+import { type RunDetail, verdictBlock } from "../view/verdict-block.ts";
+import { type Bell, makeBell } from "./bell.ts";
+import type { Context } from "./command.ts";
+import { copyToEnd, type LogPlace } from "./log-reader.ts";
+import { type LogSink, makeSink } from "./log-sink.ts";
+import { sayPage, serverNowMs, talkFace } from "./page.ts";
+import { readPoints } from "./read-points.ts";
+
+/** Looked at again without any event this often: events make it fast, this makes it certain. */
+const lookAnywayMs = 3000;
+/** After this long without a server we give up; the run does not. */
+const giveUpMs = 10 * 60_000;
+
+export interface FollowOptions {
+  connection: Connection;
+  runId: string;
+  streams: readonly LogStream[];
+  signal: AbortSignal;
+  raw?: boolean;
+  /** Where to begin, by stream; default the first byte. */
+  offsets?: Partial<Record<LogStream, number>>;
+  /** Show nothing of the log, only wait for its end. */
+  silent?: boolean;
+}
+
+interface Reading {
+  place: LogPlace;
+  sink: LogSink;
+  ended: boolean;
+}
+
+/** Says once each: where in the line, held, started. */
+function makeHerald(context: Context, connection: Connection): (run: RunSummary) => void {
+  let said = "";
+  let started = false;
+  const { output } = context;
+  const say = (text: string, run: RunSummary) => {
+    if (text === said) return;
+    said = text;
+    const about = { run_id: run.run_id, position: run.position, eta: run.eta };
+    if (output.mode === "json") output.jsonLine("ml.follow/1", { kind: stateOf(run), ...about });
+    else sayPage(context, [[span(text, "dim")]]);
+  };
+  return (run) => {
+    if (started) return;
+    if (run.status === "queued") {
+      const place = run.held ? null : placeText(run, serverNowMs(connection));
+      say(
+        run.held ? `held; \`ml release ${run.run_id}\` lets it go` : `waiting${place === null ? "" : `: ${place}`}`,
+        run,
+      );
+    } else if (run.started_at !== null) {
+      started = true;
+      const waited = durationText(elapsedMs(run.queued_at, run.started_at, 0));
+      if (said !== "" || output.mode === "json") say(`started after ${waited ?? "?"} in line`, run);
+    }
+  };
+}
+
+/** Says once that the connection is gone, and once that it is back. */
+function tellState(context: Context, connection: Connection, bell: Bell): () => void {
+  let lost = false;
+  return connection.onState((state, why) => {
+    if (state === "reconnecting" && !lost) {
+      lost = true;
+      context.output.say(`connection lost${why === null ? "" : ` (${why})`}; the run goes on, reconnecting`);
+    } else if (state === "open" && lost) {
+      lost = false;
+      context.output.say("connected again");
+    }
+    bell.ring();
+  });
+}
+
+async function readAll(context: Context, readings: readonly Reading[], options: FollowOptions): Promise<boolean> {
+  const { connection, signal } = options;
+  for (const reading of readings) {
+    if (!reading.ended)
+      reading.ended = await copyToEnd(reading.place, { connection, context, sink: reading.sink, signal });
+  }
+  return readings.every((reading) => reading.ended);
+}
+
+/** Follows to the end of the log and gives what the run became. Rejects when aborted. Throws `unreachable`, `not_found`. */
+export async function followRun(context: Context, options: FollowOptions): Promise<RunDetail> {
+  const { connection, runId, streams, signal } = options;
+  const bell = makeBell(signal);
+  const herald = makeHerald(context, connection);
+  const state: { run: RunSummary | null; removed: boolean } = { run: null, removed: false };
+  const take = (run: RunSummary | undefined) => {
+    if (run === undefined || run.run_id !== runId) return;
+    state.run = run;
+    herald(run);
+  };
+  const readings = streams.map((stream): Reading => {
+    const place = { run: runId, stream, offset: options.offsets?.[stream] ?? 0 };
+    const sink = options.silent
+      ? silentSink
+      : makeSink(context, { runId, stream, raw: options.raw === true, schema: "ml.follow/1" });
+    return { place, sink, ended: false };
+  });
+  const stopTelling = tellState(context, connection, bell);
+  const subscription = await connection.subscribe(
+    { runs: [runId], logs: streams.map((stream) => ({ run: runId, stream })) },
+    {
+      onSnapshot(snapshot) {
+        for (const run of snapshot.runs) take(run);
+        bell.ring();
+      },
+      onEvent(event) {
+        if (event.kind === "run") take(event.run);
+        if (event.kind === "removed" && event.run_id === runId) state.removed = true;
+        bell.ring();
+      },
+    },
+  );
+  try {
+    let lostAtMs: number | null = null;
+    let rung = true;
+    for (;;) {
+      signal.throwIfAborted();
+      if (state.removed) throw new MlError("not_found", `run \`${runId}\` was deleted while it was followed`);
+      try {
+        const waiting = state.run?.status === "queued" && rung;
+        if (!waiting && (await readAll(context, readings, options))) break;
+        lostAtMs = null;
+      } catch (cause) {
+        if (!(cause instanceof MlError && cause.code === "unreachable")) throw cause;
+        lostAtMs ??= performance.now();
+        if (performance.now() - lostAtMs > giveUpMs) throw cause;
+        await Bun.sleep(1000);
+      }
+      rung = await bell.wait(lookAnywayMs);
+    }
+    for (const reading of readings) reading.sink.end();
+    return await connection.ask("run.get", { run: runId }, { signal });
+  } finally {
+    stopTelling();
+    await subscription.close().catch(() => {});
+  }
+}
+
+const silentSink: LogSink = { write: () => {}, restarted: () => {}, end: () => {} };
+
+/** The verdict on stderr (or as the last JSON line), and the exit code: 0, or 5 where the run did not succeed. */
+export async function tellVerdict(context: Context, connection: Connection, detail: RunDetail): Promise<number> {
+  const { output } = context;
+  const { summary, manifest } = detail;
+  if (output.mode === "json") {
+    output.jsonLine("ml.follow/1", { kind: "ended", run_id: manifest.run_id, summary, folder: detail.folder });
+  } else {
+    const logged = Object.keys(manifest.metrics).length > 0;
+    const points = logged ? (await readPoints(connection, manifest.run_id)).points : [];
+    sayPage(context, verdictBlock(detail, curves(points), talkFace(context, serverNowMs(connection))));
+  }
+  return manifest.status === "completed" ? 0 : 5;
+}

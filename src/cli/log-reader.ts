@@ -1,0 +1,58 @@
+/**
+ * Reading a log by offset, from anywhere to its present end, with the next piece on its way while one is written out.
+ * Memory is two pieces, however long the log; nothing is read twice and nothing left out, because only the offset counts.
+ */
+import type { Connection } from "../client/connection.ts";
+import type { LogStream } from "../protocol/frames.ts";
+import type { Body, Reply } from "../protocol/requests.ts";
+import type { Context } from "./command.ts";
+import type { LogSink } from "./log-sink.ts";
+
+type Piece = Reply<"log.read">;
+
+export function pieceBytes(piece: Piece): Uint8Array {
+  return piece.encoding === "base64" ? Buffer.from(piece.data, "base64") : new TextEncoder().encode(piece.data);
+}
+
+export interface LogPlace {
+  run: string;
+  stream: LogStream;
+  /** The next byte to read. */
+  offset: number;
+}
+
+export interface CopyOptions {
+  connection: Connection;
+  context: Context;
+  sink: LogSink;
+  signal: AbortSignal;
+  /** The first piece where it was read already (a tail). */
+  first?: Piece;
+}
+
+/** Writes everything from `place.offset` to the present end, moving the offset; true where no more will come. */
+export async function copyToEnd(place: LogPlace, options: CopyOptions): Promise<boolean> {
+  const { connection, context, sink, signal } = options;
+  const ask = (offset: number) => {
+    const body: Body<"log.read"> = { run: place.run, stream: place.stream, offset };
+    return connection.ask("log.read", body, { signal });
+  };
+  let piece = options.first ?? (await ask(place.offset));
+  for (;;) {
+    if (piece.size < place.offset) {
+      sink.restarted(piece.size);
+      place.offset = 0;
+      piece = await ask(0);
+      continue;
+    }
+    const moved = piece.next > piece.offset;
+    const more = moved && piece.next < piece.size ? ask(piece.next) : null;
+    // A rejection while we write is looked at when its turn comes.
+    more?.catch(() => {});
+    if (moved) sink.write(pieceBytes(piece), piece.offset);
+    place.offset = Math.max(piece.next, piece.offset);
+    await context.output.flush();
+    if (more === null) return piece.ended && piece.next >= piece.size;
+    piece = await more;
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The command line from words to exit code: finds the command, loads it alone, parses by its tables, runs it, and
+ * reports what went wrong. The only place of the thin client that ends the process.
+ */
+import { type HomePaths, homePaths } from "../config/home.ts";
+import type { Resolved } from "../config/resolve.ts";
+import { MlError } from "../core/error.ts";
+import { nearest } from "../core/nearest.ts";
+import { version } from "../core/version.ts";
+import type { Command } from "./command.ts";
+import { commands, findCommand } from "./commands.ts";
+import { makeContext } from "./context.ts";
+import type { Mode, Output } from "./output.ts";
+import { parseCommand, parseLeading } from "./parse.ts";
+import { makeOutput } from "./printer.ts";
+import { reportError } from "./report-error.ts";
+import { loadCommandSettings } from "./settings.ts";
+import { emit, flushStreams } from "./streams.ts";
+import { isTerminal, isUtf8, terminalWidth, wantsColour } from "./terminal.ts";
+
+/** `calledAs` is the last part of the name by which we were started. */
+export async function cliMain(words: readonly string[], calledAs: string): Promise<never> {
+  const code = await runWords(calledAs === "ml-tui" ? ["monitor", ...words] : words);
+  await flushStreams();
+  process.exit(code);
+}
+
+async function runWords(words: readonly string[]): Promise<number> {
+  const { env } = process;
+  const own = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
+  const report = {
+    json: own.includes("--json"),
+    colour: wantsColour(env, isTerminal(2), { flag: null, setting: "auto" }),
+    home: homePaths(env).home,
+    commandLine: words,
+  };
+  try {
+    return await dispatch(words);
+  } catch (cause) {
+    return reportError(cause, report);
+  }
+}
+
+async function dispatch(words: readonly string[]): Promise<number> {
+  const leading = parseLeading(words);
+  if (leading.values.version === true) {
+    emit(1, `ml ${version}\n`);
+    return 0;
+  }
+  const name = words[leading.at];
+  if (name === undefined || name === "--")
+    return runCommand(await load("help"), { title: "ml help", words: [], leading });
+  let command = await load(name);
+  let title = `ml ${name}`;
+  let at = leading.at + 1;
+  const action = command.actions?.[words[at] ?? ""];
+  if (action !== undefined) {
+    command = action;
+    title += ` ${words[at]}`;
+    at += 1;
+  }
+  return runCommand(command, { title, words: words.slice(at), leading });
+}
+
+async function load(name: string): Promise<Command> {
+  const entry = findCommand(name);
+  if (entry !== null) return (await entry.load()).command;
+  const near = nearest(
+    name,
+    commands.filter((one) => !one.hidden).map((one) => one.name),
+  );
+  throw new MlError("usage", `there is no command \`${name}\``, {
+    hint: near === null ? "`ml help` lists them" : `did you mean \`ml ${near}\`?`,
+  });
+}
+
+interface Call {
+  title: string;
+  words: readonly string[];
+  leading: ReturnType<typeof parseLeading>;
+}
+
+function modeOf(flags: Readonly<Record<string, unknown>>): Mode {
+  const chosen = (["json", "plain", "quiet"] as const).filter((name) => flags[name] === true);
+  if (chosen.length > 1 && !(chosen.length === 2 && chosen.includes("quiet"))) {
+    throw new MlError("usage", `\`--${chosen[0]}\` and \`--${chosen[1]}\` exclude each other`, { hint: "choose one" });
+  }
+  return chosen[0] ?? "human";
+}
+
+function outputFor(flags: Readonly<Record<string, unknown>>, colourSetting: string): Output {
+  const { env } = process;
+  const flag = typeof flags.color === "string" ? flags.color : null;
+  const terminal = isTerminal(1);
+  return makeOutput({
+    mode: modeOf(flags),
+    colour: wantsColour(env, terminal, { flag, setting: colourSetting }),
+    unicode: isUtf8(env),
+    columns: terminal ? terminalWidth(1) : null,
+    talkColumns: isTerminal(2) && env.TERM !== "dumb" ? terminalWidth(2) : null,
+  });
+}
+
+async function runCommand(command: Command, call: Call): Promise<number> {
+  const { title, words, leading } = call;
+  const args = parseCommand(command, words, { title, leading });
+  const flags = args.flags as Readonly<Record<string, unknown>>;
+  const { env } = process;
+  if (flags.version === true) {
+    emit(1, `ml ${version}\n`);
+    return 0;
+  }
+  const paths = homePaths(env, { configFlag: (flags.config as string | null) ?? null });
+  if (flags.help === true) {
+    const { commandText } = await import("./help-text.ts");
+    const output = outputFor(flags, "auto");
+    const paint = {
+      strong: (text: string) => output.paint("strong", text),
+      dim: (text: string) => output.paint("dim", text),
+    };
+    emit(1, commandText(command, title, paint));
+    return 0;
+  }
+  const resolved = await settingsFor(command, { flags, paths });
+  const output = outputFor(flags, resolved.values.color);
+  const context = makeContext({
+    command,
+    table: commands,
+    resolved,
+    paths,
+    output,
+    env,
+    terminal: { stdin: isTerminal(0), stdout: isTerminal(1), stderr: isTerminal(2) },
+  });
+  try {
+    return (await command.run(context, args)) ?? 0;
+  } finally {
+    context.dispose();
+  }
+}
+
+/** A command that mends or explains the config goes on without it where it is broken. */
+async function settingsFor(
+  command: Command,
+  options: { flags: Readonly<Record<string, unknown>>; paths: HomePaths },
+): Promise<Resolved> {
+  try {
+    return await loadCommandSettings(options.flags, process.env);
+  } catch (cause) {
+    if (!command.brokenConfig) throw cause;
+    const { resolveSettings } = await import("../config/resolve.ts");
+    return resolveSettings({ flags: {}, env: {}, file: null });
+  }
+}

@@ -1,0 +1,116 @@
+/** Flags of `ml queue` as values of a submission: units converted, lists split, everything checked before anything is sent. */
+import type { Settings } from "../config/settings.ts";
+import { parseDuration } from "../core/duration.ts";
+import { MlError } from "../core/error.ts";
+import { parseSize } from "../core/size.ts";
+import { limits } from "../protocol/frames.ts";
+import type { SubmitSpec } from "../protocol/requests.ts";
+import { type FlagValues, flag } from "./flags.ts";
+
+/** The flags that describe a run; per line of a `--from` file too. */
+export const runFlags = {
+  name: flag.text("NAME", "a handle for people; default: the script's name"),
+  note: flag.text("TEXT", "a note, kept with the run"),
+  priority: flag.number("N", "1 to 10, higher goes first; default 5", { short: "p", least: 1, most: 10, whole: true }),
+  tag: flag.texts("TAG", "a label; several by commas or by repeating", { complete: "tag" }),
+  hypothesis: flag.text("TEXT", "what you think is true"),
+  context: flag.text("TEXT", "what led here"),
+  intent: flag.text("TEXT", "what this run is to find out"),
+  expect: flag.text("TEXT", "what you expect to see"),
+  parent: flag.text("RUN", "the run that this one follows from", { complete: "run" }),
+  group: flag.text("GROUP", "the experiment that it belongs to", { complete: "group" }),
+  gpus: flag.number("N", "GPUs; default 0", { least: 0, most: 1024, whole: true }),
+  gpuMemory: flag.text("SIZE", "memory needed on each GPU, such as 24G"),
+  cpus: flag.number("N", "CPU cores; default 1", { least: 0, most: 100_000 }),
+  ram: flag.text("SIZE", "memory, such as 16G"),
+  disk: flag.text("SIZE", "free disk space needed, such as 100G"),
+  maxRuntime: flag.text("TIME", "stop it after this long, such as 4h or 90m; a plain number counts hours"),
+  grace: flag.text("TIME", "time between SIGTERM and SIGKILL when it is stopped; default 30s"),
+  env: flag.texts("K=V", "an environment variable for the script; K alone forwards yours"),
+  python: flag.text("PATH", "the interpreter for .py files"),
+  hold: flag.on("queue it, but let it wait for `ml release`"),
+  splitOutput: flag.on("keep stdout and stderr in files of their own"),
+} as const;
+
+export type RunFlags = FlagValues<typeof runFlags>;
+/** What a run asks for, without its command, its code and its submit_id. */
+export type Wishes = Omit<SubmitSpec, "submit_id" | "argv" | "cwd" | "snapshot" | "git" | "git_diff">;
+
+const gigabyte = 1e9;
+
+function gigabytes(text: string | null, what: string): number | null {
+  return text === null ? null : parseSize(text, what, "g") / gigabyte;
+}
+
+/** Labels of all `--tag`s, split at commas, each once. */
+export function splitTags(given: readonly string[]): string[] {
+  const tags = given.flatMap((text) => text.split(",")).map((tag) => tag.trim());
+  return [...new Set(tags.filter((tag) => tag !== ""))];
+}
+
+/** Variables by name. Throws `usage` for a name that is none, or one to forward that is not set. */
+export function readVariables(
+  given: readonly string[],
+  ours: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const text of given) {
+    const equals = text.indexOf("=");
+    const name = equals < 0 ? text : text.slice(0, equals);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      throw new MlError("usage", `\`--env ${text}\`: \`${name}\` is not a name of a variable`, { hint: "write `--env NAME=VALUE`" });
+    }
+    const value = equals < 0 ? ours[name] : text.slice(equals + 1);
+    if (value === undefined) {
+      throw new MlError("usage", `\`--env ${name}\` forwards your variable \`${name}\`, but it is not set here`, {
+        hint: `write \`--env ${name}=VALUE\``,
+      });
+    }
+    variables[name] = value;
+  }
+  return variables;
+}
+
+/** Throws `usage` where a text is longer than the server takes (limit in bytes of UTF-8). */
+function checkText(name: string, text: string | null): string | null {
+  if (text === null || Buffer.byteLength(text) <= limits.textBytes) return text;
+  throw new MlError("usage", `\`--${name}\` is longer than ${limits.textBytes / 1024} KiB`, {
+    hint: "keep long texts in a file next to the script: it becomes part of the snapshot",
+  });
+}
+
+export interface WishSources {
+  settings: Settings;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Throws `usage` naming the flag that cannot be read. */
+export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishes {
+  const maxRuntimeMs = flags.maxRuntime === null ? null : parseDuration(flags.maxRuntime, "time limit", "h");
+  if (maxRuntimeMs === 0) throw new MlError("usage", "`--max-runtime 0` would stop the run before it starts");
+  const graceMs = flags.grace === null ? settings.grace_seconds * 1000 : parseDuration(flags.grace, "grace period");
+  return {
+    name: flags.name,
+    priority: flags.priority ?? settings.priority ?? 5,
+    held: flags.hold,
+    note: checkText("note", flags.note),
+    hypothesis: checkText("hypothesis", flags.hypothesis),
+    context: checkText("context", flags.context),
+    intent: checkText("intent", flags.intent),
+    expected_outcome: checkText("expect", flags.expect),
+    parent: flags.parent,
+    group: flags.group,
+    tags: splitTags(flags.tag),
+    requested: {
+      gpus: flags.gpus ?? 0,
+      gpu_memory_gb: gigabytes(flags.gpuMemory, "GPU memory"),
+      cpu_cores: flags.cpus ?? 1,
+      ram_gb: gigabytes(flags.ram, "memory"),
+      disk_gb: gigabytes(flags.disk, "disk space"),
+      max_runtime_hours: maxRuntimeMs === null ? settings.max_runtime_hours : maxRuntimeMs / 3_600_000,
+    },
+    env: readVariables(flags.env, env),
+    split_output: flags.splitOutput,
+    grace_seconds: graceMs / 1000,
+  };
+}
