@@ -1,0 +1,56 @@
+/**
+ * What can be told of a git checkout without starting git: where its top is, and a signature of everything besides the
+ * work tree on which the answers of git-state.ts hang (HEAD, the branch, the index, the configuration).
+ */
+import * as fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+/** The folder with `.git` at or above `folder` (an absolute real path), or null. */
+export function checkoutTop(folder: string): string | null {
+  for (let at = folder; ; at = dirname(at)) {
+    if (fs.existsSync(join(at, ".git"))) return at;
+    if (dirname(at) === at) return null;
+  }
+}
+
+function firstLine(path: string): string | null {
+  try {
+    return fs.readFileSync(path, "utf8").split("\n")[0]?.trim() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function look(path: string): string {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? "-" : `${stat.mtimeMs},${stat.ctimeMs},${stat.size},${stat.ino}`;
+}
+
+/** Changes whenever commit, branch, index or configuration may have changed; null where the checkout is no usual one. */
+export function gitSignature(top: string): string | null {
+  try {
+    const dotGit = join(top, ".git");
+    let own = dotGit;
+    if (fs.statSync(dotGit).isFile()) {
+      const pointer = /^gitdir: (.*)$/.exec(firstLine(dotGit) ?? "")?.[1];
+      if (pointer === undefined) return null;
+      own = resolve(top, pointer);
+    }
+    const commonName = firstLine(join(own, "commondir"));
+    const common = commonName === null ? own : resolve(own, commonName);
+    const head = firstLine(join(own, "HEAD"));
+    if (head === null) return null;
+    const branch = /^ref: (refs\/.+)$/.exec(head)?.[1];
+    const files = [
+      join(own, "index"),
+      join(own, "config.worktree"),
+      join(common, "config"),
+      join(common, "packed-refs"),
+      join(common, "reftable/tables.list"),
+      ...(branch === undefined ? [] : [join(common, branch)]),
+    ];
+    return [head, ...files.map(look)].join("|");
+  } catch {
+    return null;
+  }
+}
