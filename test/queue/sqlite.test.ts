@@ -1,0 +1,4 @@
+import { sqliteBench } from "./bench.ts";
+import { queueConformance } from "./conformance.ts";
+
+queueConformance("sqlite", { makeBench: sqliteBench });
