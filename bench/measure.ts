@@ -1,0 +1,101 @@
+/** How the bench measures: subjects take turns in one run, so that a busy moment hits all of them; medians with spread. */
+
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+  count: number;
+}
+
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: quantile(sorted, 0.5), min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN, count: sorted.length };
+}
+
+/** Nearest-rank quantile of sorted values; NaN of none. */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? NaN;
+}
+
+type Subject = () => number | Promise<number>;
+
+/**
+ * Measures every subject `times` times, one after the other in a rotating order, after one round that does not count.
+ * A subject returns its own figure.
+ */
+export async function alternately<Name extends string>(
+  subjects: Record<Name, Subject>,
+  times: number,
+): Promise<Record<Name, Spread>> {
+  const names = Object.keys(subjects) as Name[];
+  const values = new Map<Name, number[]>(names.map((name) => [name, []]));
+  for (let round = -1; round < times; round++) {
+    for (let at = 0; at < names.length; at++) {
+      const name = names[(at + round + 1) % names.length] as Name;
+      const value = await subjects[name]();
+      if (round >= 0) values.get(name)?.push(value);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, spread(values.get(name) ?? [])])) as Record<Name, Spread>;
+}
+
+export interface Spawned {
+  /** Wall milliseconds from before the start to after the end. */
+  ms: number;
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/** Runs a command to its end. Throws where it fails, with what it said: a failed command must not count as a fast one. */
+export function timed(
+  command: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; stdin?: Uint8Array } = {},
+): Spawned {
+  const started = performance.now();
+  const run = Bun.spawnSync([...command], {
+    env: options.env ?? plainEnv(),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdin: options.stdin ?? "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const ms = performance.now() - started;
+  const [stdout, stderr] = [run.stdout.toString(), run.stderr.toString()];
+  if (run.exitCode !== 0) {
+    throw new Error(`\`${command.join(" ").slice(0, 200)}\` exited with ${run.exitCode}: ${stderr || stdout}`);
+  }
+  return { ms, stdout, stderr, exitCode: run.exitCode };
+}
+
+/** Our environment without anything of Bun, of `ml` or of a peer. */
+export function plainEnv(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !/^(BUN_|ML_|TS_|NQ|npm_)/.test(entry[0]),
+    ),
+  );
+}
+
+/** The wall clock in milliseconds, with a fraction; comparable with bash's EPOCHREALTIME. */
+export function wallMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** k of `cost ~ n^k` through the points, by least squares on logarithms. */
+export function growthExponent(points: readonly { n: number; cost: number }[]): number {
+  const logs = points.map(({ n, cost }) => ({ x: Math.log(n), y: Math.log(Math.max(cost, 1e-9)) }));
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [mx, my] = [mean(logs.map(({ x }) => x)), mean(logs.map(({ y }) => y))];
+  const above = logs.reduce((sum, { x, y }) => sum + (x - mx) * (y - my), 0);
+  return above / logs.reduce((sum, { x }) => sum + (x - mx) ** 2, 0);
+}
+
+/** Polls until `condition` holds, every `stepMs`; throws after `limitMs`, naming `what`. */
+export async function waitUntil(what: string, condition: () => boolean, limitMs = 60_000, stepMs = 5): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`);
+    await Bun.sleep(stepMs);
+  }
+}
