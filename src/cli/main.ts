@@ -58,8 +58,17 @@ async function dispatch(words: readonly string[]): Promise<number> {
     command = action;
     title += ` ${words[at]}`;
     at += 1;
-  }
+  } else checkAction(command, words[at], title);
   return runCommand(command, { title, words: words.slice(at), leading });
+}
+
+function checkAction(command: Command, word: string | undefined, title: string): void {
+  if (command.actions === undefined || word === undefined || word.startsWith("-")) return;
+  const names = Object.keys(command.actions);
+  const near = nearest(word, names);
+  throw new MlError("usage", `\`${title}\` has no \`${word}\``, {
+    hint: near === null ? `it has ${names.join(", ")}` : `did you mean \`${title} ${near}\`?`,
+  });
 }
 
 async function load(name: string): Promise<Command> {

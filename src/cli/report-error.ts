@@ -4,7 +4,7 @@
  */
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { version } from "../core/version.ts";
-import { safeText } from "../view/safe-text.ts";
+import { safeLines } from "../view/safe-text.ts";
 import { jsonText, paintText } from "./printer.ts";
 import { emit } from "./streams.ts";
 
@@ -21,9 +21,10 @@ export interface ReportOptions {
 export function errorText(error: MlError, options: { colour: boolean }): string {
   const tint = (tone: "bad" | "dim", text: string) => (options.colour ? paintText(tone, text) : text);
   const { cause, hint } = error.detail;
-  const lines = [`${tint("bad", "ml:")} ${safeText(error.message)}`];
-  if (cause !== undefined) lines.push(`${tint("dim", "cause:")} ${safeText(cause)}`.replace(/ \n/, "\n"));
-  if (hint !== undefined) lines.push(`${tint("dim", "hint:")} ${safeText(hint)}`);
+  const safe = (text: string) => safeLines(text).join("\n");
+  const lines = [`${tint("bad", "ml:")} ${safe(error.message)}`];
+  if (cause !== undefined) lines.push(`${tint("dim", "cause:")}${cause.startsWith("\n") ? "" : " "}${safe(cause)}`);
+  if (hint !== undefined) lines.push(`${tint("dim", "hint:")} ${safe(hint)}`);
   return `${lines.join("\n")}\n`;
 }
 

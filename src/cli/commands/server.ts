@@ -1,0 +1,202 @@
+/**
+ * `ml server start·stop·status`: the server of this machine in the background. The server itself, `ml server`, is
+ * started by src/main.ts before the thin client is loaded. All three may be repeated without harm.
+ */
+import { connect } from "../../client/connect.ts";
+import type { Connection } from "../../client/connection.ts";
+import { localPlaces } from "../../config/home.ts";
+import { formatDuration } from "../../core/duration.ts";
+import { MlError } from "../../core/error.ts";
+import { isSameProcess } from "../../core/process-identity.ts";
+import { formatSize } from "../../core/size.ts";
+import type { Reply } from "../../protocol/requests.ts";
+import { safeText } from "../../view/safe-text.ts";
+import { type Context, defineCommand } from "../command.ts";
+import { readServerRecord, recordTarget, type ServerRecord } from "../local-server.ts";
+
+const stopTimeoutMs = 30_000;
+
+function placesOf(context: Context) {
+  return localPlaces(context.settings, { home: context.home, configPath: context.configPath, configNamed: false });
+}
+
+/** The record and a connection to the server of this machine, or null where none answers. */
+async function findLocal(context: Context): Promise<{ record: ServerRecord; connection: Connection } | null> {
+  const record = await readServerRecord(placesOf(context).serverRecord);
+  if (record === null) return null;
+  const explicit = context.origin("api_key") === "flag" || context.origin("api_key") === "environment";
+  try {
+    const connection = await connect(async () => recordTarget(record, explicit ? context.settings.api_key : null), {
+      transport: "auto",
+      timeoutMs: 5000,
+      warn: (sentence) => context.output.warn(sentence),
+    });
+    return { record, connection };
+  } catch (cause) {
+    if (cause instanceof MlError && cause.code === "unreachable") return null;
+    throw cause;
+  }
+}
+
+/** What `status` and `start` print. */
+function printState(context: Context, running: Reply<"server.status"> | null, done: string): void {
+  const { base, serverLog } = placesOf(context);
+  context.output.result({
+    schema: "ml.server/1",
+    value: () =>
+      running === null
+        ? { running: false, pid: null, base, url: null, socket: null, version: null, log: serverLog }
+        : { running: true, ...running, log: serverLog },
+    ids: () => (running === null ? [] : [String(running.pid)]),
+    rows: () => [
+      ["running", running !== null],
+      ["pid", running?.pid ?? null],
+      ["base", running?.base ?? base],
+      ["url", running?.url ?? null],
+      ["socket", running?.socket ?? null],
+      ["version", running?.version ?? null],
+    ],
+    human: () => (running === null ? `${done}\n` : stateText(running, { done, log: serverLog })),
+  });
+}
+
+function stateText(state: Reply<"server.status">, options: { done: string; log: string }): string {
+  const upMs = Date.parse(state.now) - Date.parse(state.started_at);
+  const workers = state.workers.filter((worker) => worker.alive);
+  const running = workers.reduce((sum, worker) => sum + worker.running.length, 0);
+  const free = state.disk.free_bytes === null ? "" : `, ${formatSize(state.disk.free_bytes)} free`;
+  const lines = [
+    `${options.done} (pid ${state.pid}, version ${state.version}, up ${formatDuration(upMs)})`,
+    `  data     ${safeText(state.base)}${free}`,
+    `  address  ${state.url ?? "no TCP"}${state.socket === null ? "" : `, socket ${safeText(state.socket)}`}`,
+    `  queue    ${state.queue.backend}, ${state.queue.waiting} waiting, ${running} running, ${workers.length} worker${workers.length === 1 ? "" : "s"}`,
+    `  log      ${options.log}`,
+    ...state.problems.map((problem) => `  problem  ${safeText(problem)}`),
+    "stop it with `ml server stop`; runs go on",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const start = defineCommand({
+  name: "start",
+  group: "set up",
+  summary: "start the server in the background, unless it runs",
+  positionals: [],
+  flags: {},
+  examples: [["ml server start --base /data/ml", "serve another base directory"]],
+  schemas: {
+    "ml.server/1":
+      "`running`, `pid`, `base`, `url`, `socket`, `version`, `host`, `started_at`, `queue`, `disk`, `workers`, `problems`, `log`",
+  },
+  async run(context) {
+    const found = await findLocal(context);
+    if (found !== null) {
+      const state = await found.connection.ask("server.status", {});
+      found.connection.close();
+      printState(context, state, "the server runs already");
+      return;
+    }
+    const { startServer } = await import("../start-server.ts");
+    const { started } = await startServer({
+      places: placesOf(context),
+      settings: context.settings,
+      listenGiven: context.origin("listen") !== "default",
+      env: context.env,
+      home: context.home,
+      configPath: context.configPath,
+    });
+    const now = await findLocal(context);
+    if (now === null) throw new MlError("unreachable", "the server started, and is gone again", { hint: "ml server" });
+    const state = await now.connection.ask("server.status", {});
+    now.connection.close();
+    printState(context, state, started ? "started the server" : "the server runs already");
+  },
+});
+
+const status = defineCommand({
+  name: "status",
+  group: "set up",
+  summary: "whether it runs, where, and how it is; exit 0 either way",
+  positionals: [],
+  flags: {},
+  examples: [["ml server status --json", "pid, base, url, version and more"]],
+  schemas: { "ml.server/1": "as for `ml server start`; `running` is false and most are null where none runs" },
+  async run(context) {
+    const found = await findLocal(context);
+    if (found === null) {
+      printState(context, null, "no server runs on this machine; `ml server start` starts one");
+      return;
+    }
+    const state = await found.connection.ask("server.status", {});
+    found.connection.close();
+    printState(context, state, "the server runs");
+  },
+});
+
+/** True once neither the process nor its answer is there. Waits for the process itself, so that a restart finds the lock free. */
+async function waitUntilGone(pid: number, same: () => boolean): Promise<boolean> {
+  const deadline = performance.now() + stopTimeoutMs;
+  while (performance.now() < deadline) {
+    if (!same()) return true;
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return true;
+    }
+    await Bun.sleep(20);
+  }
+  return false;
+}
+
+const stop = defineCommand({
+  name: "stop",
+  group: "set up",
+  summary: "stop it and wait until it is gone; runs go on",
+  positionals: [],
+  flags: {},
+  examples: [["ml server stop", "nothing that runs is touched; the next start adopts it"]],
+  schemas: { "ml.server.stop/1": "`stopped` (false: none ran), `pid`, `running` (runs that go on)" },
+  async run(context) {
+    const { identityOf } = await import("../../core/process-identity.ts");
+    const found = await findLocal(context);
+    const print = (value: { stopped: boolean; pid: number | null; running: number }, text: string) =>
+      context.output.result({
+        schema: "ml.server.stop/1",
+        value: () => value,
+        ids: () => (value.pid === null ? [] : [String(value.pid)]),
+        rows: () => [[value.stopped, value.pid, value.running]],
+        human: () => `${text}\n`,
+      });
+    if (found === null) {
+      print({ stopped: false, pid: null, running: 0 }, "no server runs on this machine");
+      return;
+    }
+    const identity = identityOf(found.record.pid);
+    const reply = await found.connection.ask("server.stop", {});
+    found.connection.close();
+    if (!(await waitUntilGone(reply.pid, () => identity !== null && isSameProcess(identity)))) {
+      throw new MlError("timed_out", `the server (pid ${reply.pid}) was told to stop and is still there`, {
+        hint: `look at ${placesOf(context).serverLog}; \`kill -9 ${reply.pid}\` harms no run`,
+      });
+    }
+    const on = reply.running === 0 ? "nothing was running" : `${reply.running} running, and they go on`;
+    print({ stopped: true, pid: reply.pid, running: reply.running }, `stopped the server (pid ${reply.pid}); ${on}`);
+  },
+});
+
+export const command = defineCommand({
+  name: "server",
+  group: "set up",
+  summary: "serve a base directory; start, stop, status of the one in the background",
+  about:
+    "`ml server` by itself serves in the foreground; `ml server --help` lists its own options. `start`, `stop` and `status` are about the one in the background of this machine. Stopping, killing or upgrading a server never touches runs.",
+  positionals: [],
+  flags: {},
+  examples: [["ml server", "in the foreground, until Ctrl-C"]],
+  actions: { start, stop, status },
+  async run() {
+    throw new MlError("usage", "flags of `ml server` stand after it", {
+      hint: "ml server [--help], ml server start, ml server stop, ml server status",
+    });
+  },
+});
