@@ -4,7 +4,8 @@
  *
  *     ids/<run id>       what was asked for, as JSON; makes a run unique in the line
  *     line/<name>        a hard link to it, whose name (fs-name.ts) says everything that changes
- *     sequence, lock, rebuilt, damage, queue.signal
+ *     sequence, token    the last sequence given out; the highest token of entries that have left
+ *     lock, rebuilt, damage, queue.signal
  *
  * A link count of 2 says that a run is in the line, without a listing in which a rename could hide it. Adding and taking
  * away hold `lock`; an id with a link count of 1, seen under the lock, was left by a crash and is cleared away. All other
@@ -126,13 +127,14 @@ export class FsLine {
       const added: [string, string][] = [];
       try {
         let sequence = this.#readSequence();
+        const token = this.#readNumber("token");
         for (const entry of entries) {
           if (this.holds(entry.runId)) continue;
           sequence += 1;
-          added.push(this.#addOne(entry, sequence));
+          added.push(this.#addOne(entry, sequence, token));
         }
         if (added.length === 0) return 0;
-        writeDurable(join(this.#folder, "sequence"), `${sequence}\n`, { sync: false, mode: 0o600 });
+        this.#writeNumber("sequence", sequence);
         this.#lastSequence = sequence;
         fault("queue/before-add-sync");
         syncFolder(this.#ids);
@@ -157,6 +159,8 @@ export class FsLine {
       }
       fault("queue/before-forgetting-id");
       fs.rmSync(join(this.#ids, word(runId)), { force: true });
+      const token = parseEntryName(name)?.token ?? 0;
+      if (token > this.#readNumber("token")) this.#writeNumber("token", token);
       return true;
     });
   }
@@ -185,11 +189,11 @@ export class FsLine {
     }
   }
 
-  #addOne(entry: QueueEntry, sequence: number): [string, string] {
+  #addOne(entry: QueueEntry, sequence: number, token: number): [string, string] {
     const { runId, priority, held } = entry;
     const stored = { user: entry.user, queued_at: entry.queuedAt, requested: entry.requested };
     const id = join(this.#ids, word(runId));
-    const name = join(this.#line, entryName({ priority, sequence, runId, token: 0, held, claim: null }));
+    const name = join(this.#line, entryName({ priority, sequence, runId, token, held, claim: null }));
     writeDurable(id, `${JSON.stringify(stored)}\n`, { sync: "file", mode: 0o600 });
     fault("queue/before-line-link");
     try {
@@ -208,11 +212,19 @@ export class FsLine {
   /** The last sequence given out; counter and line are both asked once, because a power cut may set the counter back. */
   #readSequence(): number {
     this.#lastSequence ??= Math.max(0, ...this.names().map((name) => parseEntryName(name)?.sequence ?? 0));
-    let counted = 0;
+    return Math.max(this.#lastSequence, this.#readNumber("sequence"));
+  }
+
+  #readNumber(name: string): number {
     try {
-      counted = Number(fs.readFileSync(join(this.#folder, "sequence"), "utf8")) || 0;
-    } catch {}
-    return Math.max(this.#lastSequence, counted);
+      return Number(fs.readFileSync(join(this.#folder, name), "utf8")) || 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  #writeNumber(name: string, value: number): void {
+    writeDurable(join(this.#folder, name), `${value}\n`, { sync: false, mode: 0o600 });
   }
 
   /** Clears away temporary files of crashed writers. */
