@@ -57,5 +57,7 @@ function doubleQuoted(line: string, from: number): { text: string; end: number }
 }
 
 function openQuote(quote: string): MlError {
-  return new MlError("usage", `a quote \`${quote}\` is not closed`, { hint: `write \`\\${quote}\` for the character itself` });
+  return new MlError("usage", `a quote \`${quote}\` is not closed`, {
+    hint: `write \`\\${quote}\` for the character itself`,
+  });
 }

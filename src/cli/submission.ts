@@ -58,7 +58,9 @@ export function readVariables(
     const equals = text.indexOf("=");
     const name = equals < 0 ? text : text.slice(0, equals);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw new MlError("usage", `\`--env ${text}\`: \`${name}\` is not a name of a variable`, { hint: "write `--env NAME=VALUE`" });
+      throw new MlError("usage", `\`--env ${text}\`: \`${name}\` is not a name of a variable`, {
+        hint: "write `--env NAME=VALUE`",
+      });
     }
     const value = equals < 0 ? ours[name] : text.slice(equals + 1);
     if (value === undefined) {

@@ -84,12 +84,16 @@ export function understand(words: readonly string[], around: Surroundings): Unde
   }
   const python = /^python[\d.]*$/.test(basename(first));
   const script = rest[0];
-  if (python && script !== undefined && script.endsWith(".py") && !script.startsWith("-")) checkScript(script, around.cwd);
+  if (python && script?.endsWith(".py") && !script.startsWith("-")) checkScript(script, around.cwd);
   if (first.includes("/")) checkProgram(first, around);
   else if (isFile(join(around.cwd, first)) && Bun.which(first) === null) {
-    throw new MlError("not_found", `\`${first}\` is a file of this folder, but no command: a command is looked up on PATH`, {
-      hint: `write \`ml queue -- ./${first}${rest.length > 0 ? " …" : ""}\``,
-    });
+    throw new MlError(
+      "not_found",
+      `\`${first}\` is a file of this folder, but no command: a command is looked up on PATH`,
+      {
+        hint: `write \`ml queue -- ./${first}${rest.length > 0 ? " …" : ""}\``,
+      },
+    );
   }
   return { argv: [insideSnapshot(first, around.cwd), ...rest], pythonFrom: null };
 }

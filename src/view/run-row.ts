@@ -9,7 +9,7 @@ import { formatMetric, headline } from "./metric.ts";
 import { safeText, visible } from "./safe-text.ts";
 import { progressBar } from "./spark.ts";
 import type { Column, Row } from "./table.ts";
-import { clockTime, durationText, elapsedMs, roughDuration, timeMs } from "./time.ts";
+import { clockTime, durationText, elapsedMs, fullTime, roughDuration, timeMs } from "./time.ts";
 
 /** The columns of every list of runs, most important first where room is short. */
 export const runColumns: readonly Column[] = [
@@ -136,4 +136,19 @@ export function plainRun(run: RunSummary): (string | number | null)[] {
     run.failure?.kind ?? null,
     visible(run.command),
   ];
+}
+
+/** One change of a run, for a log: `14:30:05 ✓ completed  batch_size_64 2026-11-23_k3f9ab  in 4h15m  val_acc 0.87`. */
+export function changeLine(run: RunSummary, face: Face): Line {
+  const time = fullTime(new Date(face.nowMs).toISOString())?.slice(11) ?? "";
+  const who = [span(safeText(run.name), "strong"), span(` ${run.run_id}`, "dim")];
+  const head: Span[] = [span(`${time} `, "dim"), markOf(run, face), span(" "), wordOf(run), span("  "), ...who];
+  const state = stateOf(run);
+  if (state === "queued" && run.position !== null) head.push(span(`  #${run.position}`));
+  if (run.ended_at !== null && run.started_at !== null)
+    head.push(span(`  after ${durationText(elapsedMs(run.started_at, run.ended_at, face.nowMs))}`));
+  if (run.status === "failed" && run.failure !== null)
+    head.push(span("  "), span(run.failure.kind, "bad"), span(`: ${safeText(run.failure.message)}`, "dim"));
+  const metric = run.status === "completed" ? metricSpans(run) : [];
+  return metric.length === 0 ? head : [...head, span("  "), ...metric];
 }

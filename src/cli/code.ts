@@ -1,0 +1,167 @@
+/**
+ * The code of a submission: the working tree as a snapshot, checked against what is to run, sent only where the server
+ * lacks it, and described in a line or two. Nothing about what is left out is silent.
+ */
+import { relative, resolve } from "node:path";
+import type { Connection } from "../client/connection.ts";
+import { type ErrorValue, MlError } from "../core/error.ts";
+import { formatSize } from "../core/size.ts";
+import type { SubmitSpec } from "../protocol/requests.ts";
+import { blobHash, type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
+import { defaultLimits } from "../transfer/tree-limits.ts";
+import { collectTree, type Tree } from "../transfer/walk.ts";
+import { safeText } from "../view/safe-text.ts";
+import type { Context } from "./command.ts";
+import type { PlannedRun } from "./planned-run.ts";
+
+export interface Code {
+  tree: Tree;
+  /** What every submission of this tree says about it. */
+  fields: Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff">;
+  diff: Uint8Array | null;
+}
+
+/** For `--no-code`: an empty work folder. */
+export const noCode: Code["fields"] = { cwd: ".", snapshot: null, git: null, git_diff: null };
+
+/** Throws what collecting the tree throws (`too_large`, …). */
+export async function collectCode(context: Context): Promise<Code> {
+  const { snapshot_max_mb: totalMb, snapshot_file_max_mb: fileMb } = context.settings;
+  const limits = { ...defaultLimits, totalBytes: (totalMb ?? 500) * 1e6, fileBytes: (fileMb ?? 100) * 1e6 };
+  const cacheFolder = cacheFolderOf(context);
+  const tree = await collectTree({ cwd: context.cwd, limits, cacheFolder });
+  const text = tree.git?.diff ?? null;
+  const diff = text === null || text === "" ? null : new TextEncoder().encode(text);
+  const { commit = null, branch = null, remote = null, dirty = null } = tree.git ?? {};
+  return {
+    tree,
+    fields: {
+      cwd: tree.cwdInRoot,
+      snapshot: tree.hash,
+      git: tree.git === null ? null : { commit, branch, remote, dirty },
+      git_diff: diff === null ? null : blobHash(diff),
+    },
+    diff,
+  };
+}
+
+function cacheFolderOf(context: Context): string | null {
+  try {
+    return `${context.home}/cache`;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The script of each run must be part of the snapshot. Throws `refused` where it is left out or lies outside the tree;
+ * an absolute path outside is let through: it was asked for on purpose, and is named in `warn`.
+ */
+export function checkInTree(context: Context, tree: Tree, runs: readonly PlannedRun[]): void {
+  const known = new Set(tree.files.map((file) => file.path));
+  const warned = new Set<string>();
+  for (const { script, where } of runs) {
+    if (script === null) continue;
+    const path = relative(tree.root, resolve(tree.root, tree.cwdInRoot, script));
+    if (known.has(path)) continue;
+    const at = where === null ? "" : `${where}: `;
+    const outside = path.startsWith("../") || path.startsWith("/");
+    if (outside && script.startsWith("/")) {
+      if (!warned.has(script))
+        context.output.say(`note: ${safeText(script)} lies outside ${tree.root}: it is not frozen with the code`);
+      warned.add(script);
+      continue;
+    }
+    if (outside) {
+      throw new MlError(
+        "refused",
+        `${at}\`${script}\` lies outside \`${tree.root}\`, so it would not be part of the code that is sent`,
+        {
+          hint: "go to the folder that holds it, or to one above",
+        },
+      );
+    }
+    const why = tree.leftOut.find(
+      (left) => left.path === path || (left.path.endsWith("/") && path.startsWith(left.path)),
+    );
+    throw new MlError(
+      "refused",
+      `${at}\`${script}\` is not part of the code that is sent: ${why?.why ?? "it is left out"}`,
+      {
+        hint: "see .gitignore and .mlignore; a line `!NAME` in .mlignore brings something back",
+      },
+    );
+  }
+}
+
+/** An HTTP answer that is none of success, as the MlError it carries. */
+async function checkAnswer(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (response.ok) return text;
+  let error: ErrorValue | undefined;
+  try {
+    error = (JSON.parse(text) as { error?: ErrorValue }).error;
+  } catch {
+    // Not from our server, or cut off.
+  }
+  if (error !== undefined) throw MlError.fromValue(error);
+  const code = response.status >= 500 ? "try_later" : "failed";
+  throw new MlError(code, `sending the code failed: the server answered ${response.status}`);
+}
+
+function senderOver(connection: Connection, signal: AbortSignal): Sender {
+  return {
+    ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
+    put: async (path, stream, options) =>
+      checkAnswer(await connection.fetch(path, { method: "PUT", body: stream, ...options })),
+  };
+}
+
+/** Sends what the server lacks, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
+export async function sendCode(
+  context: Context,
+  code: Code,
+  options: { connection: Connection; signal: AbortSignal },
+): Promise<Sent> {
+  const progress = context.output.progress("sending code", "bytes");
+  try {
+    return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
+      signal: options.signal,
+      onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
+      ...(code.diff === null ? {} : { extra: [{ name: "git.diff", bytes: code.diff }] }),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+const shownNames = 4;
+
+function names(paths: readonly string[]): string {
+  const shown = paths.slice(0, shownNames).map(safeText).join(", ");
+  return paths.length > shownNames ? `${shown} and ${paths.length - shownNames} more` : shown;
+}
+
+/** What went along and what did not, in short; `verbose` names everything. */
+export function codeLines(code: Code, options: { sent: Sent | null; verbose: boolean; dryRun: boolean }): string[] {
+  const { tree } = code;
+  const { sent, verbose, dryRun } = options;
+  const count = `${tree.files.length} ${tree.files.length === 1 ? "file" : "files"}`;
+  const travelled =
+    sent === null || sent.blobs === 0 ? "nothing new to send" : `${sent.blobs} new, ${formatSize(sent.wireBytes)} sent`;
+  const size = `${count}, ${formatSize(tree.sizeBytes)} from ${safeText(tree.root)}`;
+  const lines = [dryRun ? `code: ${size}` : `code: ${size} (${travelled})`];
+  const ignored = tree.leftOut.filter((left) => left.kind === "ignored").map((left) => left.path);
+  const unsendable = tree.leftOut.filter((left) => left.kind === "unsendable");
+  if (verbose) {
+    for (const left of tree.leftOut) lines.push(`left out: ${safeText(left.path)}: ${safeText(left.why)}`);
+  } else {
+    if (ignored.length > 0) lines.push(`left out, as ignored: ${names(ignored)}`);
+    for (const left of unsendable.slice(0, shownNames))
+      lines.push(`not sent: ${safeText(left.path)}: ${safeText(left.why)}`);
+    if (unsendable.length > shownNames)
+      lines.push(`not sent: ${unsendable.length - shownNames} more (--verbose names them)`);
+  }
+  if (tree.gitProblem !== null) lines.push(`without git: ${safeText(tree.gitProblem)}`);
+  return lines;
+}
