@@ -92,10 +92,11 @@ function describeEpoch(epoch: Epoch, bar: Bar | null, above: readonly (Said | nu
   return { done: at, total, fraction, unit: "epoch", etaSeconds, text: `epoch ${at}/${total}${inner}` };
 }
 
-/** An epoch's own time left, and as much as this epoch takes for each that follows; null without both its times. */
+/** An epoch's time left, and as much as it takes for each that follows; null where whole seconds are too coarse for it. */
 function etaOverEpochs(bar: Bar, following: number): number | null {
   if (bar.elapsedSeconds === null || bar.etaSeconds === null) return null;
-  return bar.etaSeconds + Math.max(0, following) * (bar.elapsedSeconds + bar.etaSeconds);
+  const epochSeconds = bar.elapsedSeconds + bar.etaSeconds;
+  return epochSeconds < 10 ? null : bar.etaSeconds + Math.max(0, following) * epochSeconds;
 }
 
 function describeBar(bar: Bar, above: readonly (Said | null)[], nested: boolean, over: boolean): Progress | null {

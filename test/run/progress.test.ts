@@ -164,6 +164,7 @@ describe("tqdm", () => {
       ...(whole as unknown as Progress),
       fraction: expect.closeTo(0.245, 9) as unknown as number,
     });
+    expect(parseProgress(`Epoch 3/10: ${bar(45, "00:01<00:01, 45.1it/s")}`)?.etaSeconds).toBeNull(); // too coarse
     expect(parseProgress(`Epoch 0/10: ${bar(45)}`)?.fraction).toBeLessThan(0.05);
   });
 
