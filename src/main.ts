@@ -1,16 +1,20 @@
 /** Picks a mode from argv and imports it lazily: the thin client never loads the server, and the other way round. */
-import { basename } from "node:path";
 
-const [mode, second] = process.argv.slice(2);
-const calledAs = basename(process.argv0);
+const words = process.argv.slice(2);
+const [mode, second] = words;
+const calledAs = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
 
-if (mode === "server" && (second === undefined || second.startsWith("-") || second === "run")) {
+if (
+  calledAs !== "ml-tui" &&
+  mode === "server" &&
+  (second === undefined || second.startsWith("-") || second === "run")
+) {
   const { serverMain } = await import("./server/main.ts");
-  await serverMain(process.argv.slice(second === "run" ? 4 : 3));
-} else if (mode === "worker" && second !== "list") {
+  await serverMain(words.slice(second === "run" ? 2 : 1));
+} else if (calledAs !== "ml-tui" && mode === "worker" && second !== "list") {
   const { workerMain } = await import("./worker/main.ts");
-  await workerMain(process.argv.slice(3));
+  await workerMain(words.slice(1));
 } else {
   const { cliMain } = await import("./cli/main.ts");
-  await cliMain(process.argv.slice(2), calledAs);
+  await cliMain(words, calledAs);
 }

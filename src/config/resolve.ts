@@ -53,14 +53,17 @@ function checkChoice(key: SettingKey, text: string, where: string): void {
   throw new MlError("bad_config", `${where} wants one of ${declared.choices?.join(", ")}, not \`${text}\``);
 }
 
-/** Line and column (from 1) of the value of a top-level `key`; 1, 1 where it is not found. */
-function positionOf(text: string, key: string): { line: number; column: number } {
+/** Line and column (from 1) of a top-level `key`, or of its value; 1, 1 where it is not found. */
+function positionOf(text: string, key: string, part: "key" | "value"): { line: number; column: number } {
   const lines = text.split("\n");
   const escaped = key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const start = new RegExp(`^\\uFEFF?\\s*\\[?\\s*["']?${escaped}["']?\\s*`);
   for (const [index, line] of lines.entries()) {
     const match = start.exec(line);
-    if (match) return { line: index + 1, column: line.length - line.trimStart().length + 1 };
+    if (match === null) continue;
+    const value = /^=\s*/.exec(line.slice(match[0].length));
+    const before = part === "value" && value !== null ? match[0].length + value[0].length : line.search(/[^\s\uFEFF]/);
+    return { line: index + 1, column: before + 1 };
   }
   return { line: 1, column: 1 };
 }
@@ -74,7 +77,7 @@ function configError(file: ConfigFile, at: { line: number; column: number }, why
   const caret = " ".repeat(number.length + Math.min(at.column - 1, shown.length));
   return new MlError("bad_config", `\`${file.path}\`, line ${at.line}, column ${at.column}: ${why}`, {
     cause: `\n${number}${shown}\n${caret}^`,
-    hint,
+    hint: hint ?? `mend that line of ${file.path}`,
     data: { path: file.path, line: at.line, column: at.column },
   });
 }
@@ -99,7 +102,7 @@ function syntaxError(file: ConfigFile, text: string, cause: unknown): MlError {
 function checkFileValue(file: ConfigFile, key: SettingKey, value: unknown): string | number | boolean {
   const declared = settings[key];
   const wanted = declared.kind === "number" ? "number" : declared.kind === "boolean" ? "boolean" : "string";
-  const at = positionOf(file.text, key);
+  const at = positionOf(file.text, key, "value");
   if (typeof value !== wanted || (wanted === "number" && !Number.isFinite(value))) {
     const article = wanted === "string" ? "a text in quotes" : wanted === "number" ? "a number" : "true or false";
     throw configError(file, at, `\`${key}\` wants ${article}`);
@@ -135,7 +138,7 @@ export function readConfig(file: ConfigFile): FileValues {
     if (!(key in settings)) {
       const near = nearest(key, settingKeys);
       const hint = near === null ? "`ml config show` lists every key" : `did you mean \`${near}\`?`;
-      throw configError(file, positionOf(file.text, key), `there is no setting \`${key}\``, hint);
+      throw configError(file, positionOf(file.text, key, "key"), `there is no setting \`${key}\``, hint);
     }
     values[key as SettingKey] = checkFileValue(file, key as SettingKey, value);
   }

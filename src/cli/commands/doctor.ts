@@ -21,7 +21,7 @@ const note = (name: string, found: string, cure: string | null): Check => ({ nam
 function failure(name: string, cause: unknown): Check {
   if (!(cause instanceof MlError)) throw cause;
   const why = cause.detail.cause === undefined ? "" : ` (${cause.detail.cause.trim().split("\n")[0]})`;
-  return bad(name, `${cause.message}${why}`, cause.detail.hint ?? "ml help");
+  return bad(name, `${cause.message}${why}`, cause.detail.hint ?? "ml help doctor");
 }
 
 /** Null settings where the config is broken: then nothing that needs them is looked at. */
