@@ -1,0 +1,81 @@
+/** `ml cat RUN PATH`: the bytes of one file, exactly, into a pipe; made harmless on a terminal. */
+import { MlError } from "../../core/error.ts";
+import { formatSize } from "../../core/size.ts";
+import { defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+import { makeSink } from "../log-sink.ts";
+import { fetchNamed } from "../run-files.ts";
+
+/** One JSON value holds no more than this. */
+const jsonBytes = 16 * 1024 * 1024;
+
+export const command = defineCommand({
+  name: "cat",
+  group: "watch",
+  summary: "print a file of a run",
+  positionals: [
+    { name: "RUN", about: "which run", complete: "run" },
+    { name: "PATH", about: "a file as `ml ls` shows it; one that the run folder lacks is looked for in work/" },
+  ],
+  flags: { raw: flag.on("all control sequences as they are, on a terminal too") },
+  examples: [
+    ["ml cat @last run_manifest.json", "the record itself"],
+    ["ml cat k3f9ab results.csv | head", "work/results.csv"],
+  ],
+  schemas: { "ml.cat/1": "`run_id`, `path`, `size_bytes`, `encoding` (utf8 or base64), `data`; up to 16 MiB" },
+  async run(context, args) {
+    const [run = "", path = ""] = args.words;
+    const connection = await context.connect();
+    const runId = (await connection.ask("run.resolve", { runs: [run] })).run_ids[0] ?? run;
+    const { output } = context;
+    return context.detachable("interrupted", async (signal) => {
+      const found = await fetchNamed(connection, { runId, path, signal });
+      const { response } = found;
+      if (output.mode === "json") {
+        const bytes = await wholeBody(response, found.path);
+        output.result({
+          schema: "ml.cat/1",
+          value: () => ({ run_id: runId, path: found.path, size_bytes: bytes.length, ...encoded(bytes) }),
+          ids: () => [],
+          rows: () => [],
+          human: () => "",
+        });
+        return undefined;
+      }
+      const sink = makeSink(context, { runId, stream: "output", raw: args.flags.raw, schema: "" });
+      let offset = 0;
+      for await (const chunk of response.body ?? []) {
+        signal.throwIfAborted();
+        sink.write(chunk, offset);
+        offset += chunk.length;
+        await output.flush();
+      }
+      sink.end();
+      const expected = Number(response.headers.get("content-length") ?? offset);
+      if (offset < expected) {
+        throw new MlError("unreachable", `\`${found.path}\` was cut off after ${offset} of ${expected} bytes`, {
+          hint: `\`ml pull ${runId} ${found.path}\` goes on where it stopped`,
+        });
+      }
+      return undefined;
+    });
+  },
+});
+
+async function wholeBody(response: Response, path: string): Promise<Uint8Array> {
+  const size = Number(response.headers.get("content-length") ?? 0);
+  if (size > jsonBytes) {
+    throw new MlError("too_large", `\`${path}\` has ${formatSize(size)}, more than one JSON value holds`, {
+      hint: "leave out `--json`, or `ml pull` it",
+    });
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function encoded(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {
+  try {
+    return { encoding: "utf8", data: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { encoding: "base64", data: Buffer.from(bytes).toString("base64") };
+  }
+}

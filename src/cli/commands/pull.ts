@@ -1,0 +1,109 @@
+/** `ml pull RUN [PATH…]`: copies files of a run here; what was begun is gone on with, what is here already is left. */
+import { join, resolve } from "node:path";
+import type { Connection } from "../../client/connection.ts";
+import { MlError } from "../../core/error.ts";
+import { formatSize } from "../../core/size.ts";
+import type { FileEntry } from "../../protocol/requests.ts";
+import { type Fetched, pullFiles } from "../../transfer/pull.ts";
+import { safeText } from "../../view/safe-text.ts";
+import { defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+import { fetchFile, listFiles, pullable } from "../run-files.ts";
+
+const mostFiles = 100_000;
+
+export const command = defineCommand({
+  name: "pull",
+  group: "watch",
+  summary: "copy files of a run here",
+  about:
+    "Without PATH everything of the run folder; else the named files and folders, as `ml ls` shows them (one that the run folder lacks is looked for in work/). They arrive under a folder named by the run, or under --to. A pull that was cut goes on where it stopped when it is typed again.",
+  positionals: [
+    { name: "RUN", about: "which run", complete: "run" },
+    { name: "PATH", about: "files or folders; default: all", optional: true, many: true },
+  ],
+  flags: { to: flag.text("DIR", "where to; default: a folder named by the run", { complete: "folder" }) },
+  examples: [
+    ["ml pull @last", "the whole run"],
+    ["ml pull k3f9ab work/checkpoints --to .", "one folder, here"],
+  ],
+  schemas: { "ml.pull/1": "`run_id`, `to`, `written`, `unchanged`, `left_out` (each `path`, `why`), `received_bytes`" },
+  async run(context, args) {
+    const [run = "", ...paths] = args.words;
+    const connection = await context.connect();
+    const { manifest } = await connection.ask("run.get", { run });
+    const runId = manifest.run_id;
+    const target = resolve(context.cwd, args.flags.to ?? runId);
+    const files = await wantedFiles(connection, runId, paths);
+    const sums = new Map(manifest.artifacts?.files.map((file) => [`work/${file.path}`, file.sha256 ?? null]) ?? []);
+    const { output } = context;
+    return context.detachable("interrupted; the same command goes on where it stopped", async (signal) => {
+      const progress = output.progress("pulling", "bytes");
+      const pulled = await pullFiles(
+        (path, from) => fetchRange(connection, { runId, path, from, signal, sha256: sums.get(path) ?? null }),
+        files.map((file) => ({ path: file.path, modified: file.modified, sizeBytes: file.size_bytes })),
+        { target, signal, onProgress: ({ receivedBytes, totalBytes }) => progress.update(receivedBytes, totalBytes) },
+      ).finally(() => progress.end());
+      for (const left of pulled.leftOut) output.warn(`left out ${left.path}: ${left.why}`);
+      output.result({
+        schema: "ml.pull/1",
+        value: () => ({
+          run_id: runId,
+          to: target,
+          written: pulled.written,
+          unchanged: pulled.unchanged,
+          left_out: pulled.leftOut,
+          received_bytes: pulled.receivedBytes,
+        }),
+        ids: () => [...pulled.written, ...pulled.unchanged].map((path) => join(target, path)),
+        rows: () => [
+          ...pulled.written.map((path) => [path, "written"]),
+          ...pulled.unchanged.map((path) => [path, "unchanged"]),
+        ],
+        human() {
+          const count = `${pulled.written.length} ${pulled.written.length === 1 ? "file" : "files"}`;
+          const same = pulled.unchanged.length > 0 ? `, ${pulled.unchanged.length} were here already` : "";
+          return `pulled ${count}, ${formatSize(pulled.receivedBytes)}, to ${safeText(target)}${same}\n`;
+        },
+      });
+      return pulled.leftOut.length > 0 && pulled.written.length + pulled.unchanged.length === 0 ? 1 : 0;
+    });
+  },
+});
+
+/** Every file under the named paths, each once. Throws `not_found` for a name that is neither file nor folder. */
+async function wantedFiles(connection: Connection, runId: string, paths: readonly string[]): Promise<FileEntry[]> {
+  const found = new Map<string, FileEntry>();
+  for (const path of paths.length === 0 ? [""] : paths) {
+    const listing = await listFiles(connection, { run: runId, path, recursive: true, limit: mostFiles });
+    if (listing.truncated) {
+      throw new MlError("too_large", `\`${path || "the run folder"}\` holds more than ${mostFiles} files`, {
+        hint: `name folders: \`ml ls ${runId} ${path}\` lists them`,
+      });
+    }
+    for (const entry of pullable(listing.entries)) found.set(entry.path, entry);
+  }
+  return [...found.values()];
+}
+
+interface RangeOptions {
+  runId: string;
+  path: string;
+  from: number;
+  signal: AbortSignal;
+  sha256: string | null;
+}
+
+async function fetchRange(connection: Connection, options: RangeOptions): Promise<Fetched> {
+  const response = await fetchFile(connection, options);
+  // "bytes 5-9/10" (RFC 9110, 14.4); without it the whole file comes.
+  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+  const length = Number(response.headers.get("content-length") ?? 0);
+  return {
+    body: response.body ?? new Blob([]).stream(),
+    from: range === null ? 0 : Number(range[1]),
+    totalBytes: range === null ? length : Number(range[2]),
+    version: response.headers.get("etag"),
+    sha256: options.sha256,
+  };
+}
