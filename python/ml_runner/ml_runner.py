@@ -32,7 +32,7 @@ _INFINITY = float("inf")
 _HIGH = (900, 200)
 
 _fd = -1  # our descriptor of ML_METRICS_FILE, -1 before the first call
-_torn = False  # the last write stopped half way, so the next begins with a line break
+_torn = False  # what is in the file stops half way in a line, so our next one begins with a line break
 _heads = {}  # name -> '{"name":"loss","value":'
 _warned = False
 
@@ -166,7 +166,7 @@ def _append(text):
 
 
 def _open():
-    global _fd
+    global _fd, _torn
     path = os.environ.get("ML_METRICS_FILE")
     if not path:
         return False
@@ -180,7 +180,18 @@ def _open():
         fd = high
         break
     _fd = fd
+    _torn = _ends_torn(path)
     return True
+
+
+def _ends_torn(path):
+    """Whether somebody was killed half way through a line: the kernel writes a page at a time."""
+    try:
+        with open(path, "rb") as lines:
+            lines.seek(-1, os.SEEK_END)
+            return lines.read(1) != b"\n"
+    except OSError:  # empty, or no file to read from
+        return False
 
 
 def _warn(sentence, name, problem):

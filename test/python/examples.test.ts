@@ -1,10 +1,11 @@
 /** The two examples, run by hand as a reader would: they learn, they resume exactly, they stop when told to. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { needs } from "../support/require.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
+setDefaultTimeout(60_000);
 const examples = join(import.meta.dir, "../../examples");
 const digits = join(examples, "digits/train.py");
 const numpyDigits = join(examples, "numpy-digits/train.py");
