@@ -42,6 +42,8 @@ function takeWritePermission(path: string): void {
 export interface SealOptions {
   /** Hashes known from a moment ago, by path under work/. */
   hashes?: ReadonlyMap<string, Hashed>;
+  /** Called with all sums by path in the run folder, just before SHA256SUMS appears: the last moment for the manifest. */
+  beforeSums?: (sums: ReadonlyMap<string, string>) => void;
 }
 
 export interface Sealed {
@@ -79,6 +81,7 @@ export async function sealRun(paths: RunPaths, options: SealOptions = {}): Promi
     if (hashed !== null) sums.set(name, hashed.sha256);
     if (sums.size === 1) fault("run/mid-seal");
   }
+  options.beforeSums?.(sums);
   fault("run/before-sums");
   const text = [...sums].map(([path, sha256]) => sumLine(path, sha256)).join("");
   writeDurable(paths.sums, text, { mode: 0o444 });

@@ -1,0 +1,200 @@
+/**
+ * What an earlier worker left: a walk over the run folders that are not sealed, each with a named finding and its cure.
+ *
+ *     waiting         queued, nobody took it                        → left to the line
+ *     foreign         a living worker or another host has it        → left alone
+ *     being-started   a supervisor is on its way                    → attend
+ *     never-started   claimed, nothing was started                  → waits again, once per claim; after 3 claims `failed`
+ *     started         supervisor or script may live, or an exit record waits: running, orphan, ended meanwhile, gone,
+ *                     machine rebooted                              → attend, which finds out and finishes
+ *     unsealed        final, but not sealed                         → seal
+ *     damaged         no manifest that can be read                  → named in the problems, left as it is
+ *
+ * One bad run never stops the walk, and nothing is ever started here.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../core/error.ts";
+import { fault } from "../core/fault.ts";
+import { readJsonFile } from "../core/json-lines.ts";
+import { bootId, isSameProcess } from "../core/process-identity.ts";
+import { anybodyBears } from "../execute/stragglers.ts";
+import { entryFromManifest } from "../queue/entry.ts";
+import type { Claim } from "../queue/port.ts";
+import type { Manifest } from "../run/manifest.ts";
+import type { RunPaths } from "../run/paths.ts";
+import { isFinal } from "../run/status.ts";
+import { changeManifest, isSealed, listRunIds, readManifest } from "../run/store.ts";
+import { attendRun } from "./attend.ts";
+import { attemptLimit, type ClaimRecord, readClaimRecord } from "./claim-record.ts";
+import { finishRun, sealFinal } from "./finish.ts";
+import { noteEvent } from "./run-events.ts";
+import { goOn, letGo, newLiveRun, type Shop } from "./shop.ts";
+
+export type Finding = "waiting" | "foreign" | "being-started" | "never-started" | "started" | "unsealed" | "damaged";
+
+export interface Found {
+  finding: Finding;
+  manifest: Manifest | null;
+  claim: ClaimRecord | null;
+  /** For `damaged`: one sentence. */
+  reason: string | null;
+}
+
+function isForeign(shop: Shop, claim: ClaimRecord | null): boolean {
+  if (claim === null || claim.worker === shop.name) return false;
+  if (claim.host !== shop.host) return true;
+  return isSameProcess(claim.process);
+}
+
+/** Looks at one run folder that is not sealed. Reads only; throws nothing. */
+export function findOut(shop: Shop, paths: RunPaths): Found {
+  const read = readManifest(paths.manifest);
+  const claim = readClaimRecord(paths);
+  if (read.kind !== "ok") {
+    const reason = read.kind === "damaged" ? read.reason : `\`${paths.manifest}\` is missing`;
+    return { finding: "damaged", manifest: null, claim, reason };
+  }
+  const { manifest } = read;
+  const found = (finding: Finding): Found => ({ finding, manifest, claim, reason: null });
+  if (isForeign(shop, claim)) return found("foreign");
+  if (isFinal(manifest.status)) return found("unsealed");
+  const marks = [paths.startedMark, paths.processRecord, paths.exitRecord];
+  if (marks.some((path) => fs.existsSync(path))) return found("started");
+  if (manifest.status === "queued" && claim === null) return found("waiting");
+  if (manifest.status === "running") return found("started");
+  if (claim?.process.boot !== bootId()) return found("never-started");
+  if (!anybodyBears(paths.runId)) {
+    // A supervisor may have left its mark while we were looking for it.
+    return found(marks.some((path) => fs.existsSync(path)) ? "started" : "never-started");
+  }
+  return found("being-started");
+}
+
+const crashed = {
+  kind: "start_failed" as const,
+  message: `starting it has taken the worker down ${attemptLimit} times, so it is not tried again`,
+  hint: "the server's log says more; fix what is wrong, then queue it again",
+  traceback: null,
+};
+
+/** The run waits again, in its old place; or has failed where it was tried too often. */
+async function waitAgain(
+  shop: Shop,
+  paths: RunPaths,
+  { manifest, claim }: { manifest: Manifest; claim: ClaimRecord | null },
+) {
+  const { requested } = manifest.resources;
+  const held: Claim | null = claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
+  if ((claim?.attempt ?? 0) >= attemptLimit) {
+    const run = newLiveRun(paths, requested, held);
+    run.holding = false;
+    const verdict = { status: "failed" as const, exit_code: null, signal: null, failure: crashed };
+    await finishRun(shop, run, { exit: null, lost: null, startedAtMs: null, endedAtMs: shop.clock.nowMs(), verdict });
+    if (held !== null) await shop.queue.settle(held);
+    return;
+  }
+  noteEvent(paths, shop.clock.nowMs(), { event: "never started: the worker ended first; it waits again" });
+  changeManifest(paths, (now) => {
+    if (now.status !== "starting") return false;
+    now.status = "queued";
+    return true;
+  });
+  fault("worker/after-requeue");
+  if (held !== null) await shop.queue.giveBack(held);
+  await shop.queue.add([entryFromManifest(manifest)]);
+  shop.changed(paths.runId);
+}
+
+function adopt(
+  shop: Shop,
+  paths: RunPaths,
+  { manifest, claim }: { manifest: Manifest; claim: ClaimRecord | null },
+): void {
+  const held = claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
+  const run = newLiveRun(paths, manifest.resources.requested, held);
+  run.gpuIds = manifest.resources.assigned?.gpu_ids ?? [];
+  shop.live.set(run.runId, run);
+  const attending = attendRun(shop, run, null).then((mine) => {
+    if (!mine) letGo(shop, run);
+  });
+  goOn(shop, attending);
+}
+
+async function seal(shop: Shop, paths: RunPaths, manifest: Manifest): Promise<void> {
+  const run = newLiveRun(paths, manifest.resources.requested, null);
+  run.holding = false;
+  try {
+    await sealFinal(shop, run);
+  } catch (cause) {
+    shop.problems.set(paths.runId, `run \`${paths.runId}\` cannot be sealed: ${messageOf(cause)}`);
+  }
+}
+
+/** Acts on one unsealed folder; resolves when it is decided, not when the run has ended. Throws nothing. */
+export async function adoptRun(shop: Shop, runId: string): Promise<Finding> {
+  const paths = shop.base.run(runId);
+  const found = findOut(shop, paths);
+  const { manifest, claim } = found;
+  try {
+    if (manifest === null) shop.problems.set(runId, `run \`${runId}\` is damaged: ${found.reason}`);
+    else if (found.finding === "started" || found.finding === "being-started") adopt(shop, paths, { manifest, claim });
+    else if (found.finding === "never-started") await waitAgain(shop, paths, { manifest, claim });
+    else if (found.finding === "unsealed") await seal(shop, paths, manifest);
+  } catch (cause) {
+    shop.problems.set(runId, `run \`${runId}\` cannot be taken over: ${messageOf(cause)}`);
+  }
+  return found.finding;
+}
+
+/** Entries that the queue holds for us from an earlier life and that no folder accounts for wait again. */
+async function returnOldClaims(shop: Shop): Promise<void> {
+  try {
+    for (const { runId, claim } of await shop.queue.waiting(1000, true)) {
+      if (claim?.worker === shop.name && !shop.live.has(runId)) await shop.queue.giveBack({ runId, ...claim });
+    }
+  } catch (cause) {
+    shop.problems.set("queue", `the queue cannot be reached: ${messageOf(cause)}`);
+  }
+}
+
+/** The walk at the start of a worker. What runs is adopted first; sealing what is final may go on behind it. */
+export async function adoptAll(shop: Shop): Promise<void> {
+  const later: string[] = [];
+  let pause = performance.now() + 20;
+  for (const runId of listRunIds(shop.base)) {
+    const paths = shop.base.run(runId);
+    if (isSealed(paths) || shop.live.has(runId)) continue;
+    if (findOut(shop, paths).finding === "unsealed") later.push(runId);
+    else await adoptRun(shop, runId);
+    if (performance.now() < pause) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    pause = performance.now() + 20;
+  }
+  await returnOldClaims(shop);
+  const sealing = async () => {
+    for (const runId of later) if (!shop.closing) await adoptRun(shop, runId);
+  };
+  goOn(shop, sealing());
+}
+
+/** Runs of another worker of this host that is dead and may never come back, by its last heartbeat. Throws nothing. */
+export async function adoptFromDeadWorkers(shop: Shop, seen: Set<string>): Promise<void> {
+  let names: string[];
+  try {
+    names = fs.readdirSync(shop.base.workers).filter((name) => name.endsWith(".json") && name !== `${shop.name}.json`);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    const beat = readJsonFile(join(shop.base.workers, name)) as Record<string, unknown> | null;
+    if (beat === null || beat.host !== shop.host || !Array.isArray(beat.running)) continue;
+    const identity = { pid: Number(beat.pid), start: String(beat.start), boot: String(beat.boot) };
+    const key = `${name} ${identity.boot} ${identity.pid} ${identity.start}`;
+    if (seen.has(key) || isSameProcess(identity)) continue;
+    seen.add(key);
+    for (const runId of beat.running.map(String)) {
+      if (!shop.live.has(runId) && !isSealed(shop.base.run(runId))) await adoptRun(shop, runId);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** What this machine has to hand out, where the settings do not say: cores, memory, GPUs as the kernel's drivers list them. */
+import * as fs from "node:fs";
+import { availableParallelism } from "node:os";
+import type { Capacity } from "../schedule/fit.ts";
+
+/** Gigabytes (10^9) of memory by /proc/meminfo; 0 where unknown. */
+export function memoryGb(): number {
+  try {
+    const match = /^MemTotal:\s+(\d+) kB$/m.exec(fs.readFileSync("/proc/meminfo", "utf8"));
+    return match ? (Number(match[1]) * 1024) / 1e9 : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** How many NVIDIA GPUs the driver lists; asks no tool, because a tool can hang with the driver. */
+export function gpuCount(root = "/"): number {
+  try {
+    return fs.readdirSync(`${root}proc/driver/nvidia/gpus`).length;
+  } catch {
+    return 0;
+  }
+}
+
+/** Capacity from settings, filled up from the machine. */
+export function detectCapacity(settings: {
+  slots: number | null;
+  cpu_cores: number | null;
+  gpus: number | null;
+}): Capacity {
+  const cores = availableParallelism();
+  return {
+    slots: Math.max(1, Math.floor(settings.slots ?? cores)),
+    cpuCores: settings.cpu_cores ?? cores,
+    gpus: Math.max(0, Math.floor(settings.gpus ?? gpuCount())),
+    ramGb: memoryGb(),
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * The end of a run: verdict, metrics, artifacts, the final manifest, the seal. Each step may be cut off by a crash and is
+ * done again by the next worker: metrics found in the output are appended only once (`.run/output-metrics.json` says
+ * where they begin), the manifest becomes final in one write, SHA256SUMS appears last.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { isoTime } from "../core/clock.ts";
+import { writeDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
+import { readJsonFile } from "../core/json-lines.ts";
+import { scriptEnvironment } from "../execute/launch.ts";
+import { tailOf } from "../execute/log-tail.ts";
+import type { ExitRecord } from "../execute/records.ts";
+import { type Evidence, judge, type Verdict } from "../execute/verdict.ts";
+import { type Discovery, discoverArtifacts } from "../run/artifacts.ts";
+import type { Manifest } from "../run/manifest.ts";
+import { encodeMetricValue } from "../run/metric-value.ts";
+import { summarizeMetrics } from "../run/metrics.ts";
+import { readSnapshot } from "../run/objects.ts";
+import type { RunPaths } from "../run/paths.ts";
+import { sealRun } from "../run/seal.ts";
+import type { Snapshot } from "../run/snapshot.ts";
+import { isFinal } from "../run/status.ts";
+import { scanOutputMetrics } from "../run/stdout-metrics.ts";
+import { changeManifest, requireManifest } from "../run/store.ts";
+import { stopBegun } from "./run-events.ts";
+import type { LiveRun, Shop } from "./shop.ts";
+
+/** How a run ended, as the worker saw it. */
+export interface Ending {
+  exit: ExitRecord | null;
+  /** One sentence where there is no exit record. */
+  lost: string | null;
+  /** Null where nothing was started. */
+  startedAtMs: number | null;
+  endedAtMs: number;
+  /** Set where the verdict is known without evidence (nothing was started). */
+  verdict?: Verdict;
+}
+
+/** Appends the metrics that the script printed to metrics.jsonl, marked as such; exactly once over any number of attempts. */
+async function collectOutputMetrics(paths: RunPaths): Promise<void> {
+  const mark = join(paths.private, "output-metrics.json");
+  const begun = readJsonFile(mark) as { from?: number } | null;
+  if (typeof begun?.from === "number" && fs.existsSync(paths.metrics)) fs.truncateSync(paths.metrics, begun.from);
+  const from = begun?.from ?? fs.statSync(paths.metrics, { throwIfNoEntry: false })?.size ?? 0;
+  let text = "";
+  const append = () => {
+    if (text !== "") fs.appendFileSync(paths.metrics, text);
+    text = "";
+  };
+  let marked = begun !== null;
+  for (const log of [paths.outputLog, paths.stdoutLog]) {
+    const stat = fs.statSync(log, { throwIfNoEntry: false });
+    if (stat === undefined || stat.size === 0) continue;
+    const printedAt = stat.mtimeMs / 1000;
+    await scanOutputMetrics(log, {
+      ended: true,
+      onRecord: ({ name, value, step, t }) => {
+        if (!marked) writeDurable(mark, `${JSON.stringify({ from })}\n`, { sync: false });
+        marked = true;
+        const record = { name, value: encodeMetricValue(value), step, t: t ?? printedAt, source: "stdout" };
+        text += `${JSON.stringify(record)}\n`;
+        if (text.length > 1_000_000) append();
+      },
+    });
+  }
+  append();
+}
+
+function snapshotOf(shop: Shop, manifest: Manifest): Snapshot | null {
+  if (manifest.environment.snapshot === null) return null;
+  try {
+    return readSnapshot(shop.base, manifest.environment.snapshot);
+  } catch {
+    return null;
+  }
+}
+
+function commandFound(paths: RunPaths, manifest: Manifest, path: string): boolean {
+  const [command = ""] = manifest.argv;
+  const cwd = join(paths.work, manifest.cwd);
+  const found = command.includes("/")
+    ? join(command.startsWith("/") ? "" : cwd, command)
+    : Bun.which(command, { PATH: path, cwd });
+  if (found === null) return false;
+  try {
+    fs.accessSync(found, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: Manifest; ending: Ending }): Verdict {
+  if (ending.verdict !== undefined) return ending.verdict;
+  const { paths } = run;
+  const environment = scriptEnvironment(paths, shop.inherited, {
+    base: shop.base,
+    manifest,
+    gpuIds: null,
+  });
+  const path = environment.PATH ?? "";
+  const begun = run.stopped === null ? stopBegun(paths, ending.endedAtMs) : null;
+  const earlier = begun && {
+    why: begun.why ?? ("asked" as const),
+    by: begun.asked_by ?? null,
+    reason: begun.reason ?? null,
+  };
+  const rc = ending.exit?.rc ?? 0;
+  const evidence: Evidence = {
+    argv: manifest.argv,
+    path,
+    commandFound: rc === 127 || rc === 126 ? commandFound(paths, manifest, path) : null,
+    exit: ending.exit,
+    tail: rc === 0 ? "" : tailOf(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
+    stopped: run.stopped ?? earlier,
+    limitHours: manifest.resources.requested.max_runtime_hours,
+    lost: ending.lost,
+  };
+  return judge(evidence);
+}
+
+const round = (value: number, digits: number) => Number(value.toFixed(digits));
+
+function actualResources(
+  run: LiveRun,
+  ending: Ending,
+  before: Manifest["resources"]["actual"],
+): Manifest["resources"]["actual"] {
+  const seconds = ending.startedAtMs === null ? 0 : (ending.endedAtMs - ending.startedAtMs) / 1000;
+  const cpu = ending.exit?.cpuSeconds ?? null;
+  const memory = Math.max(run.memoryPeakGb ?? 0, before?.ram_peak_gb ?? 0);
+  return {
+    gpu_utilization_avg: null,
+    gpu_memory_peak_gb: null,
+    disk_read_gb: null,
+    disk_write_gb: null,
+    energy_kwh: null,
+    ...before,
+    cpu_utilization_avg: cpu === null || seconds <= 0 ? null : round((100 * cpu) / seconds, 1),
+    cpu_time_seconds: cpu,
+    ram_peak_gb: memory === 0 ? null : round(memory, 4),
+  };
+}
+
+/** How long a short run waits for what is still being captured about it. */
+const captureWaitMs = 1500;
+
+async function endCapture(run: LiveRun, ranMs: number): Promise<void> {
+  if (run.capturing === null) return;
+  if (ranMs < 20_000) await Promise.race([run.capturing.done, Bun.sleep(captureWaitMs)]);
+  run.capturing.abort();
+  await run.capturing.done;
+}
+
+async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Discovery> {
+  const { paths } = run;
+  const manifest = requireManifest(paths);
+  const startedAtMs = ending.startedAtMs;
+  await endCapture(run, startedAtMs === null ? 0 : ending.endedAtMs - startedAtMs);
+  await collectOutputMetrics(paths);
+  const metrics = await summarizeMetrics(paths.metrics);
+  if (startedAtMs !== null) {
+    metrics.training_time_hours ??= round(Math.max(0, ending.endedAtMs - startedAtMs) / 3_600_000, 6);
+  }
+  const snapshot = snapshotOf(shop, manifest);
+  const found = await discoverArtifacts(paths.work, { snapshot, now: isoTime(shop.clock.nowMs()) });
+  const verdict = verdictOf(shop, run, { manifest, ending });
+  fault("worker/before-final");
+  changeManifest(paths, (now) => {
+    if (isFinal(now.status)) return false;
+    run.capturing?.fold(now);
+    now.status = verdict.status;
+    now.exit_code = verdict.exit_code;
+    now.signal = verdict.signal;
+    now.failure = verdict.failure;
+    now.started_at ??= startedAtMs === null ? null : isoTime(startedAtMs);
+    now.ended_at = isoTime(ending.endedAtMs);
+    now.metrics = { ...now.metrics, ...metrics };
+    now.artifacts = found.artifacts;
+    if (startedAtMs !== null) now.resources.actual = actualResources(run, ending, now.resources.actual);
+    return true;
+  });
+  fault("worker/after-final");
+  return found;
+}
+
+/** Hashes that were left to the sealing, into the manifest's list of artifacts. */
+function addHashes(paths: RunPaths, sums: ReadonlyMap<string, string>): void {
+  const manifest = requireManifest(paths);
+  const lacking = manifest.artifacts?.files.filter(
+    (file) => file.sha256 === undefined && sums.has(`work/${file.path}`),
+  );
+  if (lacking === undefined || lacking.length === 0) return;
+  changeManifest(paths, (now) => {
+    for (const file of now.artifacts?.files ?? []) file.sha256 ??= sums.get(`work/${file.path}`);
+  });
+}
+
+/** Seals a run that is final already: what a crash left undone, or a run that was cancelled before it started. */
+export async function sealFinal(shop: Shop, run: LiveRun, hashes?: Discovery["hashes"]): Promise<void> {
+  const beforeSums = (sums: ReadonlyMap<string, string>) => addHashes(run.paths, sums);
+  await sealRun(run.paths, hashes === undefined ? { beforeSums } : { beforeSums, hashes });
+  fault("worker/after-seal");
+  shop.changed(run.runId);
+}
+
+/** Everything from the end of the last process to the seal. Throws what a full or failing disk throws: try again. */
+export async function finishRun(shop: Shop, run: LiveRun, ending: Ending): Promise<void> {
+  run.phase = "finishing";
+  const found = await makeFinal(shop, run, ending);
+  shop.changed(run.runId);
+  await sealFinal(shop, run, found.hashes);
+}

@@ -1,0 +1,129 @@
+/**
+ * `workers/<name>.json`: what a worker has, holds and lacks, for servers in any process. Rewritten without fsync on every
+ * change (at most every 50 ms) and every 5 s, removed by a clean end. The keys are those of WorkerState
+ * (protocol/requests.ts) but `alive`, and
+ *
+ *     boot, start    with pid the identity of the process
+ *     at             the same as seen_at
+ *     changes        the last 256 changes of runs: [{"n": 17, "run_id": "…"}], numbered upwards without gaps from the
+ *                    worker's start on. Who has seen n knows what is new; who finds a gap looks at all live runs
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { isoTime } from "../core/clock.ts";
+import { writeDurable } from "../core/durable.ts";
+import { version } from "../core/version.ts";
+import type { Capacity } from "../schedule/fit.ts";
+import { ownIdentity } from "./claim-record.ts";
+import { freeCapacity, type Shop } from "./shop.ts";
+
+const ringSize = 256;
+const everyMs = 5000;
+const restMs = 50;
+
+export interface WorkerBeat {
+  worker: string;
+  host: string;
+  pid: number;
+  start: string;
+  boot: string;
+  version: string;
+  at: string;
+  seen_at: string;
+  draining: boolean;
+  capacity: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
+  free: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
+  running: string[];
+  gpus: { index: number; uuid: string | null; model: string | null; busy_with: string | null }[];
+  problems: string[];
+  changes: { n: number; run_id: string }[];
+}
+
+const shape = ({ slots, cpuCores, gpus, ramGb }: Capacity) => ({
+  slots,
+  cpu_cores: cpuCores,
+  gpus,
+  ram_gb: Math.round(ramGb * 1000) / 1000,
+});
+
+export class Heartbeat {
+  readonly #shop: Shop;
+  readonly #path: string;
+  readonly #changes: { n: number; run_id: string }[] = [];
+  #count = 0;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #lastMs = 0;
+  #closed = false;
+
+  constructor(shop: Shop) {
+    this.#shop = shop;
+    this.#path = join(shop.base.workers, `${shop.name}.json`);
+  }
+
+  /** Notes a change of a run and writes soon. */
+  changed(runId: string): void {
+    this.#count += 1;
+    this.#changes.push({ n: this.#count, run_id: runId });
+    if (this.#changes.length > ringSize) this.#changes.shift();
+    this.#writeIn(Math.max(0, restMs - (performance.now() - this.#lastMs)));
+  }
+
+  state(): WorkerBeat {
+    const { name, host, capacity, live, problems, draining, clock } = this.#shop;
+    const now = isoTime(clock.nowMs());
+    const gpus = Array.from({ length: capacity.gpus }, (_, index) => {
+      const user = [...live.values()].find((run) => run.holding && run.gpuIds.includes(String(index)));
+      return { index, uuid: null, model: null, busy_with: user?.runId ?? null };
+    });
+    return {
+      worker: name,
+      host,
+      ...ownIdentity,
+      version,
+      at: now,
+      seen_at: now,
+      draining,
+      capacity: shape(capacity),
+      free: shape(freeCapacity(this.#shop)),
+      running: [...live.values()].filter((run) => run.holding).map((run) => run.runId),
+      gpus,
+      problems: [...problems.values()],
+      changes: [...this.#changes],
+    };
+  }
+
+  /** Writes now, and from then on by itself. A disk that takes nothing is a problem of its own, not of the heartbeat. */
+  beat(): void {
+    if (this.#closed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#lastMs = performance.now();
+    try {
+      writeDurable(this.#path, `${JSON.stringify(this.state())}\n`, { sync: false });
+    } catch {
+      // Silence is the message: readers see an old heartbeat.
+    }
+    this.#writeIn(everyMs);
+  }
+
+  #dueMs = 0;
+
+  #writeIn(delayMs: number): void {
+    if (this.#closed) return;
+    const dueMs = performance.now() + delayMs;
+    if (this.#timer !== null && this.#dueMs <= dueMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.beat();
+    }, delayMs);
+  }
+
+  /** A clean end: the worker is not missed, it is gone. */
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    fs.rmSync(this.#path, { force: true });
+  }
+}

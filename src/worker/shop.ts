@@ -1,0 +1,170 @@
+/**
+ * What the parts of a worker share: its options, the runs in its hands, what is free, what is wrong. No behaviour beyond
+ * bookkeeping. A run holds its resources from the claim until none of its processes is left.
+ */
+import type { captureEnvironment } from "../capture/capture.ts";
+import type { Clock } from "../core/clock.ts";
+import type { ProcessIdentity } from "../core/process-identity.ts";
+import type { Stopping } from "../execute/stop.ts";
+import type { StopReason } from "../execute/verdict.ts";
+import type { Claim, QueueBackend } from "../queue/port.ts";
+import type { Manifest, Requested } from "../run/manifest.ts";
+import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
+import { type Capacity, minus } from "../schedule/fit.ts";
+import { Bell } from "./bell.ts";
+
+export interface WorkerSettings {
+  /** Below this much free space no run starts; 0: no floor. */
+  diskFloorMb: number;
+  /** A larger log ends the run as `disk_full`; 0: no limit. */
+  logMaxMb: number;
+}
+
+export interface WorkerOptions {
+  base: BasePaths;
+  state: StatePaths;
+  queue: QueueBackend;
+  /** 1 to 64 of `A-Z a-z 0-9 . _ -`; unique among the workers of a base. */
+  name: string;
+  capacity: Capacity;
+  settings?: Partial<WorkerSettings>;
+  clock?: Clock;
+  /** This run changed on disk. Called in this process only; others read the heartbeat. */
+  onChange?: (runId: string) => void;
+  /** Null captures nothing. Default: captureEnvironment. */
+  capture?: typeof captureEnvironment | null;
+  /** The environment that scripts inherit, before scrubbing. Default: this process's own. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** How often everything is looked at even if nothing told us to, ms. Default 1000. */
+  pollMs?: number;
+}
+
+/** A wish to stop, as it is read from `.run/stop.json`. */
+export interface StopRequest {
+  by: string | null;
+  reason: string | null;
+  now: boolean;
+  graceSeconds: number | null;
+  atMs: number | null;
+}
+
+export interface LiveRun {
+  runId: string;
+  paths: RunPaths;
+  requested: Requested;
+  gpuIds: string[];
+  phase: "preparing" | "running" | "finishing";
+  /** False once none of its processes is left. */
+  holding: boolean;
+  /** Until the queue has forgotten the entry. */
+  claim: Claim | null;
+  /** The claim went to somebody else while we were preparing. */
+  claimLost: boolean;
+  bell: Bell;
+  script: ProcessIdentity | null;
+  memoryPeakGb: number | null;
+  stopping: Stopping | null;
+  /** Why we stopped it, set before the first signal. */
+  stopped: { why: StopReason; by: string | null; reason: string | null } | null;
+  /** Set where its log passed the limit. */
+  logTooLarge: boolean;
+  capturing: Capturing | null;
+}
+
+export interface Capturing {
+  /** Ends the probing; then `fold` is at hand. */
+  abort(): void;
+  /** Resolves when all is known. Never rejects. */
+  done: Promise<void>;
+  /** Puts what is known by now into a manifest. */
+  fold(manifest: Manifest): void;
+}
+
+export interface Shop {
+  readonly base: BasePaths;
+  readonly state: StatePaths;
+  readonly queue: QueueBackend;
+  readonly name: string;
+  readonly host: string;
+  readonly capacity: Capacity;
+  readonly settings: WorkerSettings;
+  readonly clock: Clock;
+  readonly capture: typeof captureEnvironment | null;
+  /** What scripts inherit: scrubbed. */
+  readonly inherited: Readonly<Record<string, string>>;
+  readonly pollMs: number;
+  readonly live: Map<string, LiveRun>;
+  /** What is wrong, by what it is about. */
+  readonly problems: Map<string, string>;
+  /** Claims that the queue did not take back yet. */
+  readonly unsettled: Map<string, Claim>;
+  /** What a clean end waits for. */
+  readonly tasks: Set<Promise<unknown>>;
+  /** No new claims. */
+  draining: boolean;
+  /** Everything is left as it is, for the next worker. */
+  closing: boolean;
+  /** No claims before this monotonic moment: something on this machine makes starts fail. */
+  notBeforeMs: number;
+  changed(runId: string): void;
+  lookSoon(): void;
+}
+
+export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim | null): LiveRun {
+  return {
+    runId: paths.runId,
+    paths,
+    requested,
+    gpuIds: [],
+    phase: "preparing",
+    holding: true,
+    claim,
+    claimLost: false,
+    bell: new Bell(),
+    script: null,
+    memoryPeakGb: null,
+    stopping: null,
+    stopped: null,
+    logTooLarge: false,
+    capturing: null,
+  };
+}
+
+/** Lets a task go on by itself, so that a clean end of the worker still waits for it. It must not reject. */
+export function goOn(shop: Shop, task: Promise<unknown>): void {
+  shop.tasks.add(task);
+  void task.finally(() => shop.tasks.delete(task));
+}
+
+/** Lets go of a run: its resources are free, and nothing here knows it any more. */
+export function letGo(shop: Shop, run: LiveRun): void {
+  run.holding = false;
+  shop.live.delete(run.runId);
+  shop.problems.delete(run.runId);
+  shop.lookSoon();
+}
+
+/** Tells the queue to forget a claimed entry; what it cannot take now is told again at each look. */
+export async function settleClaim(shop: Shop, run: LiveRun): Promise<void> {
+  const { claim } = run;
+  if (claim === null) return;
+  run.claim = null;
+  try {
+    await shop.queue.settle(claim);
+  } catch {
+    shop.unsettled.set(run.runId, claim);
+  }
+}
+
+export function freeCapacity(shop: Shop): Capacity {
+  let free = shop.capacity;
+  for (const run of shop.live.values()) if (run.holding) free = minus(free, run.requested);
+  return free;
+}
+
+/** The lowest free GPUs, as many as are asked for. */
+export function pickGpus(shop: Shop, count: number): string[] {
+  const taken = new Set([...shop.live.values()].flatMap((run) => (run.holding ? run.gpuIds : [])));
+  const all = Array.from({ length: shop.capacity.gpus }, (_, index) => String(index));
+  return all.filter((gpu) => !taken.has(gpu)).slice(0, count);
+}

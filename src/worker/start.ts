@@ -1,0 +1,220 @@
+/**
+ * From a claim to a supervisor: claim record, manifest `starting`, the code laid out, the supervisor spawned. Between any
+ * two of these a crash leaves a state that adopt.ts names and recovers.
+ *
+ * A worker that was paused beyond its lease may wake anywhere in here: before each write it checks that the claim record
+ * still carries its token, and the supervisor's exclusive create has the last word.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { MlError, messageOf, systemCode } from "../core/error.ts";
+import { fault } from "../core/fault.ts";
+import type { LaunchOptions } from "../execute/launch.ts";
+import { layOut, startSupervisor } from "../execute/start.ts";
+import type { Verdict } from "../execute/verdict.ts";
+import type { Claim } from "../queue/port.ts";
+import type { Failure, FailureKind, Manifest } from "../run/manifest.ts";
+import { checkoutSnapshot } from "../run/objects.ts";
+import { isFinal } from "../run/status.ts";
+import { changeManifest, readManifest } from "../run/store.ts";
+import { attendRun } from "./attend.ts";
+import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
+import { finishRun, sealFinal } from "./finish.ts";
+import { type LiveRun, letGo, pickGpus, type Shop, settleClaim } from "./shop.ts";
+import { readStopRequest } from "./stop-request.ts";
+
+/** After trouble with the disk nothing is claimed for so long. */
+const holdOffMs = 10_000;
+
+/** The claim is somebody else's now: nothing more may be written. */
+class ClaimLost extends Error {}
+
+function checkClaim(run: LiveRun, claim: Claim): void {
+  if (run.claimLost || readClaimRecord(run.paths)?.token !== claim.token) throw new ClaimLost();
+}
+
+/** Ends a run that never had a process. */
+async function endUnstarted(shop: Shop, run: LiveRun, verdict: Verdict): Promise<void> {
+  run.holding = false;
+  await settleClaim(shop, run);
+  await finishRun(shop, run, {
+    exit: null,
+    lost: null,
+    startedAtMs: null,
+    endedAtMs: shop.clock.nowMs(),
+    verdict,
+  });
+}
+
+function failed(kind: FailureKind, message: string, hint: string | null): Verdict {
+  const failure: Failure = { kind, message, hint, traceback: null };
+  return { status: "failed", exit_code: null, signal: null, failure };
+}
+
+const cancelled: Verdict = { status: "cancelled", exit_code: null, signal: null, failure: null };
+
+function markStarting(shop: Shop, run: LiveRun, claim: Claim): Manifest {
+  const attempt = (readClaimRecord(run.paths)?.attempt ?? 0) + 1;
+  writeClaimRecord(run.paths, claim, { attempt, nowMs: shop.clock.nowMs() });
+  fault("worker/after-claim-record");
+  const manifest = changeManifest(run.paths, (now) => {
+    if (isFinal(now.status)) return false;
+    if (now.status === "queued") now.status = "starting";
+    now.resources.host = shop.host;
+    now.resources.assigned = { ...now.resources.assigned, gpu_ids: run.gpuIds, worker: shop.name };
+    return true;
+  });
+  fault("worker/after-starting");
+  shop.changed(run.runId);
+  return manifest;
+}
+
+/** Lays work/ out beside the run folder and moves it in, unless the claim was lost meanwhile. */
+async function layOutWork(shop: Shop, run: LiveRun, options: { claim: Claim; manifest: Manifest }): Promise<void> {
+  const { claim, manifest } = options;
+  const staged = join(shop.base.staging, `work-${run.runId}-${claim.token}`);
+  try {
+    await checkoutSnapshot(shop.base, manifest.environment.snapshot, staged);
+    checkClaim(run, claim);
+    if (fs.existsSync(run.paths.startedMark)) throw new ClaimLost();
+    fs.rmSync(run.paths.work, { recursive: true, force: true });
+    fs.renameSync(staged, run.paths.work);
+  } finally {
+    fs.rmSync(staged, { recursive: true, force: true });
+  }
+  fault("worker/after-checkout");
+}
+
+/** Null where the script's folder is there; else what to say. */
+function missingFolder(run: LiveRun, manifest: Manifest): Verdict | null {
+  const folder = join(run.paths.work, manifest.cwd);
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return null;
+  const message = `the folder \`${manifest.cwd}\` that it should start in is not in the code that was sent`;
+  return failed(
+    "start_failed",
+    message,
+    "empty folders do not travel: put a file into it, or queue from another folder",
+  );
+}
+
+/** Prepares and starts; resolves when the run has ended, or was handed back. Throws nothing. */
+export async function startRun(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
+  try {
+    await prepare(shop, run, claim);
+  } catch (cause) {
+    await afterTrouble(shop, run, { claim, cause });
+  }
+}
+
+async function prepare(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
+  const { paths } = run;
+  const read = readManifest(paths.manifest);
+  if (read.kind !== "ok") {
+    await settleClaim(shop, run);
+    letGo(shop, run);
+    if (read.kind === "damaged") shop.problems.set(run.runId, `run \`${run.runId}\` cannot be started: ${read.reason}`);
+    return;
+  }
+  if (isFinal(read.manifest.status)) {
+    await settleClaim(shop, run);
+    run.holding = false;
+    await sealFinal(shop, run);
+    letGo(shop, run);
+    return;
+  }
+  fs.mkdirSync(paths.private, { recursive: true, mode: 0o700 });
+  if (fs.existsSync(paths.startedMark)) {
+    await attendOrDrop(shop, run, null);
+    return;
+  }
+  if ((readClaimRecord(paths)?.attempt ?? 0) >= attemptLimit) {
+    const message = `starting it has taken the worker down ${attemptLimit} times, so it is not tried again`;
+    await endUnstarted(shop, run, failed("start_failed", message, "`ml server status` and the server's log say more"));
+    letGo(shop, run);
+    return;
+  }
+  run.gpuIds = pickGpus(shop, run.requested.gpus);
+  const manifest = markStarting(shop, run, claim);
+  await start(shop, run, { claim, manifest });
+}
+
+async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest: Manifest }): Promise<void> {
+  const { claim, manifest } = options;
+  const { paths } = run;
+  if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
+  const gpuIds = shop.capacity.gpus === 0 ? null : run.gpuIds;
+  const launch: LaunchOptions = { base: shop.base, manifest, gpuIds };
+  const unfit = isFinal(manifest.status) || readStopRequest(paths) !== null ? cancelled : missingFolder(run, manifest);
+  if (unfit !== null) {
+    await endUnstarted(shop, run, unfit);
+    letGo(shop, run);
+    return;
+  }
+  layOut(paths, launch);
+  checkClaim(run, claim);
+  if (shop.closing) throw new ClaimLost();
+  const nowMs = shop.clock.nowMs();
+  const supervisor = startSupervisor(paths, { ...launch, token: claim.token, inherited: shop.inherited, nowMs });
+  fault("worker/after-spawn");
+  await attendOrDrop(shop, run, supervisor);
+}
+
+async function attendOrDrop(shop: Shop, run: LiveRun, own: { ended: Promise<void> } | null): Promise<void> {
+  if (await attendRun(shop, run, own)) return;
+  await settleClaim(shop, run);
+  letGo(shop, run);
+}
+
+const ofTheDisk = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
+
+function isPassing(cause: unknown): boolean {
+  if (cause instanceof MlError) return cause.code === "no_space" || cause.code === "try_later";
+  return ofTheDisk.has(systemCode(cause) ?? "");
+}
+
+async function afterTrouble(shop: Shop, run: LiveRun, trouble: { claim: Claim; cause: unknown }): Promise<void> {
+  const { claim, cause } = trouble;
+  if (cause instanceof ClaimLost && !shop.closing) {
+    run.claim = null;
+    letGo(shop, run);
+    return;
+  }
+  if (cause instanceof ClaimLost || isPassing(cause)) {
+    if (!shop.closing) {
+      shop.problems.set("start", `starting runs fails: ${messageOf(cause)}; it is tried again`);
+      shop.notBeforeMs = shop.clock.monotonicMs() + holdOffMs;
+    }
+    await handBack(shop, run, claim);
+    return;
+  }
+  const hint = cause instanceof MlError ? (cause.detail.hint ?? null) : "look at the folder, then queue it again";
+  try {
+    await endUnstarted(shop, run, failed("start_failed", `it could not be started: ${messageOf(cause)}`, hint));
+  } catch (second) {
+    shop.problems.set(
+      run.runId,
+      `run \`${run.runId}\` could not be started nor recorded as failed: ${messageOf(second)}`,
+    );
+  }
+  letGo(shop, run);
+}
+
+/** Nothing was started: the run waits again, in its old place. */
+async function handBack(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
+  try {
+    if (readClaimRecord(run.paths)?.token === claim.token) {
+      changeManifest(run.paths, (now) => {
+        if (now.status !== "starting") return false;
+        now.status = "queued";
+        return true;
+      });
+      removeClaimRecord(run.paths);
+    }
+    run.claim = null;
+    await shop.queue.giveBack(claim);
+  } catch {
+    // The lease runs out by itself; the next look at the folder finds `starting` with nothing started.
+  }
+  letGo(shop, run);
+  shop.changed(run.runId);
+}

@@ -1,0 +1,184 @@
+/**
+ * A worker: looks at the line, claims, starts, attends, finishes; adopts what it finds at its start. It shares nothing with
+ * servers but the base directory and the queue, and runs inside a server's process or by itself (main.ts).
+ *
+ *     const worker = await startWorker({ base, state, queue, name, capacity, onChange });
+ *     worker.poke();                 // look at the line, at stop requests and at all runs now
+ *     worker.state();                // what the heartbeat file says (heartbeat.ts)
+ *     await worker.stop();           // claims no more, leaves what runs to the next worker
+ *     await worker.stop({ drain: true });   // waits until everything it holds has ended
+ *
+ * Per name one worker: a kernel-held lock in the state directory says so. The queue stays open; its owner closes it.
+ */
+import * as fs from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import runnerText from "../../python/ml_runner/ml_runner.py" with { type: "text" };
+import { captureEnvironment } from "../capture/capture.ts";
+import { systemClock } from "../core/clock.ts";
+import { writeDurable } from "../core/durable.ts";
+import { MlError } from "../core/error.ts";
+import { type FileLock, tryLock } from "../core/file-lock.ts";
+import { readJsonFile } from "../core/json-lines.ts";
+import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
+import { sampleMemoryGb } from "../execute/usage.ts";
+import { prepareBase } from "../run/store.ts";
+import { adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
+import { Bell } from "./bell.ts";
+import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
+import { leaseMs, look, renewClaims } from "./look.ts";
+import type { LiveRun, Shop, WorkerOptions } from "./shop.ts";
+
+export type { WorkerOptions, WorkerSettings } from "./shop.ts";
+
+export interface Worker {
+  poke(): void;
+  state(): WorkerBeat;
+  stop(options?: { drain?: boolean }): Promise<void>;
+}
+
+const sampleMs = 2000;
+const deadWorkersMs = 15_000;
+/** How long a clean end waits for runs that are just being started or sealed. */
+const closeMs = 10_000;
+
+function takeName(options: WorkerOptions): FileLock {
+  const { name, state, base } = options;
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(name) || name.startsWith(".")) {
+    throw new MlError("bad_config", `\`${name}\` cannot be the name of a worker`, {
+      hint: "set `worker_name` to at most 64 letters, digits, `.`, `_` or `-`",
+    });
+  }
+  fs.mkdirSync(state.stateDir, { recursive: true, mode: 0o700 });
+  const lock = tryLock(state.workerLock(name));
+  if (lock !== null) return lock;
+  const beat = readJsonFile(join(base.workers, `${name}.json`)) as { pid?: number; host?: string } | null;
+  const who = beat === null ? "" : ` (pid ${beat.pid} on ${beat.host})`;
+  throw new MlError("conflict", `a worker named \`${name}\` runs already${who}`, {
+    hint: "give this one another name: `ml worker --name NAME`",
+  });
+}
+
+function putRunnerModule(options: WorkerOptions): void {
+  const folder = pythonFolder(options.base);
+  const path = join(folder, "ml_runner.py");
+  if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === runnerText) return;
+  fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+  writeDurable(path, runnerText, { mode: 0o444, sync: false });
+}
+
+/** Peak memory and log size of what runs. */
+function sample(shop: Shop): void {
+  const limitBytes = shop.settings.logMaxMb * 1e6;
+  for (const run of shop.live.values()) {
+    if (run.phase !== "running" || run.script === null) continue;
+    const memory = sampleMemoryGb(run.script.pid);
+    if (memory !== null && memory > (run.memoryPeakGb ?? 0)) run.memoryPeakGb = memory;
+    if (limitBytes <= 0 || run.logTooLarge || logBytes(run) <= limitBytes) continue;
+    run.logTooLarge = true;
+    run.bell.ring();
+  }
+}
+
+function logBytes({ paths }: LiveRun): number {
+  const logs = [paths.outputLog, paths.stdoutLog, paths.stderrLog];
+  return logs.reduce((sum, path) => sum + (fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoon">): Shop {
+  return {
+    base: options.base,
+    state: options.state,
+    queue: options.queue,
+    name: options.name,
+    host: hostname(),
+    capacity: options.capacity,
+    settings: { diskFloorMb: 0, logMaxMb: 0, ...options.settings },
+    clock: options.clock ?? systemClock,
+    capture: options.capture === undefined ? captureEnvironment : options.capture,
+    inherited: inheritedEnvironment(options.env ?? process.env),
+    pollMs: options.pollMs ?? 1000,
+    live: new Map(),
+    problems: new Map(),
+    unsettled: new Map(),
+    tasks: new Set(),
+    draining: false,
+    closing: false,
+    notBeforeMs: 0,
+    ...hooks,
+  };
+}
+
+/** Starts a worker. Throws `conflict` where one of that name runs, `bad_config` for a bad name, and system errors. */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const lock = takeName(options);
+  try {
+    return await open(options, lock);
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
+}
+
+async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
+  prepareBase(options.base);
+  putRunnerModule(options);
+  const bell = new Bell();
+  const shop: Shop = makeShop(options, {
+    changed: (runId) => {
+      heartbeat.changed(runId);
+      options.onChange?.(runId);
+    },
+    lookSoon: () => bell.ring(),
+  });
+  const heartbeat = new Heartbeat(shop);
+  heartbeat.beat();
+  await adoptAll(shop);
+  const stopListening = shop.queue.onChange(() => bell.ring());
+  const deadSeen = new Set<string>();
+  const timers = [
+    setInterval(() => sample(shop), sampleMs),
+    setInterval(() => void renewClaims(shop), leaseMs / 3),
+    setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersMs),
+  ];
+  const loop = (async () => {
+    while (!shop.closing) {
+      await look(shop);
+      await bell.wait(shop.pollMs);
+    }
+  })();
+  let stopped: Promise<void> | null = null;
+  const ringAll = () => {
+    bell.ring();
+    for (const run of shop.live.values()) run.bell.ring();
+  };
+  return {
+    poke: ringAll,
+    state: () => heartbeat.state(),
+    stop: (how = {}) => {
+      stopped ??= (async () => {
+        shop.draining = true;
+        heartbeat.beat();
+        while (how.drain === true && shop.live.size > 0) await Bun.sleep(50);
+        shop.closing = true;
+        ringAll();
+        await loop;
+        for (const timer of timers) clearInterval(timer);
+        stopListening();
+        await settleDown(shop);
+        heartbeat.close();
+        lock.release();
+      })();
+      return stopped;
+    },
+  };
+}
+
+/** Waits for what is between two writes; what only waits for its script is left at once. */
+async function settleDown(shop: Shop): Promise<void> {
+  const deadline = performance.now() + closeMs;
+  while (performance.now() < deadline && shop.tasks.size > 0) {
+    await Promise.race([Promise.allSettled([...shop.tasks]), Bun.sleep(100)]);
+    for (const run of shop.live.values()) run.bell.ring();
+  }
+}
