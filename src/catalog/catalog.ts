@@ -11,7 +11,7 @@ import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
 import { listRunIds, readManifest } from "../run/store.ts";
-import { openIndex } from "./database.ts";
+import { moveAside, openIndex } from "./database.ts";
 import { damagedRecord, type Keyed, type RunRecord, recordOf } from "./record.ts";
 
 export interface ListFilter {
@@ -58,6 +58,12 @@ export class Catalog {
   static open(base: BasePaths, path: string): Catalog {
     const { database, replaced } = openIndex(path);
     return new Catalog(base, database, replaced);
+  }
+
+  /** A fresh, empty one in the place of one that turned out damaged. */
+  static replace(base: BasePaths, path: string): Catalog {
+    moveAside(path);
+    return Catalog.open(base, path);
   }
 
   private countAll(): void {

@@ -63,7 +63,7 @@ function openAt(path: string): Database {
 }
 
 /** Moves the database and its side files out of the way, as `<path>.damaged`; an earlier one is replaced. */
-function moveAside(path: string): void {
+export function moveAside(path: string): void {
   for (const suffix of ["", "-wal", "-shm"]) {
     fs.rmSync(`${path}.damaged${suffix}`, { force: true });
     if (fs.existsSync(`${path}${suffix}`)) fs.renameSync(`${path}${suffix}`, `${path}.damaged${suffix}`);
@@ -85,11 +85,4 @@ export function openIndex(path: string): OpenedIndex {
     moveAside(path);
     return { database: openAt(path), replaced };
   }
-}
-
-/** True for errors of SQLite that mean that the file itself is damaged. */
-export function isDamage(cause: unknown): boolean {
-  return (
-    cause instanceof Error && /malformed|not a database|disk image|SQLITE_CORRUPT|SQLITE_NOTADB/i.test(cause.message)
-  );
 }

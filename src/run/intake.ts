@@ -38,6 +38,8 @@ function layOutDiff(base: BasePaths, runId: string, hash: string): void {
 export interface Replayed {
   /** Runs whose folder had to be made again. */
   restored: string[];
+  /** All runs of the journal that are not deleted: their folders may not have reached the disk yet. */
+  found: string[];
   /** Records that could not be understood. */
   skipped: number;
 }
@@ -46,7 +48,7 @@ export interface Replayed {
 export function replayIntake(base: BasePaths, state: StatePaths): Replayed {
   const { records, skipped } = readJsonLines<Line>(state.intake);
   const gone = new Set(records.flatMap((line) => ("gone" in line ? [line.gone] : [])));
-  const result: Replayed = { restored: [], skipped };
+  const result: Replayed = { restored: [], found: [], skipped };
   for (const line of records) {
     if (!("run" in line)) continue;
     const parsed = manifestSchema.safeParse(line.run);
@@ -55,6 +57,7 @@ export function replayIntake(base: BasePaths, state: StatePaths): Replayed {
       continue;
     }
     if (gone.has(parsed.data.run_id)) continue;
+    result.found.push(parsed.data.run_id);
     if (readManifest(base.run(parsed.data.run_id).manifest).kind === "ok") continue;
     makeRunFolder(base, parsed.data);
     result.restored.push(parsed.data.run_id);
@@ -137,7 +140,7 @@ export class Intake {
   /** Adopts what a replay restored or found, so that it is synced and the journal emptied. */
   adopt(runIds: readonly string[]): void {
     for (const runId of runIds) this.unsynced.add(runId);
-    this.syncSoon();
+    if (fs.existsSync(this.state.intake)) this.syncSoon();
   }
 
   private syncSoon(): void {

@@ -1,0 +1,88 @@
+/**
+ * Ending a run on somebody's wish. One that waits is cancelled in its manifest, whose lock decides against a worker
+ * that takes it at the same moment; one that has started gets a stop request, on which its worker acts now or when it
+ * is back. Whatever races, one terminal state comes out.
+ */
+import type { RunRecord } from "../catalog/record.ts";
+import { isoTime } from "../core/clock.ts";
+import { writeDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
+import { readJsonFile } from "../core/json-lines.ts";
+import { appendHistory } from "../run/history.ts";
+import { isFinal, type Status } from "../run/status.ts";
+import { changeManifest, requireManifest } from "../run/store.ts";
+import type { Services } from "./context.ts";
+
+export interface Wish {
+  by: string;
+  /** Skips the grace between SIGTERM and SIGKILL. */
+  now: boolean;
+  reason: string | null;
+}
+
+export interface Ended {
+  status: Status;
+  stopping: boolean;
+}
+
+/** Cancels a run that waits; says what it is now. */
+async function cancelWaiting(services: Services, runId: string, wish: Wish): Promise<Status> {
+  const paths = services.base.run(runId);
+  const at = isoTime(services.clock.nowMs());
+  appendHistory(paths, { at, by: wish.by, field: "status", value: "cancelled" });
+  fault("server/after-history");
+  const { status } = changeManifest(paths, (manifest) => {
+    if (manifest.status !== "queued") return false;
+    manifest.status = "cancelled";
+    manifest.ended_at = at;
+    return true;
+  });
+  if (status === "cancelled") await services.queue.remove(runId).catch(() => false);
+  return status;
+}
+
+function requestStop(services: Services, runId: string, wish: Wish): void {
+  const paths = services.base.run(runId);
+  const before = readJsonFile(paths.stopRequest) as { now?: boolean } | null;
+  if (before !== null && (before.now === true || !wish.now)) return;
+  const { grace_seconds } = requireManifest(paths).launch;
+  const request = {
+    by: wish.by,
+    at: isoTime(services.clock.nowMs()),
+    now: wish.now,
+    reason: wish.reason,
+    grace_seconds,
+  };
+  if (before === null) appendHistory(paths, { at: request.at, by: wish.by, field: "status", value: "cancelled" });
+  writeDurable(paths.stopRequest, `${JSON.stringify(request)}\n`);
+}
+
+/** Ends one run, whatever it is doing; idempotent. A final run stays what it is. */
+export async function endRun(services: Services, record: RunRecord, wish: Wish): Promise<Ended> {
+  const runId = record.run_id;
+  let { status } = requireManifest(services.base.run(runId));
+  if (status === "queued") status = await cancelWaiting(services, runId, wish);
+  if (isFinal(status)) {
+    services.hub.changed(runId);
+    return { status, stopping: false };
+  }
+  requestStop(services, runId, wish);
+  // The run may have gone back into the line, or have ended, while the request was written.
+  status = requireManifest(services.base.run(runId)).status;
+  if (status === "queued") status = await cancelWaiting(services, runId, wish);
+  services.pokeWorker();
+  services.hub.changed(runId);
+  return { status, stopping: !isFinal(status) };
+}
+
+/** A run that waits although somebody wanted it stopped: its worker gave it back before it started. */
+export function endIfWanted(services: Services, record: RunRecord): void {
+  if (record.status !== "queued") return;
+  const request = readJsonFile(services.base.run(record.run_id).stopRequest) as { by?: string } | null;
+  if (request === null) return;
+  const wish = { by: request.by ?? "?", now: true, reason: null };
+  void cancelWaiting(services, record.run_id, wish).then(
+    () => services.hub.changed(record.run_id),
+    (cause) => services.log.say("warn", "late cancel failed", { run: record.run_id, why: String(cause) }),
+  );
+}

@@ -1,0 +1,59 @@
+/** What every request handler is given: the services of this server, and who asks. */
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Clock } from "../core/clock.ts";
+import type { QueueBackend } from "../queue/port.ts";
+import type { Intake } from "../run/intake.ts";
+import type { BasePaths, StatePaths } from "../run/paths.ts";
+import type { Asker } from "./asker.ts";
+import type { Audit } from "./audit.ts";
+import type { Disk } from "./disk.ts";
+import type { Hub } from "./hub.ts";
+import type { Keys } from "./keys.ts";
+import type { LineFeeder } from "./line-feeder.ts";
+import type { LiveFacts } from "./live.ts";
+import type { Log } from "./log.ts";
+import type { Polls } from "./polls.ts";
+import type { Problems } from "./problems.ts";
+import type { WorkerBoard } from "./worker-board.ts";
+
+export interface ServerIdentity {
+  pid: number;
+  host: string;
+  startedAt: string;
+  url: string | null;
+  socket: string | null;
+}
+
+export interface Services {
+  base: BasePaths;
+  state: StatePaths;
+  settings: Settings;
+  clock: Clock;
+  log: Log;
+  problems: Problems;
+  disk: Disk;
+  catalog: Catalog;
+  intake: Intake;
+  queue: QueueBackend;
+  feeder: LineFeeder;
+  live: LiveFacts;
+  hub: Hub;
+  polls: Polls;
+  workers: WorkerBoard;
+  keys: Keys;
+  audit: Audit;
+  identity: ServerIdentity;
+  /** How many clients are connected by WebSocket. */
+  clients(): number;
+  /** Closes the connections that were opened with this key. */
+  dropKey(keyId: string): void;
+  /** Makes the worker in this process, if any, look at the line and at stop requests now. */
+  pokeWorker(): void;
+  /** Begins a clean stop; returns at once. */
+  stop(reason: string): void;
+}
+
+export interface Context extends Services {
+  asker: Asker;
+}

@@ -1,0 +1,120 @@
+/** From a submission to the manifests of its runs: arguments checked, names made free, ids and order given. Writes nothing. */
+import * as fs from "node:fs";
+import { resolveRun } from "../catalog/resolve.ts";
+import { MlError } from "../core/error.ts";
+import { newRunId } from "../core/ids.ts";
+import { quoteCommand } from "../core/shell-quote.ts";
+import { limits } from "../protocol/frames.ts";
+import type { ParsedBody } from "../protocol/requests.ts";
+import { type Manifest, newManifest } from "../run/manifest.ts";
+import { badName, defaultName, freeName } from "../run/name.ts";
+import { badPath } from "../run/snapshot.ts";
+import type { Context } from "./context.ts";
+
+export type Spec = ParsedBody<"submit">["runs"][number];
+
+/** Linux takes no single argument of 128 KiB or more (MAX_ARG_STRLEN, execve(2)), and no 2 MiB together with the environment. */
+const argumentBytes = 128 * 1024 - 1;
+const commandBytes = 1536 * 1024;
+
+function requireArguments(argv: readonly string[]): void {
+  if (argv[0]?.trim() === "") throw new MlError("usage", "the command is empty");
+  let total = 0;
+  for (const [index, word] of argv.entries()) {
+    const refuse = (why: string) =>
+      new MlError("usage", `argument ${index} of the command ${why}`, { data: { index } });
+    if (word.includes("\0")) throw refuse("contains a NUL byte, which no program can be given");
+    if (!word.isWellFormed()) throw refuse("is not valid Unicode");
+    const bytes = Buffer.byteLength(word);
+    if (bytes > argumentBytes) throw refuse(`has ${bytes} bytes, more than the ${argumentBytes} that Linux allows`);
+    total += bytes + 9;
+  }
+  if (total > commandBytes) throw new MlError("usage", `the command has ${total} bytes, more than ${commandBytes}`);
+}
+
+function requireTexts(spec: Spec): void {
+  for (const key of ["note", "hypothesis", "context", "intent", "expected_outcome"] as const) {
+    const bytes = Buffer.byteLength(spec[key] ?? "");
+    if (bytes > limits.textBytes) {
+      throw new MlError("too_large", `\`${key}\` has ${bytes} bytes, more than ${limits.textBytes}`);
+    }
+  }
+  for (const [name, value] of Object.entries(spec.env)) {
+    if (value.includes("\0")) throw new MlError("usage", `the environment variable \`${name}\` contains a NUL byte`);
+  }
+  if (spec.cwd !== "." && badPath(spec.cwd) !== null) {
+    throw new MlError("bad_path", `the run cannot start in \`${spec.cwd}\`: ${badPath(spec.cwd)}`);
+  }
+}
+
+/** Gives names that no live run of the user has, and remembers those given within one request. */
+function nameGiver(context: Context): (wanted: string | null | undefined, argv: readonly string[]) => string {
+  const { user } = context.asker;
+  const given = new Set<string>();
+  const hints = new Map<string, number>();
+  return (wanted, argv) => {
+    const reason = typeof wanted === "string" ? badName(wanted) : null;
+    if (reason !== null) throw new MlError("usage", `a run cannot be named \`${wanted}\`: ${reason}`);
+    const base = wanted ?? defaultName(argv);
+    const taken = (name: string) => given.has(name) || context.catalog.isNameTaken(user, name);
+    const { name, next } = freeName(base, taken, hints.get(base));
+    hints.set(base, next);
+    given.add(name);
+    return name;
+  };
+}
+
+function freshId(context: Context, nowMs: number): string {
+  for (let length = 6; ; length = Math.min(12, length + 1)) {
+    const runId = newRunId(nowMs, length);
+    if (!fs.existsSync(context.base.run(runId).folder)) return runId;
+  }
+}
+
+/** Manifests in status `queued`. Throws `usage`, `too_large`, `bad_path`, and what resolving `parent` throws. */
+export function draftRuns(context: Context, specs: readonly Spec[], queuedAt: string): Manifest[] {
+  const giveName = nameGiver(context);
+  return specs.map((spec) => {
+    requireArguments(spec.argv);
+    requireTexts(spec);
+    const nowMs = context.clock.nowMs();
+    const parent = spec.parent ?? null;
+    return newManifest({
+      run_id: freshId(context, nowMs),
+      name: giveName(spec.name, spec.argv),
+      user: context.asker.user,
+      command: quoteCommand(spec.argv),
+      argv: spec.argv,
+      cwd: spec.cwd,
+      queued_at: queuedAt,
+      priority: spec.priority,
+      metadata: { note: spec.note ?? null },
+      narrative: {
+        hypothesis: spec.hypothesis ?? null,
+        context: spec.context ?? null,
+        intent: spec.intent ?? null,
+        expected_outcome: spec.expected_outcome ?? null,
+        parent_run: parent === null ? null : resolveRun(context.catalog, parent, context.asker.user),
+        experiment_group: spec.group ?? null,
+        tags: spec.tags,
+      },
+      environment: {
+        snapshot: spec.snapshot,
+        git_commit: spec.git?.commit ?? null,
+        git_branch: spec.git?.branch ?? null,
+        git_remote: spec.git?.remote ?? null,
+        git_dirty: spec.git?.dirty ?? null,
+      },
+      resources: { requested: spec.requested },
+      launch: {
+        submit_id: spec.submit_id,
+        sequence: context.catalog.nextSequence(nowMs),
+        git_diff: spec.git_diff ?? null,
+        env: spec.env,
+        split_output: spec.split_output,
+        grace_seconds: spec.grace_seconds,
+        held: spec.held,
+      },
+    });
+  });
+}

@@ -1,0 +1,66 @@
+/** Which function answers which request. The type makes the table complete. */
+import type { Ask, ParsedBody, Reply } from "../protocol/requests.ts";
+import type { Context } from "./context.ts";
+import { complete } from "./handlers/complete.ts";
+import { eventsPoll } from "./handlers/events-poll.ts";
+import { filesList } from "./handlers/files-list.ts";
+import { hello } from "./handlers/hello.ts";
+import { keyAdd } from "./handlers/key-add.ts";
+import { keyList } from "./handlers/key-list.ts";
+import { keyRevoke } from "./handlers/key-revoke.ts";
+import { logRead } from "./handlers/log-read.ts";
+import { metricsRead } from "./handlers/metrics-read.ts";
+import { reindex } from "./handlers/reindex.ts";
+import { runAnnotate } from "./handlers/run-annotate.ts";
+import { runCancel } from "./handlers/run-cancel.ts";
+import { runDelete } from "./handlers/run-delete.ts";
+import { runGet } from "./handlers/run-get.ts";
+import { runHold } from "./handlers/run-hold.ts";
+import { runPriority } from "./handlers/run-priority.ts";
+import { runResolve } from "./handlers/run-resolve.ts";
+import { runWait } from "./handlers/run-wait.ts";
+import { runsList } from "./handlers/runs-list.ts";
+import { serverCheck } from "./handlers/server-check.ts";
+import { serverStatus } from "./handlers/server-status.ts";
+import { serverStop } from "./handlers/server-stop.ts";
+import { snapshotCommit } from "./handlers/snapshot-commit.ts";
+import { snapshotOffer } from "./handlers/snapshot-offer.ts";
+import { status } from "./handlers/status.ts";
+import { submit } from "./handlers/submit.ts";
+import { subscribe } from "./handlers/subscribe.ts";
+import { unsubscribe } from "./handlers/unsubscribe.ts";
+
+export type Handlers = {
+  [A in Ask]: (context: Context, body: ParsedBody<A>) => Reply<A> | Promise<Reply<A>>;
+};
+
+export const handlers: Handlers = {
+  hello,
+  submit,
+  "snapshot.offer": snapshotOffer,
+  "snapshot.commit": snapshotCommit,
+  status,
+  "runs.list": runsList,
+  "run.get": runGet,
+  "run.resolve": runResolve,
+  "log.read": logRead,
+  "metrics.read": metricsRead,
+  "files.list": filesList,
+  "run.cancel": runCancel,
+  "run.priority": runPriority,
+  "run.hold": runHold,
+  "run.annotate": runAnnotate,
+  "run.delete": runDelete,
+  "run.wait": runWait,
+  subscribe,
+  unsubscribe,
+  "events.poll": eventsPoll,
+  "server.status": serverStatus,
+  "server.stop": serverStop,
+  "server.check": serverCheck,
+  reindex,
+  "key.add": keyAdd,
+  "key.list": keyList,
+  "key.revoke": keyRevoke,
+  complete,
+};

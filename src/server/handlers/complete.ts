@@ -1,0 +1,40 @@
+/** Words that may stand next on a command line. */
+import type { ParsedBody, Reply } from "../../protocol/requests.ts";
+import { statuses } from "../../run/status.ts";
+import type { Context } from "../context.ts";
+import { idOf } from "../owned.ts";
+
+type Word = Reply<"complete">["words"][number];
+
+const mostWords = 50;
+const lookedAt = 500;
+
+function runWords(context: Context, prefix: string, live: boolean): Word[] {
+  const status = live ? statuses.slice(0, 3) : undefined;
+  const words = new Map<string, Word>();
+  for (const run of context.catalog.list({ limit: lookedAt, status })) {
+    for (const word of [run.name, run.run_id, run.run_id.slice(11)]) {
+      if (!word.startsWith(prefix) || words.has(word) || (prefix === "" && word !== run.run_id)) continue;
+      words.set(word, { word, about: word === run.name ? `${run.run_id} ${run.status}` : `${run.name} ${run.status}` });
+    }
+    if (words.size >= mostWords) break;
+  }
+  const marks = ["@last", "@running", "@failed"].filter((mark) => prefix.startsWith("@") && mark.startsWith(prefix));
+  return [...marks.map((word) => ({ word, about: null })), ...words.values()].slice(0, mostWords);
+}
+
+function metricNames(context: Context, body: ParsedBody<"complete">): string[] {
+  const records =
+    body.run === undefined ? context.catalog.list({ limit: 100 }) : [context.catalog.get(idOf(context, body.run))];
+  const names = new Set(records.flatMap((record) => Object.keys(record?.metrics ?? {})));
+  return [...names].filter((name) => name.startsWith(body.prefix)).sort();
+}
+
+export function complete(context: Context, body: ParsedBody<"complete">): Reply<"complete"> {
+  if (body.kind === "run" || body.kind === "live_run") {
+    return { words: runWords(context, body.prefix, body.kind === "live_run") };
+  }
+  const words =
+    body.kind === "metric" ? metricNames(context, body) : context.catalog.words(body.kind, body.prefix, mostWords);
+  return { words: words.slice(0, mostWords).map((word) => ({ word, about: null })) };
+}

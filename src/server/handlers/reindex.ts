@@ -1,0 +1,20 @@
+/** Builds the index from the run folders anew, and fills the queue with every run that waits. */
+import { quarantine } from "../../catalog/catalog.ts";
+import type { Reply } from "../../protocol/requests.ts";
+import type { Context } from "../context.ts";
+
+export async function reindex(context: Context): Promise<Reply<"reindex">> {
+  const started = performance.now();
+  context.catalog.rebuild();
+  const damaged = context.catalog.damaged(10_000);
+  quarantine(context.base, damaged);
+  const restored = await context.feeder.refill();
+  const totals = Object.values(context.catalog.totals());
+  context.audit.note(context.asker, { action: "reindex" });
+  return {
+    runs: totals.reduce((sum, count) => sum + count, 0),
+    damaged,
+    took_ms: Math.round(performance.now() - started),
+    queue_restored: restored ?? 0,
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * Takes runs into the line, all or none. From the one fsync of the intake journal on they survive everything; a
+ * repeated `submit_id` gives the run made for it before, across restarts.
+ *
+ * Between looking for duplicates and the journal nothing is awaited, so two requests cannot make the same run twice.
+ */
+import type { RunRecord } from "../../catalog/record.ts";
+import { isoTime } from "../../core/clock.ts";
+import { MlError } from "../../core/error.ts";
+import { fault } from "../../core/fault.ts";
+import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
+import { hasBlob } from "../../run/blob-batch.ts";
+import type { Manifest } from "../../run/manifest.ts";
+import { hasSnapshot } from "../../run/objects.ts";
+import { cannotEver } from "../../schedule/fit.ts";
+import type { Context } from "../context.ts";
+import { draftRuns, type Spec } from "../draft.ts";
+import { positionOf } from "../summary.ts";
+
+/** What can never fit is refused now, as long as the workers that could say so are known. */
+function requireFit(context: Context, specs: readonly Spec[]): void {
+  const capacities = context.workers.capacities();
+  if (capacities.length === 0) return;
+  for (const spec of specs) {
+    const reasons = capacities.map((capacity) => cannotEver(spec.requested, capacity));
+    if (reasons.includes(null)) continue;
+    throw new MlError("refused", `queueing \`${spec.argv[0]}\` was refused: ${reasons.at(-1)}`, {
+      hint: "ask for less; `ml status` shows what the workers have",
+    });
+  }
+}
+
+function requireCode(context: Context, specs: readonly Spec[]): void {
+  const snapshots = new Set(specs.flatMap((spec) => (spec.snapshot === null ? [] : [spec.snapshot])));
+  const lacking = [...snapshots].filter((hash) => !hasSnapshot(context.base, hash));
+  const diffs = new Set(specs.flatMap((spec) => spec.git_diff ?? []));
+  const blobs = [...diffs].filter((hash) => !hasBlob(context.base, hash));
+  if (lacking.length + blobs.length === 0) return;
+  throw new MlError(
+    "snapshot_missing",
+    `the server lacks ${lacking.length} snapshots and ${blobs.length} other blobs`,
+    {
+      hint: "send them first (`ml queue` does)",
+      data: { snapshots: lacking, blobs },
+    },
+  );
+}
+
+function submitted(context: Context, record: RunRecord, duplicate: boolean): Submitted {
+  return {
+    run_id: record.run_id,
+    name: record.name,
+    status: record.status,
+    position: positionOf(record, context.catalog),
+    eta: null,
+    folder: context.base.run(record.run_id).folder,
+    command: record.command,
+    duplicate,
+  };
+}
+
+/** Runs made for these submissions before, by submit_id. Throws `conflict` where another user took the id. */
+function madeBefore(context: Context, specs: readonly Spec[]): Map<string, RunRecord> {
+  const found = new Map<string, RunRecord>();
+  const seen = new Set<string>();
+  for (const { submit_id: submitId } of specs) {
+    if (seen.has(submitId)) throw new MlError("usage", `\`submit_id\` \`${submitId}\` stands twice in one request`);
+    seen.add(submitId);
+    const record = context.catalog.bySubmission(submitId);
+    if (record === null) continue;
+    if (record.user !== context.asker.user && context.asker.role !== "admin") {
+      throw new MlError("conflict", `the submission \`${submitId}\` was taken from another user`);
+    }
+    found.set(submitId, record);
+  }
+  return found;
+}
+
+/** Positions without a query each: the new runs of one priority stand one behind the other. */
+function positions(context: Context, records: readonly RunRecord[]): (record: RunRecord) => number | null {
+  const next = new Map<number, number>();
+  const known = new Map<string, number>();
+  for (const record of records) {
+    if (record.held) continue;
+    const position = next.get(record.priority) ?? positionOf(record, context.catalog);
+    if (position === null) continue;
+    known.set(record.run_id, position);
+    next.set(record.priority, position + 1);
+  }
+  return (record) => known.get(record.run_id) ?? null;
+}
+
+function take(context: Context, manifests: readonly Manifest[]): RunRecord[] {
+  context.disk.requireRoom(manifests.length === 1 ? "queueing" : `queueing ${manifests.length} runs`);
+  context.intake.take(manifests);
+  fault("server/after-folders");
+  return context.catalog.insert(manifests);
+}
+
+function dryReply(context: Context, manifests: readonly Manifest[]): Submitted[] {
+  return manifests.map((manifest) => ({
+    run_id: manifest.run_id,
+    name: manifest.name,
+    status: manifest.status,
+    position: manifest.launch.held ? null : context.catalog.ahead(manifest.priority, Number.MAX_SAFE_INTEGER) + 1,
+    eta: null,
+    folder: context.base.run(manifest.run_id).folder,
+    command: manifest.command,
+    duplicate: false,
+  }));
+}
+
+export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
+  const before = madeBefore(context, body.runs);
+  const fresh = body.runs.filter((spec) => !before.has(spec.submit_id));
+  requireCode(context, fresh);
+  requireFit(context, fresh);
+  const manifests = draftRuns(context, fresh, isoTime(context.clock.nowMs()));
+  if (body.dry_run) return { runs: dryReply(context, manifests) };
+  const records = manifests.length === 0 ? [] : take(context, manifests);
+  if (records.length > 0) {
+    await context.feeder.add(manifests);
+    fault("server/after-enqueue");
+    context.pokeWorker();
+    context.audit.note(context.asker, { action: "submit", runs: records.map((record) => record.run_id) });
+    for (const record of records) context.hub.changed(record.run_id);
+  }
+  const made = new Map(manifests.map((manifest, index) => [manifest.launch.submit_id, records[index]]));
+  const position = positions(context, records);
+  fault("server/before-reply");
+  return {
+    runs: body.runs.map(({ submit_id: submitId }) => {
+      const known = before.get(submitId);
+      if (known !== undefined) return submitted(context, known, true);
+      const record = made.get(submitId);
+      if (record === undefined) throw new Error(`the submission ${submitId} was lost`);
+      return {
+        run_id: record.run_id,
+        name: record.name,
+        status: record.status,
+        position: position(record),
+        eta: null,
+        folder: context.base.run(record.run_id).folder,
+        command: record.command,
+        duplicate: false,
+      };
+    }),
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The server's heartbeat: what nobody tells us about is looked at once a second while somebody watches, else rarely, so
+ * that an idle server costs nothing. Also sees to it that our memory stays bounded.
+ */
+import * as fs from "node:fs";
+import { formatSize } from "../core/size.ts";
+import type { Services } from "./context.ts";
+
+const watchedMs = 1000;
+const idleMs = 5000;
+/** Live runs that are looked at in one tick. */
+const mostRuns = 500;
+
+export interface TickOptions {
+  /** Resident bytes above which the server starts itself anew. */
+  memoryLimitBytes: number;
+  /** Memory is over the limit: connections are to be drained and the server replaced. */
+  onOverweight(): void;
+}
+
+export class Ticks {
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly stamps = new Map<string, string>();
+  private overweight = false;
+  private closed = false;
+
+  constructor(
+    private readonly services: Services,
+    private readonly options: TickOptions,
+  ) {
+    this.arm();
+  }
+
+  private arm(): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => this.tick(), this.services.hub.isWatched() ? watchedMs : idleMs);
+    this.timer.unref();
+  }
+
+  private tick(): void {
+    try {
+      this.services.workers.look();
+      this.lookAtLiveRuns();
+      this.services.polls.sweep();
+      this.weigh();
+    } catch (cause) {
+      this.services.log.say("warn", "tick failed", { why: String(cause) });
+    }
+    this.arm();
+  }
+
+  /** Re-reads live runs whose manifest changed without a word, and tells watchers of new progress. */
+  lookAtLiveRuns(): void {
+    const { catalog, base, hub, live } = this.services;
+    const records = catalog.list({ status: ["running", "starting"], limit: mostRuns });
+    const known = new Set(records.map((record) => record.run_id));
+    for (const runId of this.stamps.keys()) if (!known.has(runId)) this.stamps.delete(runId);
+    for (const record of records) {
+      const paths = base.run(record.run_id);
+      const stat = fs.statSync(paths.manifest, { throwIfNoEntry: false });
+      const stamp = stat === undefined ? "" : `${stat.mtimeMs}:${stat.ino}:${fs.existsSync(paths.stopRequest)}`;
+      const before = this.stamps.get(record.run_id);
+      this.stamps.set(record.run_id, stamp);
+      if (before !== stamp) hub.changed(record.run_id);
+      else if (hub.isWatched() && live.hasGrown(paths)) hub.announce(record);
+    }
+  }
+
+  private weigh(): void {
+    const rss = process.memoryUsage.rss();
+    if (rss < this.options.memoryLimitBytes || this.overweight) return;
+    this.overweight = true;
+    const limit = formatSize(this.options.memoryLimitBytes);
+    this.services.log.say("error", "memory over the limit, starting anew", { rss: formatSize(rss), limit });
+    this.options.onOverweight();
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+}
