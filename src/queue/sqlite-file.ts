@@ -32,6 +32,9 @@ create table if not exists facts (name text primary key, value any) strict;
 /** How long one statement may wait inside SQLite; longer waits happen outside, where they block nobody. */
 const busyTimeoutMs = 50;
 
+/** With any limit, a WAL that persists is emptied by the last close; otherwise its frames would be played back again. */
+const walLimitBytes = 4 * 1024 * 1024;
+
 export interface QueueFile {
   db: Database;
   inode: bigint;
@@ -93,6 +96,7 @@ function openChecked(path: string): QueueFile {
     db.run(`pragma busy_timeout = ${busyTimeoutMs * 40}`);
     db.run("pragma journal_mode = wal");
     db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+    db.run(`pragma journal_size_limit = ${walLimitBytes}`);
     db.run("pragma synchronous = full");
     db.transaction(() => db.run(schema)).immediate();
     const check = db.query("pragma quick_check(1)").get() as { quick_check: string } | null;
