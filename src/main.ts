@@ -18,3 +18,5 @@ if (
   const { cliMain } = await import("./cli/main.ts");
   await cliMain(words, calledAs);
 }
+
+export {};

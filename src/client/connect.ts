@@ -187,6 +187,7 @@ class HealingConnection implements Connection {
     const deadline = performance.now() + (options.timeoutMs ?? askTimeoutMs);
     for (;;) {
       const link = await this.ready(name, { deadline, signal: options.signal });
+      options.signal?.throwIfAborted();
       try {
         return await link.ask(name, body, { timeoutMs: deadline - performance.now(), signal: options.signal });
       } catch (cause) {

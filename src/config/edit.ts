@@ -19,6 +19,10 @@ function parse(text: string): Record<string, unknown> {
   return Bun.TOML.parse(text.replace(/^\uFEFF/, "")) as Record<string, unknown>;
 }
 
+function trailingComment(line: string): string {
+  return /^[^=]*=\s*(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^#"']*?)(\s*#.*)$/.exec(line)?.[1] ?? "";
+}
+
 /** The text with `changes` made; null takes a setting out. Throws `bad_config` where it cannot be done line by line. */
 export function editConfig(text: string, changes: Changes): string {
   const end = text.includes("\r\n") ? "\r\n" : "\n";
@@ -28,7 +32,8 @@ export function editConfig(text: string, changes: Changes): string {
     const firstTable = lines.findIndex((line) => /^\s*\[/.test(line));
     const top = firstTable < 0 ? lines.length : firstTable;
     const at = lines.findIndex((line, index) => index < top && isKey(line));
-    const line = value === null || value === undefined ? [] : [`${key} = ${tomlValue(value)}`];
+    const comment = trailingComment(lines[at] ?? "");
+    const line = value === null || value === undefined ? [] : [`${key} = ${tomlValue(value)}${comment}`];
     if (at >= 0) lines = lines.toSpliced(at, 1, ...line);
     else lines = lines.toSpliced(top, 0, ...line);
   }
