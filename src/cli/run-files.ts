@@ -23,21 +23,32 @@ function cleanPath(path: string): string {
     .join("/");
 }
 
+/** Lists one folder, or the one file that `path` is. */
+async function listOne(connection: Connection, options: ListOptions): Promise<Listing> {
+  const { run, path, recursive, limit } = options;
+  const body = { run, recursive, ...(limit === undefined ? {} : { limit }) };
+  try {
+    return await connection.ask("files.list", { ...body, path });
+  } catch (cause) {
+    if (!(cause instanceof MlError) || cause.code !== "usage" || path === "") throw cause;
+    const parent = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
+    const around = await connection.ask("files.list", { ...body, path: parent, recursive: false });
+    const entries = around.entries.filter((entry) => entry.path === path);
+    if (entries.length === 0) throw cause;
+    return { ...around, path, entries, truncated: false };
+  }
+}
+
 /** Lists `path`; a name that the run folder lacks is looked for in work/ as well. Throws `not_found`, `bad_path`. */
 export async function listFiles(connection: Connection, options: ListOptions): Promise<Listing> {
   const path = cleanPath(options.path);
-  const body = {
-    run: options.run,
-    recursive: options.recursive,
-    ...(options.limit === undefined ? {} : { limit: options.limit }),
-  };
   try {
-    return await connection.ask("files.list", { ...body, path });
+    return await listOne(connection, { ...options, path });
   } catch (cause) {
     if (!(cause instanceof MlError) || cause.code !== "not_found" || path === "" || path.startsWith("work/"))
       throw cause;
     try {
-      return await connection.ask("files.list", { ...body, path: `work/${path}` });
+      return await listOne(connection, { ...options, path: `work/${path}` });
     } catch {
       throw cause;
     }

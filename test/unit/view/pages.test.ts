@@ -1,0 +1,145 @@
+import { describe, expect, test } from "bun:test";
+import { lineWidth, paint } from "../../../src/view/face.ts";
+import { fileTable } from "../../../src/view/file-page.ts";
+import { infoPage } from "../../../src/view/info-page.ts";
+import { curves } from "../../../src/view/metric.ts";
+import { metricTable } from "../../../src/view/metric-page.ts";
+import { changeLine, plainRun } from "../../../src/view/run-row.ts";
+import { statusPage } from "../../../src/view/status-page.ts";
+import { submittedLine } from "../../../src/view/submitted-line.ts";
+import { verdictBlock } from "../../../src/view/verdict-block.ts";
+import * as sample from "./sample.ts";
+
+const { face, text } = sample;
+const points = Array.from({ length: 50 }, (_, step) => [
+  { name: "val_loss", value: 1 / (step + 1), step, t: step },
+  { name: "val_acc", value: step === 30 ? 0.95 : step / 60, step, t: step },
+]).flat();
+const failedDetail = sample.detail(sample.failed, {
+  failure: {
+    kind: "gpu_oom",
+    message: "CUDA out of memory: tried to allocate 2.00 GiB",
+    hint: "use a smaller batch",
+    traceback: Array.from({ length: 12 }, (_, line) => `line ${line}`).join("\n"),
+  },
+});
+
+describe("status page", () => {
+  test("wide", () => expect(text(statusPage(sample.status(), face(120)))).toMatchSnapshot());
+  test("80 columns", () => expect(text(statusPage(sample.status(), face(80)))).toMatchSnapshot());
+  test("narrow", () => expect(text(statusPage(sample.status(), face(44)))).toMatchSnapshot());
+  test("ASCII", () => expect(text(statusPage(sample.status(), face(100, false)))).toMatchSnapshot());
+  test("not cut off a terminal", () =>
+    expect(text(statusPage(sample.status(), face(Infinity)))).toContain(sample.waiting.command));
+  test("with nothing to show, it says what to type", () =>
+    expect(text(statusPage(sample.status({ running: [], waiting: [], recent: [] }), face(80)))).toContain(
+      "ml queue train.py",
+    ));
+
+  test("no line is wider than the terminal, at any width", () => {
+    for (let width = 20; width <= 160; width += 7)
+      for (const unicode of [true, false])
+        for (const line of statusPage(sample.status(), face(width, unicode)))
+          expect(lineWidth(line)).toBeLessThanOrEqual(width);
+  });
+
+  test("problems come first, wrapped and never cut", () => {
+    const problem =
+      "redis is down: connection refused at 127.0.0.1:6379; new runs go to the filesystem queue meanwhile";
+    const { server } = sample.status();
+    const page = text(statusPage(sample.status({ server: { ...server, problems: [problem] } }), face(50)));
+    expect(page.replaceAll(/\s+/g, " ")).toContain(problem);
+    expect(page.indexOf("redis")).toBeLessThan(page.indexOf("Running"));
+  });
+
+  test("waiting runs without a worker alive are explained", () => {
+    const [worker] = sample.status().workers;
+    const page = statusPage(sample.status({ workers: [{ ...worker!, alive: false }] }), face(100));
+    expect(text(page)).toContain("no worker is alive");
+  });
+
+  test("subtitles give way where the screen is low", () => {
+    expect(text(statusPage(sample.status(), face(100), { height: 12 }))).not.toContain("linear LR");
+    expect(text(statusPage(sample.status(), face(100), { height: 40 }))).toContain("linear LR");
+  });
+
+  test("[S6] names, notes and messages cannot reach the terminal", () => {
+    const evil = "\x1b]0;x\x07\u202e";
+    const run = sample.summary({
+      name: evil,
+      command: evil,
+      hypothesis: evil,
+      progress: { text: evil, fraction: null, eta_seconds: null },
+    });
+    const painted = statusPage(sample.status({ running: [run] }), face(120))
+      .map((line) => paint(line, true))
+      .join("\n");
+    expect(painted.replaceAll(/\x1b\[\d*m/g, "")).not.toMatch(/[\x00-\x09\x0b-\x1f\u202e]/);
+  });
+
+  test("without colour there is no escape code", () => {
+    for (const line of statusPage(sample.status(), face(100))) expect(paint(line, false)).not.toContain("\x1b");
+  });
+});
+
+describe("one run", () => {
+  test("verdict of a failure", () =>
+    expect(text(verdictBlock(failedDetail, curves(points), face(90)))).toMatchSnapshot());
+  test("verdict of a success", () => {
+    const detail = sample.detail(sample.completed, {
+      artifacts: {
+        discovery_time: sample.now,
+        total_size_bytes: 12_300_000,
+        not_listed: 0,
+        files: [
+          { path: "checkpoints/best.pt", size_bytes: 12_000_000, modified: sample.now },
+          { path: "results.csv", size_bytes: 300_000, modified: sample.now },
+        ],
+      },
+    });
+    expect(text(verdictBlock(detail, curves(points), face(100)))).toMatchSnapshot();
+  });
+  test("a run that was cancelled in the line never started", () =>
+    expect(text(verdictBlock(sample.detail(sample.cancelled), [], face(100)))).toContain(
+      "cancelled before it started",
+    ));
+  test("info, narrow", () => expect(text(infoPage(failedDetail, curves(points), face(70)))).toMatchSnapshot());
+  test("a change as a line of a log", () =>
+    expect(text([changeLine(sample.failed, face(Infinity))])).toBe(
+      "21:14:00 ✗ failed  batch_128 2026-11-23_bbbbbb  after 3m12s  gpu_oom: CUDA out of memory: tried to allocate 2.00 GiB\n",
+    ));
+  test("plain fields are whole, and null where unknown", () =>
+    expect(plainRun(sample.waiting)).toEqual([
+      ...["2026-11-23_x2k4aa", "queued", "warmup_test", "ana", 5, 1, "2026-11-23T20:00:00Z", null, null, null, null],
+      "python train.py --lr 1e-4 --warmup 500",
+    ]));
+  test("the echo of a submission", () => {
+    const run = {
+      run_id: "2026-11-23_k3f9ab",
+      name: "train",
+      status: "queued" as const,
+      position: 2,
+      folder: "/data",
+      duplicate: false,
+    };
+    const line = submittedLine(
+      { ...run, eta: "2026-11-23T22:30:00Z", command: "python train.py --lr 3e-4" },
+      { face: face(20) },
+    );
+    expect(text([line])).toBe("queued 2026-11-23_k3f9ab (position 2, ETA 22:30): python train.py --lr 3e-4\n");
+  });
+});
+
+describe("tables", () => {
+  test("metrics", () => expect(text(metricTable(curves(points), face(100)))).toMatchSnapshot());
+  test("metrics in ASCII", () => expect(text(metricTable(curves(points), face(60, false)))).toMatchSnapshot());
+  test("files", () => {
+    const entry = { kind: "file" as const, modified: sample.now, origin: "artifact" as const };
+    const entries = [
+      { ...entry, path: "work", kind: "folder" as const, size_bytes: 0, origin: "code" as const },
+      { ...entry, path: "work/best.pt", size_bytes: 12_000_000 },
+      { ...entry, path: "output.log", size_bytes: 812, origin: "record" as const },
+    ];
+    expect(text(fileTable(entries, face(80)))).toMatchSnapshot();
+  });
+});
