@@ -8,12 +8,12 @@ import { type Column, layTable, type Row } from "./table.ts";
 
 const columns: readonly Column[] = [
   { name: "metric", least: 8, most: 40 },
-  { name: "course", keep: 1 },
+  { name: "course", keep: 6 },
   { name: "last", align: "right" },
   { name: "best", align: "right", keep: 5 },
-  { name: "at step", align: "right", keep: 2 },
-  { name: "min", align: "right", keep: 4 },
-  { name: "max", align: "right", keep: 4 },
+  { name: "at step", align: "right", keep: 1 },
+  { name: "min", align: "right", keep: 2 },
+  { name: "max", align: "right", keep: 2 },
   { name: "points", align: "right", keep: 3 },
 ];
 

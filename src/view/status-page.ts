@@ -6,7 +6,7 @@ import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
-import { cutLine, type Face, type Line, type Span, span, textWidth, wrapText } from "./face.ts";
+import { cutLine, type Face, type Line, lineWidth, type Span, span, textWidth, wrapText } from "./face.ts";
 import { dot } from "./mark.ts";
 import { runColumns, runRow, subtitle } from "./run-row.ts";
 import { safeText } from "./safe-text.ts";
@@ -51,7 +51,14 @@ export function serverLine(status: Status, face: Face): Line {
     span(` ${safeText(server.version)} on `, "dim"),
     span(safeText(server.host)),
   ];
-  return [...who, ...facts.flatMap((fact) => [dot(face), span(fact, "dim")])];
+  // What does not fit is left out whole, from the end.
+  const line = (count: number): Line => [
+    ...who,
+    ...facts.slice(0, count).flatMap((fact) => [dot(face), span(fact, "dim")]),
+  ];
+  let count = facts.length;
+  while (count > 0 && lineWidth(line(count)) > face.width) count -= 1;
+  return line(count);
 }
 
 /** Everything that somebody should know before reading on, one sentence each. */
