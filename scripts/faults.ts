@@ -11,7 +11,11 @@ const root = join(import.meta.dir, "..");
 function listTests(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    return entry.isDirectory() ? listTests(path) : /\.(test\.ts|conformance\.ts)$|conformance\.ts$/.test(entry.name) ? [path] : [];
+    return entry.isDirectory()
+      ? listTests(path)
+      : /\.(test\.ts|conformance\.ts)$|conformance\.ts$/.test(entry.name)
+        ? [path]
+        : [];
   });
 }
 
@@ -52,7 +56,9 @@ for (const row of rows) {
   const tests = coverage.get(row.name) ?? [];
   if (tests.length === 0 && !row.due) continue;
   const mark = tests.length > 0 ? "ok  " : "NONE";
-  process.stdout.write(`${mark} ${row.name.padEnd(4)} ${String(tests.length).padStart(2)}  ${row.promise.slice(0, 100)}\n`);
+  process.stdout.write(
+    `${mark} ${row.name.padEnd(4)} ${String(tests.length).padStart(2)}  ${row.promise.slice(0, 100)}\n`,
+  );
   if (process.argv.includes("--verbose")) for (const line of tests) process.stdout.write(`            ${line}\n`);
 }
 const unknown = [...coverage.keys()].filter((name) => !rows.some((row) => row.name === name));

@@ -2,14 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeMetricValue, encodeMetricValue, readMetricText } from "../../src/run/metric-value.ts";
+import { decodeMetricValue, encodeMetricValue, readMetricText } from "../../../src/run/metric-value.ts";
 import {
   MAX_METRIC_LINE_BYTES,
   type MetricRecord,
   parseMetricLine,
   scanOutputMetrics,
-} from "../../src/run/stdout-metrics.ts";
-import { tempFolder } from "../support/temp.ts";
+} from "../../../src/run/stdout-metrics.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 describe("a metric value", () => {
   test("survives JSON, whatever number it is", () => {

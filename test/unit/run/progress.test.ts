@@ -1,6 +1,6 @@
 /** Progress in recorded outputs of the usual tools, byte for byte as they write them, and in things that are none. */
 import { describe, expect, test } from "bun:test";
-import { etaFrom, PROGRESS_TAIL_BYTES, type Progress, parseProgress } from "../../src/run/progress.ts";
+import { etaFrom, PROGRESS_TAIL_BYTES, type Progress, parseProgress } from "../../../src/run/progress.ts";
 
 const nothing = { done: null, total: null, fraction: null, unit: null, etaSeconds: null };
 const expectProgress = (output: string, progress: Partial<Progress> & { text: string }) =>
