@@ -55,47 +55,74 @@ export async function listFiles(connection: Connection, options: ListOptions): P
   }
 }
 
-/** An answer with the bytes of a file. Throws what the server says; `unreachable` where it cannot be asked. */
-export async function fetchFile(
-  connection: Connection,
-  options: { runId: string; path: string; from?: number; signal?: AbortSignal },
-): Promise<Response> {
+export interface FileAnswer {
+  body: AsyncIterable<Uint8Array>;
+  /** Where the body begins, and the size of the whole file, which a streamed answer tells only by its range. */
+  from: number;
+  totalBytes: number;
+  version: string | null;
+}
+
+export interface FetchOptions {
+  runId: string;
+  path: string;
+  from?: number;
+  signal?: AbortSignal;
+}
+
+const nothing: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} };
+
+/** The bytes of a file from an offset on. Throws what the server says; `unreachable` where it cannot be asked. */
+export async function fetchFile(connection: Connection, options: FetchOptions): Promise<FileAnswer> {
   const { runId, path, from = 0, signal } = options;
   const url = `/runs/${runId}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
-  const headers = from > 0 ? { range: `bytes=${from}-` } : undefined;
-  const response = await connection.fetch(url, {
-    ...(headers === undefined ? {} : { headers }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (response.ok) return response;
-  let error: ErrorValue | undefined;
+  const headers = { range: `bytes=${from}-` };
+  const response = await connection.fetch(url, { headers, ...(signal === undefined ? {} : { signal }) });
+  // "bytes 5-9/10", and "bytes */10" where the range begins at the end or beyond (RFC 9110, 14.4).
+  const [, start, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
+  const version = response.headers.get("etag");
+  if (response.status === 416) return { body: nothing, from: Number(total), totalBytes: Number(total), version };
+  if (!response.ok) throw await refusal(response, `reading \`${path}\` of run \`${runId}\``);
+  const length = Number(response.headers.get("content-length") ?? 0);
+  return {
+    body: (response.body as AsyncIterable<Uint8Array> | null) ?? nothing,
+    from: Number(start ?? 0),
+    totalBytes: total === undefined ? length : Number(total),
+    version,
+  };
+}
+
+async function refusal(response: Response, doing: string): Promise<MlError> {
   try {
-    error = ((await response.json()) as { error?: ErrorValue }).error;
+    const { error } = (await response.json()) as { error?: ErrorValue };
+    if (error !== undefined) return MlError.fromValue(error);
   } catch {
     // Not from our server, or an answer without a body.
   }
-  if (error !== undefined) throw MlError.fromValue(error);
-  throw new MlError(
+  return new MlError(
     response.status >= 500 ? "try_later" : "failed",
-    `reading \`${path}\` of run \`${runId}\` failed: the server answered ${response.status}`,
+    `${doing} failed: the server answered ${response.status}`,
   );
 }
 
 /** As `fetchFile`; a name that the run folder lacks is looked for in work/ as well. */
 export async function fetchNamed(
   connection: Connection,
-  options: { runId: string; path: string; signal?: AbortSignal },
-): Promise<{ response: Response; path: string }> {
+  options: FetchOptions,
+): Promise<{ answer: FileAnswer; path: string }> {
   const path = cleanPath(options.path);
   try {
-    return { response: await fetchFile(connection, { ...options, path }), path };
+    return { answer: await fetchFile(connection, { ...options, path }), path };
   } catch (cause) {
-    if (!(cause instanceof MlError) || cause.code !== "not_found" || path.startsWith("work/")) throw cause;
+    if (!(cause instanceof MlError) || cause.code !== "not_found") throw cause;
     const inside = `work/${path}`;
     try {
-      return { response: await fetchFile(connection, { ...options, path: inside }), path: inside };
+      return { answer: await fetchFile(connection, { ...options, path: inside }), path: inside };
     } catch {
-      throw cause;
+      throw new MlError("not_found", cause.message, {
+        hint: `\`ml ls ${options.runId} -R\` lists its files`,
+        ...cause.detail,
+      });
     }
   }
 }

@@ -94,15 +94,31 @@ function artifactFacts(manifest: Manifest): Fact[] {
     .map((file) => `${formatSize(file.size_bytes).padStart(7)}  ${safeText(file.path)}`);
   if (count > shownArtifacts) lines.push(`and ${count - shownArtifacts} more: \`ml ls ${manifest.run_id} work -R\``);
   return [
-    ...fact("artifacts", `${count} ${count === 1 ? "file" : "files"}, ${formatSize(artifacts.total_size_bytes)}`),
+    ...fact(
+      "artifacts",
+      count === 0 ? "none" : `${count} ${count === 1 ? "file" : "files"}, ${formatSize(artifacts.total_size_bytes)}`,
+    ),
     ...(lines.length === 0 ? [] : [{ label: "", value: lines }]),
   ];
+}
+
+/** `val_acc 0.81 (best 0.87)`, a line each; what was derived from a metric stands with it. */
+function metricTexts(metrics: Manifest["metrics"]): string[] {
+  const names = Object.keys(metrics).filter((name) => name !== "training_time_hours");
+  const isDerived = (name: string) => /^(best|final)_/.test(name) && name.replace(/^(best|final)_/, "") in metrics;
+  return names
+    .filter((name) => !isDerived(name))
+    .map((name) => {
+      const last = formatMetric(metrics[name] ?? "NaN");
+      const best = metrics[`best_${name}`];
+      const known = best !== undefined && formatMetric(best) !== last;
+      return `${name} ${last}${known ? ` (best ${formatMetric(best)})` : ""}`;
+    });
 }
 
 function resultFacts(detail: RunDetail): Fact[] {
   const { manifest, summary } = detail;
   const { failure } = manifest;
-  const metrics = Object.entries(manifest.metrics).map(([name, value]) => `${safeText(name)} ${formatMetric(value)}`);
   return [
     ...fact("progress", manifest.ended_at === null ? summary.progress?.text : null),
     ...fact("exit code", manifest.exit_code),
@@ -111,7 +127,7 @@ function resultFacts(detail: RunDetail): Fact[] {
     ...fact("why", failure?.message),
     ...fact("try", failure?.hint),
     ...fact("traceback", failure?.traceback),
-    ...listFact("metrics", metrics),
+    ...listFact("metrics", metricTexts(manifest.metrics)),
     ...artifactFacts(manifest),
     ...fact("problem", summary.problem),
   ];

@@ -4,7 +4,7 @@ import { formatSize } from "../../core/size.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { makeSink } from "../log-sink.ts";
-import { fetchNamed } from "../run-files.ts";
+import { type FileAnswer, fetchNamed } from "../run-files.ts";
 
 /** One JSON value holds no more than this. */
 const jsonBytes = 16 * 1024 * 1024;
@@ -30,9 +30,9 @@ export const command = defineCommand({
     const { output } = context;
     return context.detachable("interrupted", async (signal) => {
       const found = await fetchNamed(connection, { runId, path, signal });
-      const { response } = found;
+      const { answer } = found;
       if (output.mode === "json") {
-        const bytes = await wholeBody(response, found.path);
+        const bytes = await wholeBody(answer, found.path);
         output.result({
           schema: "ml.cat/1",
           value: () => ({ run_id: runId, path: found.path, size_bytes: bytes.length, ...encoded(bytes) }),
@@ -44,32 +44,36 @@ export const command = defineCommand({
       }
       const sink = makeSink(context, { runId, stream: "output", raw: args.flags.raw, schema: "" });
       let offset = 0;
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of answer.body) {
         signal.throwIfAborted();
         sink.write(chunk, offset);
         offset += chunk.length;
         await output.flush();
       }
       sink.end();
-      const expected = Number(response.headers.get("content-length") ?? offset);
-      if (offset < expected) {
-        throw new MlError("unreachable", `\`${found.path}\` was cut off after ${offset} of ${expected} bytes`, {
-          hint: `\`ml pull ${runId} ${found.path}\` goes on where it stopped`,
-        });
+      if (offset < answer.totalBytes) {
+        throw new MlError(
+          "unreachable",
+          `\`${found.path}\` was cut off after ${offset} of ${answer.totalBytes} bytes`,
+          {
+            hint: `\`ml pull ${runId} ${found.path}\` goes on where it stopped`,
+          },
+        );
       }
       return undefined;
     });
   },
 });
 
-async function wholeBody(response: Response, path: string): Promise<Uint8Array> {
-  const size = Number(response.headers.get("content-length") ?? 0);
-  if (size > jsonBytes) {
-    throw new MlError("too_large", `\`${path}\` has ${formatSize(size)}, more than one JSON value holds`, {
+async function wholeBody(answer: FileAnswer, path: string): Promise<Uint8Array> {
+  if (answer.totalBytes > jsonBytes) {
+    throw new MlError("too_large", `\`${path}\` has ${formatSize(answer.totalBytes)}, more than one JSON value holds`, {
       hint: "leave out `--json`, or `ml pull` it",
     });
   }
-  return new Uint8Array(await response.arrayBuffer());
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 function encoded(bytes: Uint8Array): { encoding: "utf8" | "base64"; data: string } {

@@ -4,7 +4,7 @@ import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import { formatSize } from "../../core/size.ts";
 import type { FileEntry } from "../../protocol/requests.ts";
-import { type Fetched, pullFiles } from "../../transfer/pull.ts";
+import { pullFiles } from "../../transfer/pull.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
@@ -40,7 +40,10 @@ export const command = defineCommand({
     return context.detachable("interrupted; the same command goes on where it stopped", async (signal) => {
       const progress = output.progress("pulling", "bytes");
       const pulled = await pullFiles(
-        (path, from) => fetchRange(connection, { runId, path, from, signal, sha256: sums.get(path) ?? null }),
+        async (path, from) => ({
+          ...(await fetchFile(connection, { runId, path, from, signal })),
+          sha256: sums.get(path) ?? null,
+        }),
         files.map((file) => ({ path: file.path, modified: file.modified, sizeBytes: file.size_bytes })),
         { target, signal, onProgress: ({ receivedBytes, totalBytes }) => progress.update(receivedBytes, totalBytes) },
       ).finally(() => progress.end());
@@ -84,26 +87,4 @@ async function wantedFiles(connection: Connection, runId: string, paths: readonl
     for (const entry of pullable(listing.entries)) found.set(entry.path, entry);
   }
   return [...found.values()];
-}
-
-interface RangeOptions {
-  runId: string;
-  path: string;
-  from: number;
-  signal: AbortSignal;
-  sha256: string | null;
-}
-
-async function fetchRange(connection: Connection, options: RangeOptions): Promise<Fetched> {
-  const response = await fetchFile(connection, options);
-  // "bytes 5-9/10" (RFC 9110, 14.4); without it the whole file comes.
-  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-  const length = Number(response.headers.get("content-length") ?? 0);
-  return {
-    body: response.body ?? new Blob([]).stream(),
-    from: range === null ? 0 : Number(range[1]),
-    totalBytes: range === null ? length : Number(range[2]),
-    version: response.headers.get("etag"),
-    sha256: options.sha256,
-  };
 }
