@@ -3,7 +3,7 @@
  * the table of status.ts; a damaged manifest is an answer (`damaged`), never an exception that stops a listing.
  */
 import * as fs from "node:fs";
-import { writeDurable } from "../core/durable.ts";
+import { type WriteOptions, writeDurable } from "../core/durable.ts";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { withLock } from "../core/file-lock.ts";
 import { isRunId } from "../core/ids.ts";
@@ -59,7 +59,7 @@ export type Change = (manifest: Manifest) => unknown;
  * Changes a manifest under its lock and returns what is now on disk. A change of status is checked against the table.
  * Throws `not_found`, `conflict`, `try_later` (lock) and system errors; the file is then unchanged.
  */
-export function changeManifest(paths: RunPaths, change: Change): Manifest {
+export function changeManifest(paths: RunPaths, change: Change, options: WriteOptions = {}): Manifest {
   return withLock(paths.manifestLock, () => {
     const manifest = requireManifest(paths);
     const before = manifest.status;
@@ -75,7 +75,7 @@ export function changeManifest(paths: RunPaths, change: Change): Manifest {
         },
       );
     }
-    writeDurable(paths.manifest, manifestText(next), { mode: 0o644 });
+    writeDurable(paths.manifest, manifestText(next), { mode: 0o644, ...options });
     return next;
   });
 }
