@@ -24,11 +24,13 @@ const diffBytes = 5_000_000;
 
 /** A remote's URL without user names that could be tokens, passwords, and secrets in its query. */
 export function maskUrl(url: string): string {
-  const match = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)([^/@]*(?:@[^/@]*)*)@(.*)$/s.exec(url);
-  if (match === null) return url;
-  const [, scheme = "", login = "", rest = ""] = match;
+  const [, scheme, whole = ""] = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)(.*)$/s.exec(url) ?? [];
+  if (scheme === undefined) return url;
+  const rest = whole.replace(/\?.*$/s, "?***");
+  const login = /^[^/]*@/.exec(rest)?.[0];
+  if (login === undefined) return scheme + rest;
   const plainUser = scheme.startsWith("ssh") && !login.includes(":");
-  return `${scheme}${plainUser ? login : "***"}@${rest.replace(/\?.*$/s, "?***")}`;
+  return `${scheme}${plainUser ? login : "***@"}${rest.slice(login.length)}`;
 }
 
 interface Configured {
