@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs dist/ml; installs and builds first where there is none, or where the sources are newer. Needs only Node and npm.
-# Where it is built, this costs one test and an exec.
-here=${0%/*}
+# Runs dist/ml; installs and builds first where there is none, or where a source is newer. Needs only Node and npm.
+# Where it is built this costs a shell and one look at each source (dist/fresh.sh, made by the build), and an exec.
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 [ -L "$0" ] && here=$(dirname "$(readlink -f "$0")")
-if [ -x "$here/dist/ml" ] && [ -z "$(find "$here/src" "$here/python" "$here/package-lock.json" -newer "$here/dist/ml" -print -quit 2>/dev/null)" ]; then
-  exec "$here/dist/ml" "$@"
-fi
+stale=yes
+[ -x "$here/dist/ml" ] && [ -r "$here/dist/fresh.sh" ] && . "$here/dist/fresh.sh"
+[ -z "$stale" ] && exec "$here/dist/ml" "$@"
 exec sh "$here/scripts/first-run.sh" "$here" "$@"
