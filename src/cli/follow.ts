@@ -165,6 +165,7 @@ export async function tellVerdict(context: Context, connection: Connection, deta
   } else {
     const logged = Object.keys(manifest.metrics).length > 0;
     const points = logged ? (await readPoints(connection, manifest.run_id)).points : [];
+    if (context.terminal.stderr) output.say("");
     sayPage(context, verdictBlock(detail, curves(points), talkFace(context, serverNowMs(connection))));
   }
   return manifest.status === "completed" ? 0 : 5;

@@ -59,11 +59,19 @@ function timeCell(run: RunSummary, face: Face): Line {
   return [ms === null || run.started_at === null ? unknown(face) : span(durationText(ms, run.ended_at === null) ?? "")];
 }
 
-/** Milliseconds until a running run ends: by its own words, else by the server's estimate; null where unknown. */
+/** Below this share of the way, elapsed time says too little about the rest. */
+const tellingFraction = 0.02;
+
+/** Milliseconds until a running run ends: by the server's estimate, its own words, or its pace; null where unknown. */
 export function leftMs(run: RunSummary, nowMs: number): number | null {
   const until = timeMs(run.eta);
   if (until !== null) return Math.max(0, until - nowMs);
-  return run.progress?.eta_seconds == null ? null : run.progress.eta_seconds * 1000;
+  if (run.progress === null) return null;
+  const { eta_seconds: said, fraction } = run.progress;
+  if (said !== null) return said * 1000;
+  const elapsed = elapsedMs(run.started_at, null, nowMs);
+  if (elapsed === null || fraction === null || fraction < tellingFraction) return null;
+  return (elapsed * (1 - fraction)) / fraction;
 }
 
 function whenCell(run: RunSummary, face: Face): Line {

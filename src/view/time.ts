@@ -66,7 +66,7 @@ export function elapsedMs(from: string | null, to: string | null, nowMs: number)
 /** As `formatDuration`; null where unknown. Running times tick in whole seconds. */
 export function durationText(ms: number | null, ticking = false): string | null {
   if (ms === null) return null;
-  return formatDuration(ticking ? Math.floor(ms / 1000) * 1000 : ms).replace(/^0 ms$/, ticking ? "0 s" : "0 ms");
+  return ticking && ms < 60_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms);
 }
 
 /** For estimates, which are never exact: `8 s`, `3m`, `52m`, `4h15m`, `2d3h`; at least a second. */
