@@ -29,6 +29,8 @@ export interface StoredEntry {
 }
 
 const lockPatienceMs = 5000;
+/** Each entry costs an fsync of its own, 0.3 to 2 ms, in which this process does nothing else. */
+const addBatch = 32;
 const dayMs = 86_400_000;
 
 export class FsLine {
@@ -121,8 +123,18 @@ export class FsLine {
     return true;
   }
 
-  /** Adds those that are not in the line; durable when it resolves, nothing of it there when it throws. */
+  /** Adds those that are not in the line; durable when it resolves. Lets others run between its batches. */
   async add(entries: readonly QueueEntry[]): Promise<number> {
+    let added = 0;
+    for (let from = 0; from < entries.length; from += addBatch) {
+      added += await this.#addSome(entries.slice(from, from + addBatch));
+      await Bun.sleep(0);
+    }
+    return added;
+  }
+
+  /** Adds a batch, or nothing of it where it throws. */
+  async #addSome(entries: readonly QueueEntry[]): Promise<number> {
     return await this.locked(() => {
       const added: [string, string][] = [];
       try {

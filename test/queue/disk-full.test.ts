@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
@@ -9,21 +9,20 @@ import { openSqliteQueue } from "../../src/queue/sqlite.ts";
 import { tempFolder } from "../support/temp.ts";
 import { entry } from "./entry.ts";
 
-const mounts: string[] = [];
-afterEach(() => {
-  for (const point of mounts.splice(0)) Bun.spawnSync(["umount", "-l", point]);
-});
-
-/** A file system of `size`, or null where we may not mount. */
-function smallDisk(size: string): string | null {
+/** A file system of `size` while `act` runs; false where we may not mount. */
+async function onSmallDisk(size: string, act: (disk: string) => Promise<void>): Promise<boolean> {
   const point = join(tempFolder(), "disk");
   mkdirSync(point);
   const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", point], {
     stderr: "ignore",
   });
-  if (exitCode !== 0) return null;
-  mounts.push(point);
-  return point;
+  if (exitCode !== 0) return false;
+  try {
+    await act(point);
+  } finally {
+    Bun.spawnSync(["umount", "-l", point]);
+  }
+  return true;
 }
 
 const kinds: Record<string, (disk: string) => QueueBackend> = {
@@ -34,33 +33,31 @@ const kinds: Record<string, (disk: string) => QueueBackend> = {
 describe("on a full disk", () => {
   for (const [name, open] of Object.entries(kinds)) {
     test(`[D1] the ${name} queue refuses with no_space, keeps what it acknowledged, and goes on after`, async () => {
-      const disk = smallDisk("1m");
-      if (disk === null) {
-        console.log("SKIPPED a small tmpfs cannot be mounted here");
-        return;
-      }
-      const queue = open(disk);
-      const ballast = join(disk, "ballast");
-      writeFileSync(ballast, Buffer.alloc(400_000));
-      const acknowledged: string[] = [];
-      let refusal: unknown = null;
-      for (let n = 0; refusal === null && n < 5000; n += 1) {
-        const batch = [entry(`r${n}-a`, { user: "u".repeat(500) }), entry(`r${n}-b`)];
-        try {
-          await queue.add(batch);
-          acknowledged.push(...batch.map((each) => each.runId));
-        } catch (cause) {
-          refusal = cause;
-        }
-      }
-      expect(refusal).toBeInstanceOf(MlError);
-      expect(refusal).toMatchObject({ code: "no_space" });
-      const listed = (await queue.waiting(100_000, true)).map((each) => each.runId);
-      expect(listed).toEqual(acknowledged);
-      rmSync(ballast);
-      expect(await queue.add([entry("after")])).toBe(1);
-      expect(await queue.count()).toBe(acknowledged.length + 1);
-      await queue.close();
+      const mounted = await onSmallDisk("1m", async (disk) => await fillAndRecover(disk, open(disk)));
+      if (!mounted) console.log(`SKIPPED ${name}: a small tmpfs cannot be mounted here`);
     }, 60_000);
   }
 });
+
+async function fillAndRecover(disk: string, queue: QueueBackend): Promise<void> {
+  const ballast = join(disk, "ballast");
+  writeFileSync(ballast, Buffer.alloc(400_000));
+  const acknowledged: string[] = [];
+  let refusal: unknown = null;
+  for (let n = 0; refusal === null && n < 5000; n += 1) {
+    const batch = [entry(`r${n}-a`, { user: "u".repeat(500) }), entry(`r${n}-b`)];
+    try {
+      await queue.add(batch);
+      acknowledged.push(...batch.map((each) => each.runId));
+    } catch (cause) {
+      refusal = cause;
+    }
+  }
+  expect(refusal).toBeInstanceOf(MlError);
+  expect(refusal).toMatchObject({ code: "no_space" });
+  expect((await queue.waiting(100_000, true)).map((each) => each.runId)).toEqual(acknowledged);
+  rmSync(ballast);
+  expect(await queue.add([entry("after")])).toBe(1);
+  expect(await queue.count()).toBe(acknowledged.length + 1);
+  await queue.close();
+}
