@@ -12,9 +12,26 @@ export function placeText(place: Pick<Submitted, "position" | "eta">, nowMs: num
   return known.length === 0 ? null : known.join(", ");
 }
 
+export interface SubmittedOptions {
+  face: Face;
+  /** In place of `queued`. */
+  word?: string;
+  held?: boolean;
+  /** Nothing was queued: the run has no id that anybody could ask for. */
+  dry?: boolean;
+}
+
 /** `queued 2026-11-23_k3f9ab (position 2, ETA 14:30): python train.py --lr 3e-4`; never cut: it is there to be read. */
-export function submittedLine(run: Submitted, options: { face: Face; word?: string; held?: boolean }): Line {
+export function submittedLine(run: Submitted, options: SubmittedOptions): Line {
   const place = options.held ? "held" : placeText(run, options.face.nowMs);
+  if (options.dry) {
+    return [
+      span("would queue"),
+      ...(place === null ? [] : [span(` (${place})`, "dim")]),
+      span(": "),
+      span(safeText(run.command)),
+    ];
+  }
   const word = options.word ?? (run.duplicate ? "queued before as" : "queued");
   return [
     span(`${word} `),

@@ -141,7 +141,7 @@ function report(context: Context, { connection, code, submission, given, runs }:
       codeLines(code, { sent, verbose: given.verbose, dryRun: given.dryRun }).map((line) => [span(line, "dim")]),
     );
   const lineFor = (index: number) => ({
-    ...(given.dryRun ? { word: "would queue" } : {}),
+    dry: given.dryRun,
     held: runs[index]?.wishes.held === true,
   });
   const nowMs = serverNowMs(connection);
