@@ -4,8 +4,8 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
+import { bootId } from "../core/process-identity.ts";
 import type { RunPaths } from "../run/paths.ts";
 import { type LaunchOptions, launchScript } from "./launch.ts";
 import superviseText from "./supervise.sh" with { type: "text" };
@@ -45,11 +45,11 @@ function uptimeHundredths(): number {
   }
 }
 
-/** Writes launch.sh, supervise.sh and the reserve. Not synced: a power cut now means that nothing was started. */
+/** Writes launch.sh, supervise.sh and the reserve. Not synced: whoever finds them half-written finds nothing started. */
 export function layOut(paths: RunPaths, options: LaunchOptions): void {
-  writeDurable(paths.launchScript, launchScript(paths, options), { mode: 0o755, sync: false });
-  writeDurable(paths.supervisorScript, superviseText, { mode: 0o755, sync: false });
-  writeDurable(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o600, sync: false });
+  fs.writeFileSync(paths.launchScript, launchScript(paths, options), { mode: 0o755 });
+  fs.writeFileSync(paths.supervisorScript, superviseText, { mode: 0o755 });
+  fs.writeFileSync(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o644 });
 }
 
 /** Throws system errors where `/bin/sh` cannot be started. */
@@ -71,6 +71,7 @@ export function startSupervisor(paths: RunPaths, options: StartOptions): Supervi
       String(options.nowMs),
       String(uptimeHundredths()),
       String(oomKillCount() ?? "-"),
+      bootId(),
     ],
     cwd: "/",
     // Found by a scan for exactly this name if we die before it has left its first mark.

@@ -68,6 +68,8 @@ export function processesOf(runId: string, script: ProcessIdentity | null): RunP
     const stat = readProcessStat(pid);
     if (stat === null || stat.state === "Z" || stat.state === "X") continue;
     const inGroup = group !== 0 && (stat.group === group || stat.session === group);
+    // Its environment need not be read where it is older than the script.
+    if (!inGroup && script !== null && script.boot === bootId() && Number(stat.start) < Number(script.start)) continue;
     if (!inGroup && !environmentHas(pid, needles)) continue;
     const ownGroup = group !== 0 && stat.group === group ? group : null;
     found.push({ pid, start: stat.start, state: stat.state, name: nameOf(pid), group: ownGroup });

@@ -2,13 +2,14 @@
 # The supervisor: the parent of one run. It outlives the worker that started it and needs nobody to do its work.
 # To run the script by hand, use launch.sh beside this file; this one is started by the worker, once.
 #
-#   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM [ROLE …]
+#   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM BOOT [ROLE …]
 #     FOLDER  the run folder; ours is FOLDER/.run      TOKEN  the fencing token of the claim that started us
 #     LIMIT   runtime limit in seconds, 0 for none      GRACE  seconds between SIGTERM and SIGKILL
 #     SPLIT   1: stdout.log and stderr.log instead of output.log
 #     WALL, UPTIME  the same moment as milliseconds since 1970 and as hundredths of a second since boot: from then on
 #             time is read from the uptime, so a clock that jumps changes no duration, and no `date` has to be started
 #     OOM     the kernel's count of out-of-memory kills before the start (oom_kill of /proc/vmstat), or -
+#     BOOT    the kernel's id of this boot
 #
 # What it leaves, in this order:
 #   started       created exclusively, our first act: of two supervisors for one run the second ends here
@@ -18,7 +19,7 @@
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
 # Only builtins and four programs: setsid, mv, sync, sleep. Works in dash, bash and busybox ash.
-f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9
+f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown}
 own=$f/.run
 self=$0
 sh=/bin/sh
@@ -68,14 +69,13 @@ group_lives() {
   kill -0 "-$pid" 2>/dev/null
 }
 
-case ${10-} in
+case ${11-} in
 script)
   # The process that becomes the script: session and group of its own, output and stdin in place already.
-  IFS= read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
   start_of $$
   clock
   printf '{"version":1,"run_id":"%s","token":%s,"boot":"%s","at_ms":%s,"supervisor":{"pid":%s,"start":"%s"},"script":{"pid":%s,"start":"%s"}}\n' \
-    "$id" "$token" "$boot" "$now" "${11}" "${12}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
+    "$id" "$token" "$boot" "$now" "${12}" "${13}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
   unset ML_SUPERVISES
   . "$own/launch.sh"
   exit 126
@@ -98,7 +98,6 @@ esac
 
 # Handlers, not '': what is ignored here would stay ignored in the script.
 trap : TERM INT HUP
-IFS= read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=unknown
 start_of $$
 our_start=$start
 clock

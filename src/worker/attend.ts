@@ -247,6 +247,14 @@ async function finishStubbornly(shop: Shop, run: LiveRun, end: Ending): Promise<
   }
 }
 
+/** What is free now is given to the next run first; the record of this one can wait for a moment. */
+async function letOthersStart(shop: Shop): Promise<void> {
+  const isPreparing = () => [...shop.live.values()].some((run) => run.phase === "preparing");
+  await new Promise((resolve) => setImmediate(resolve));
+  const deadline = performance.now() + 20;
+  while (isPreparing() && performance.now() < deadline) await Bun.sleep(1);
+}
+
 async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null): Promise<void> {
   const started = await waitForProcess(shop, run, own);
   if (shop.closing && started.record === null) return;
@@ -263,6 +271,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   if (end === null) return;
   run.holding = false;
   shop.lookSoon();
+  await letOthersStart(shop);
   await finishStubbornly(shop, run, end);
 }
 

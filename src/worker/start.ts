@@ -57,13 +57,15 @@ function markStarting(shop: Shop, run: LiveRun, claim: Claim): Manifest {
   const attempt = (readClaimRecord(run.paths)?.attempt ?? 0) + 1;
   writeClaimRecord(run.paths, claim, { attempt, nowMs: shop.clock.nowMs() });
   fault("worker/after-claim-record");
-  const manifest = changeManifest(run.paths, (now) => {
+  const mark = (now: Manifest) => {
     if (isFinal(now.status)) return false;
     if (now.status === "queued") now.status = "starting";
     now.resources.host = shop.host;
     now.resources.assigned = { ...now.resources.assigned, gpu_ids: run.gpuIds, worker: shop.name };
     return true;
-  });
+  };
+  // Its name in the folder need not survive a power cut: after one, `queued` and `starting` mean the same.
+  const manifest = changeManifest(run.paths, mark, { sync: "file" });
   fault("worker/after-starting");
   shop.changed(run.runId);
   return manifest;
