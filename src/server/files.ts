@@ -3,6 +3,7 @@
  * folder by folder beneath the run folder; what leaves it, and what is no plain file, is never opened.
  */
 import * as fs from "node:fs";
+import { MlError } from "../core/error.ts";
 import { openInside, streamRange } from "../transfer/open-inside.ts";
 import type { Services } from "./context.ts";
 
@@ -33,6 +34,7 @@ export async function serveFile(
   target: { runId: string; path: string },
 ): Promise<Response> {
   const { folder } = services.base.run(target.runId);
+  if (!fs.existsSync(folder)) throw new MlError("not_found", `there is no run \`${target.runId}\``);
   const file = openInside(folder, target.path);
   const size = file.sizeBytes;
   const etag = `"${file.version}"`;

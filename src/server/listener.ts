@@ -29,19 +29,21 @@ export interface ListenOptions {
   door: Door;
   listenGiven: boolean;
   socket?: string | null;
+  /** Silence after which a peer is pinged, and given up soon after; 8 at least. Default 30. */
+  idleSeconds?: number;
 }
 
 const mostClients = 2000;
 /** Uploads stream to disk; no single body is held in memory. */
 const bodyBytes = 8 * 1024 ** 3;
 const backpressureBytes = 1024 * 1024;
-/** Silence after which a peer is pinged, and given up soon after, seconds. */
-const idleSeconds = 30;
+const defaultIdleSeconds = 30;
 
 function webSocketHandler(
   services: Services,
-  sockets: Set<ServerWebSocket<SessionData>>,
+  options: { sockets: Set<ServerWebSocket<SessionData>>; idleSeconds: number },
 ): WebSocketHandler<SessionData> {
+  const { sockets, idleSeconds } = options;
   return {
     maxPayloadLength: limits.frameBytes,
     backpressureLimit: backpressureBytes,
@@ -126,11 +128,12 @@ function listenTcp(
 /** Opens both doors. Throws `unreachable`, `refused`, `bad_config`, `conflict` with the exact reason. */
 export async function listen(services: Services, options: ListenOptions): Promise<Listener> {
   const sockets = new Set<ServerWebSocket<SessionData>>();
+  const { idleSeconds = defaultIdleSeconds } = options;
   const site: Site = { services, door: options.door, isFull: () => sockets.size >= mostClients };
   const tls = readTls(services);
   const shared = {
     fetch: (request: Request, server: Server<SessionData>) => serveRequest(site, request, server) as Promise<Response>,
-    websocket: webSocketHandler(services, sockets),
+    websocket: webSocketHandler(services, { sockets, idleSeconds }),
     maxRequestBodySize: bodyBytes,
     development: false as const,
   };

@@ -51,6 +51,8 @@ export interface OpenServerOptions {
   clock?: Clock;
   diskSource?: DiskSource;
   memoryLimitBytes?: number;
+  /** For tests; see ListenOptions. */
+  idleSeconds?: number;
   /** Somebody asked for a stop, or the server should be replaced by a fresh process. */
   onStop(reason: string, again: boolean): void;
 }
