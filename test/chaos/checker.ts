@@ -37,24 +37,36 @@ export function checkBase(report: ChaosReport): string[] {
     if (acknowledged.size !== 1 || !acknowledged.has(record.runId)) {
       broken.push(`${planned.submitId}: acknowledged as ${[...acknowledged].join(", ")}, kept as ${record.runId}`);
     }
-    broken.push(...checkRun(join(runs, record.runId), record, planned, starts));
+    broken.push(
+      ...checkRun(join(runs, record.runId), record, { planned, starts, orphaned: report.orphaned.has(record.runId) }),
+    );
   }
   return broken;
 }
 
-function checkRun(folder: string, record: Record, planned: Planned, starts: Map<string, number>): string[] {
+function checkRun(
+  folder: string,
+  record: Record,
+  { planned, starts, orphaned }: { planned: Planned; starts: Map<string, number>; orphaned: boolean },
+): string[] {
   const name = `${planned.submitId} (${record.runId})`;
   const broken: string[] = [];
   const started = starts.get(`${planned.submitId} ${record.runId}`) ?? 0;
   const log = fs.readFileSync(join(folder, "output.log"), "utf8");
   const complete = `${Array.from({ length: planned.lines }, (_, n) => `line ${n}`).join("\n")}\nend\n`;
-  const expected = planned.exitCode === 0 ? "completed" : "failed";
-  if (started !== 1) broken.push(`${name}: started ${started} times`);
-  if (log !== complete) broken.push(`${name}: output.log has ${log.length} of ${complete.length} characters`);
-  if (record.status !== expected)
-    broken.push(`${name}: status ${record.status} (${record.failure?.kind}), expected ${expected}`);
-  if (record.exit_code !== planned.exitCode)
-    broken.push(`${name}: exit code ${record.exit_code}, expected ${planned.exitCode}`);
+  const ending = `${record.status}, exit code ${record.exit_code}, ${record.failure?.kind ?? "no failure"}`;
+  const natural = `${planned.exitCode === 0 ? "completed" : "failed"}, exit code ${planned.exitCode}, `;
+  if (record.status === "cancelled" && planned.cancelled) {
+    // A shell may say of the child that the same signal ended: "Terminated".
+    const own = log.replace(/(Terminated|Killed)\n?$/, "");
+    if (!complete.startsWith(own)) broken.push(`${name}: prints something else: ${JSON.stringify(log)}`);
+    if (started === 0 && record.exit_code !== null) broken.push(`${name}: never started, but ended: ${ending}`);
+  } else {
+    if (started !== 1) broken.push(`${name}: started ${started} times; ${ending}`);
+    if (log !== complete) broken.push(`${name}: output.log has ${log.length} of ${complete.length} characters`);
+    const unknown = orphaned && ending === "failed, exit code null, worker_lost";
+    if (!ending.startsWith(natural) && !unknown) broken.push(`${name}: ${ending}; expected ${natural}`);
+  }
   const sums = Bun.spawnSync(["sha256sum", "-c", "--quiet", "SHA256SUMS"], {
     cwd: folder,
     stdout: "pipe",

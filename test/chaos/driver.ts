@@ -13,6 +13,8 @@ export interface Planned {
   /** What the script will exit with. */
   exitCode: number;
   lines: number;
+  /** It runs long, and somebody cancels it. */
+  cancelled: boolean;
 }
 
 export interface ChaosReport {
@@ -21,7 +23,10 @@ export interface ChaosReport {
   planned: Planned[];
   /** submitId → run ids that were acknowledged for it. */
   acknowledged: Map<string, Set<string>>;
-  kills: number;
+  /** Run ids whose supervisor was shot: their exit code may be unknown. */
+  orphaned: Set<string>;
+  /** What was done to whom, in order. */
+  deeds: string[];
   dispose(): Promise<void>;
 }
 
@@ -49,14 +54,10 @@ interface Actor {
   process: Bun.Subprocess | null;
 }
 
-/** Starts an actor; a server that dies at once because its predecessor still holds the lock is started again. */
 function start(actor: Actor, log: string): void {
-  actor.process = Bun.spawn(actor.cmd, {
-    env: actor.env,
-    stdin: "ignore",
-    stdout: Bun.file(log),
-    stderr: Bun.file(log),
-  });
+  const fd = fs.openSync(log, "a");
+  actor.process = Bun.spawn(actor.cmd, { env: actor.env, stdin: "ignore", stdout: fd, stderr: fd });
+  fs.closeSync(fd);
 }
 
 async function kill(actor: Actor): Promise<void> {
@@ -82,10 +83,11 @@ async function ask(base: string, name: string, body: unknown): Promise<Record<st
 
 function submission(planned: Planned, witness: string) {
   const lines = Array.from({ length: planned.lines }, (_, n) => `line ${n}`).join("\n");
-  const script = `echo "${planned.submitId} $ML_RUN_ID" >> "${witness}"; printf '%s\\n' "$1"; sleep 0.0$2; echo end; exit $3`;
+  const script = `echo "${planned.submitId} $ML_RUN_ID" >> "${witness}"; printf '%s\\n' "$1"; sleep $2; echo end; exit $3`;
+  const sleep = planned.cancelled ? "2" : `0.${planned.lines % 4}`;
   return {
     submit_id: planned.submitId,
-    argv: ["sh", "-c", script, "chaos", lines, String(planned.lines % 9), String(planned.exitCode)],
+    argv: ["sh", "-c", script, "chaos", lines, sleep, String(planned.exitCode)],
     snapshot: null,
     name: planned.submitId,
   };
@@ -95,7 +97,7 @@ function submission(planned: Planned, witness: string) {
 async function submitAll(report: ChaosReport, random: () => number): Promise<void> {
   let waiting = [...report.planned];
   while (waiting.length > 0) {
-    const batch = waiting.slice(0, 1 + Math.floor(random() * 12));
+    const batch = waiting.slice(0, 1 + Math.floor(random() * 8));
     const again = random() < 0.3 ? [report.planned[Math.floor(random() * report.planned.length)]!] : [];
     const runs = [...new Map([...batch, ...again].map((p) => [p.submitId, p])).values()];
     try {
@@ -106,31 +108,77 @@ async function submitAll(report: ChaosReport, random: () => number): Promise<voi
     } catch {
       // Away, killed or paused: the same ids are sent again.
     }
-    await Bun.sleep(random() * 120);
+    await Bun.sleep(random() * 200);
   }
 }
 
-/** Kills or pauses one actor after another until `done()`; each is back soon after. */
-async function disturb(
-  report: ChaosReport,
-  actors: Actor[],
-  random: () => number,
-  done: () => boolean,
-  log: string,
-): Promise<void> {
-  while (!done()) {
-    await Bun.sleep(150 + random() * 700);
-    const actor = actors[Math.floor(random() * actors.length)]!;
-    report.kills += 1;
-    if (random() < 0.25 && actor.name !== "redis") {
-      actor.process?.kill("SIGSTOP");
-      await Bun.sleep(200 + random() * 2500);
-      actor.process?.kill("SIGCONT");
-    } else {
-      await kill(actor);
-      await Bun.sleep(random() * 250);
-      start(actor, log);
+/** Cancels what is planned to be cancelled, once it was acknowledged, until the server has said that it did. */
+async function cancelAll(report: ChaosReport): Promise<void> {
+  let waiting = report.planned.filter((planned) => planned.cancelled);
+  while (waiting.length > 0) {
+    for (const planned of waiting) {
+      const [runId] = report.acknowledged.get(planned.submitId)!;
+      if (runId === undefined) continue;
+      try {
+        await ask(report.base, "run.cancel", { runs: [runId] });
+        waiting = waiting.filter((other) => other !== planned);
+      } catch (cause) {
+        // Ended already is an answer; anything else is asked again.
+        if (/has ended|already/.test(String(cause))) waiting = waiting.filter((other) => other !== planned);
+      }
     }
+    await Bun.sleep(100);
+  }
+}
+
+/** Shoots the supervisor of some run that is running now. */
+function orphanOne(report: ChaosReport, random: () => number): string | null {
+  const runs = join(report.base, "runs");
+  const living = fs.readdirSync(runs).filter((runId) => {
+    const own = join(runs, runId, ".run");
+    return fs.existsSync(join(own, "process.json")) && !fs.existsSync(join(own, "exit.json"));
+  });
+  const runId = living[Math.floor(random() * living.length)];
+  if (runId === undefined) return null;
+  try {
+    const record = JSON.parse(fs.readFileSync(join(runs, runId, ".run/process.json"), "utf8"));
+    process.kill(record.supervisor.pid, "SIGKILL");
+  } catch {
+    return null;
+  }
+  report.orphaned.add(runId);
+  return runId;
+}
+
+interface Storm {
+  actors: Actor[];
+  random: () => number;
+  log: string;
+  redisSocket: string;
+}
+
+/** One deed: somebody is killed, paused, flushed or shot, and is back soon after. */
+async function disturb(report: ChaosReport, { actors, random, log, redisSocket }: Storm): Promise<void> {
+  const dice = random();
+  if (dice < 0.08) {
+    const runId = orphanOne(report, random);
+    if (runId !== null) report.deeds.push(`shot the supervisor of ${runId}`);
+    return;
+  }
+  const actor = actors[Math.floor(random() * actors.length)]!;
+  if (actor.name === "redis" && dice < 0.4) {
+    report.deeds.push("flushed redis");
+    Bun.spawnSync(["redis-cli", "-s", redisSocket, "flushall"], { stdout: "ignore", stderr: "ignore", timeout: 2000 });
+  } else if (dice < 0.3) {
+    report.deeds.push(`paused ${actor.name}`);
+    actor.process?.kill("SIGSTOP");
+    await Bun.sleep(100 + random() * 1200);
+    actor.process?.kill("SIGCONT");
+  } else {
+    report.deeds.push(`killed ${actor.name}`);
+    await kill(actor);
+    await Bun.sleep(random() * 250);
+    start(actor, log);
   }
 }
 
@@ -181,13 +229,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     submitId: `chaos-${seed}-${n}`,
     exitCode: random() < 0.25 ? 1 + Math.floor(random() * 100) : 0,
     lines: 1 + Math.floor(random() * 40),
+    cancelled: random() < 0.04,
   }));
   const report: ChaosReport = {
     base,
     witness,
     planned,
     acknowledged: new Map(planned.map((p) => [p.submitId, new Set<string>()])),
-    kills: 0,
+    orphaned: new Set(),
+    deeds: [],
     dispose: async () => {
       for (const actor of actors) await kill(actor);
     },
@@ -195,22 +245,42 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   for (const actor of actors) start(actor, log);
   await until("the server to come up", () => fs.existsSync(join(base, "server.json")), 20_000);
 
-  let calm = false;
-  const disturbed = disturb(report, actors, random, () => calm, log);
-  await submitAll(report, random);
-  await Bun.sleep(1500);
-  calm = true;
-  await disturbed;
+  const storm: Storm = { actors, random: seeded(seed + 1), log, redisSocket };
+  let submitted = false;
+  const submitting = Promise.all([submitAll(report, random), cancelAll(report)]).then(() => {
+    submitted = true;
+  });
+  // While there is something to disturb, and no longer than so many deeds after the last submission.
+  for (let after = 0; after < 6 && !(submitted && countUnfinished(base) === 0); ) {
+    await Bun.sleep(50 + storm.random() * 450);
+    await disturb(report, storm);
+    if (submitted) after += 1;
+  }
+  await submitting;
 
   for (const actor of actors) {
-    if (actor.process?.exitCode !== null) start(actor, log);
+    if (actor.process?.exitCode !== null || actor.process.signalCode !== null) start(actor, log);
   }
   const settled = () => countUnfinished(base) === 0;
-  await until("all runs to end after the storm", settled, 90_000).catch((cause) => {
-    process.stderr.write(`${fs.readFileSync(log, "utf8").slice(-4000)}\n`);
+  await until("all runs to end after the storm", settled, 60_000).catch((cause) => {
+    process.stderr.write(`${fs.readFileSync(log, "utf8").slice(-4000)}\n${describeUnfinished(base)}\n`);
     throw cause;
   });
   return report;
+}
+
+function describeUnfinished(base: string): string {
+  return fs
+    .readdirSync(join(base, "runs"))
+    .filter((runId) => !fs.existsSync(join(base, "runs", runId, "SHA256SUMS")))
+    .map((runId) => {
+      const own = join(base, "runs", runId, ".run");
+      const manifest = fs.readFileSync(join(base, "runs", runId, "run_manifest.json"), "utf8");
+      const claim = fs.existsSync(join(own, "claim.json")) ? fs.readFileSync(join(own, "claim.json"), "utf8") : "";
+      const events = fs.existsSync(join(own, "events.jsonl")) ? fs.readFileSync(join(own, "events.jsonl"), "utf8") : "";
+      return `${runId} ${JSON.parse(manifest).status} ${fs.readdirSync(own).join(" ")}\n${claim}${events}`;
+    })
+    .join("\n");
 }
 
 function countUnfinished(base: string): number {
