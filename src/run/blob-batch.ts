@@ -32,7 +32,7 @@ let batchCounter = 0;
 export class BlobBatch {
   readonly #base: BasePaths;
   readonly #folder: string;
-  readonly #staged: string[] = [];
+  readonly #staged = new Set<string>();
   #open: { fd: number; path: string } | null = null;
   #bytes = 0;
 
@@ -46,7 +46,7 @@ export class BlobBatch {
 
   /** Staged and not yet published. */
   get count(): number {
-    return this.#staged.length;
+    return this.#staged.size;
   }
 
   get bytes(): number {
@@ -60,7 +60,7 @@ export class BlobBatch {
     const sum = new Bun.CryptoHasher("sha256");
     let size = 0;
     storing(() => {
-      fs.rmSync(path, { force: true });
+      if (this.#staged.delete(hash) || fs.existsSync(path)) fs.rmSync(path);
       this.#open = { fd: fileOps.open(path, "wx", 0o444), path };
     });
     return {
@@ -82,7 +82,7 @@ export class BlobBatch {
         }
         storing(() => fileOps.close(this.#open?.fd ?? -1));
         this.#open = null;
-        this.#staged.push(hash);
+        this.#staged.add(hash);
         this.#bytes += size;
         return true;
       },
@@ -91,7 +91,8 @@ export class BlobBatch {
 
   /** Makes all that ended well durable and visible. Throws MlError; what was not published is then sent again. */
   async publish(): Promise<void> {
-    const hashes = [...new Set(this.#staged.splice(0))].filter((hash) => !hasBlob(this.#base, hash));
+    const hashes = [...this.#staged].filter((hash) => !hasBlob(this.#base, hash));
+    this.#staged.clear();
     this.#bytes = 0;
     if (hashes.length === 0) return;
     try {

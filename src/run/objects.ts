@@ -172,6 +172,7 @@ export async function checkoutSnapshot(base: BasePaths, hash: string | null, wor
 }
 
 async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: string): Promise<void> {
+  if (copyBuffer.length === 0) copyBuffer = Buffer.allocUnsafeSlow(checkedBytes + 1);
   const strictUmask = (process.umask() & 0o755) !== 0;
   const made = new Set<string>([folder]);
   const makeFolder = (path: string) => {
@@ -194,13 +195,39 @@ async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: s
   for (const file of files) if (file.kind === "link") fs.symlinkSync(file.target ?? "", join(folder, file.path));
 }
 
+/** One byte more than is ever copied through it, so that a file that is too long is noticed. */
+let copyBuffer = Buffer.alloc(0);
+
+function readInto(buffer: Buffer, path: string): Buffer {
+  const fd = fs.openSync(path, "r");
+  try {
+    let used = 0;
+    for (let count = -1; count !== 0 && used < buffer.length; used += count) {
+      count = fs.readSync(fd, buffer, used, buffer.length - used, used);
+    }
+    return buffer.subarray(0, used);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** By hand, because `writeFileSync` ends with an ftruncate that ext4 makes dear. */
+function writeNew(path: string, bytes: Buffer, mode: number): void {
+  const fd = fs.openSync(path, "wx", mode);
+  try {
+    for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 function copyBlob(base: BasePaths, file: SnapshotFile, to: { path: string; mode: number }): void {
   const blob = blobPath(base, file.hash);
   try {
     if (file.size <= checkedBytes) {
-      const bytes = fs.readFileSync(blob);
+      const bytes = readInto(copyBuffer, blob);
       if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file.hash, file.path);
-      fs.writeFileSync(to.path, bytes, { flag: "wx", mode: to.mode });
+      writeNew(to.path, bytes, to.mode);
     } else {
       if (fs.statSync(blob).size !== file.size) throw damaged(base, file.hash, file.path);
       fs.copyFileSync(blob, to.path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
