@@ -151,7 +151,15 @@ export async function listen(services: Services, options: ListenOptions): Promis
   let tcp: Server<SessionData>;
   try {
     const start: Start = (hostname, port) =>
-      Bun.serve<SessionData>({ ...shared, hostname, port, idleTimeout: idleSeconds, ...(tls === null ? {} : { tls }) });
+      Bun.serve<SessionData>({
+        ...shared,
+        hostname,
+        port,
+        // `development: false` turns SO_REUSEPORT on otherwise (seen with Bun 1.4.5): a taken port would go unnoticed.
+        reusePort: false,
+        idleTimeout: idleSeconds,
+        ...(tls === null ? {} : { tls }),
+      });
     tcp = listenTcp(services, start, { ...options, secure: tls !== null });
   } catch (cause) {
     await local.stop(true);
