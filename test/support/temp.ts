@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 const folders: string[] = [];
 
+/** Preloaded by bunfig.toml, so that it counts for every test file. */
 afterEach(() => {
   for (const folder of folders.splice(0)) {
     Bun.spawnSync(["chmod", "-R", "u+rwX", folder], { stderr: "ignore" });
