@@ -1,5 +1,5 @@
 /** What the conformance suite needs of a backend: a fresh queue, more handles on it, a clock to turn, and children. */
-import { afterAll, afterEach } from "bun:test";
+import { afterAll } from "bun:test";
 import { join } from "node:path";
 import type { Clock } from "../../src/core/clock.ts";
 import { withFallback } from "../../src/queue/fallback.ts";
@@ -44,9 +44,10 @@ export function turnedClock(): TurnedClock {
 }
 
 const opened: QueueBackend[] = [];
-afterEach(async () => {
+/** For an afterEach of the suite: a hook of this module would count for one test file only. */
+export async function closeOpened(): Promise<void> {
   for (const queue of opened.splice(0)) await queue.close();
-});
+}
 
 function bench(spec: QueueSpec, clock: TurnedClock, open: () => QueueBackend): QueueBench {
   const keep = (queue: QueueBackend) => {

@@ -2,11 +2,11 @@
  * What every queue must do, written once and run for each backend. A backend may leave out a test only by its name and
  * with a reason. A change to a backend changes this suite, never a private test of it.
  */
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Claim, QueueBackend } from "../../src/queue/port.ts";
 import { until } from "../support/temp.ts";
-import type { QueueBench } from "./bench.ts";
+import { closeOpened, type QueueBench } from "./bench.ts";
 import { entry } from "./entry.ts";
 import { killedProcessesTests, processesTests } from "./processes.ts";
 import { runSequence, sequences } from "./sequences.ts";
@@ -41,6 +41,7 @@ export function queueConformance(backend: string, options: SuiteOptions): void {
     run(name, whole, timeoutMs);
   };
   describe(`the ${backend} queue`, () => {
+    afterEach(closeOpened);
     lineTests(check);
     changeTests(check);
     claimTests(check);
