@@ -74,8 +74,6 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
   const { startServer } = await import("./start-server.ts");
   const { record, started } = await startServer({
     places,
-    settings: resolved.values,
-    listenGiven: resolved.origin("listen") !== "default",
     env: parts.env,
     home: paths.home,
     configPath: paths.configPath,

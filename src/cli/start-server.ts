@@ -7,7 +7,6 @@ import { dirname } from "node:path";
 import { fetchFrom } from "../client/target.ts";
 import type { LocalPlaces } from "../config/home.ts";
 import { environmentName, settingKeys } from "../config/resolve.ts";
-import type { Settings } from "../config/settings.ts";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { readServerRecord, recordTarget, type ServerRecord } from "./local-server.ts";
 import type { Environment } from "./terminal.ts";
@@ -16,9 +15,6 @@ const startTimeoutMs = 20_000;
 
 export interface StartOptions {
   places: LocalPlaces;
-  settings: Settings;
-  /** The address was chosen by the user: then a taken port is an error and not a reason for another. */
-  listenGiven: boolean;
   env: Environment;
   home: string | null;
   configPath: string | null;
@@ -32,7 +28,7 @@ export function ownCommand(): string[] {
 }
 
 /** Settings as this command understood them, and nothing of Bun's or of a run in which we may have been called. */
-export function serverEnvironment(options: StartOptions, listen: string | null): Record<string, string> {
+export function serverEnvironment(options: StartOptions): Record<string, string> {
   const ours = new Set(["ML_HOME", "ML_CONFIG", "ML_FAULTS", ...settingKeys.map(environmentName)]);
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.env)) {
@@ -43,20 +39,7 @@ export function serverEnvironment(options: StartOptions, listen: string | null):
   if (options.configPath !== null && options.env.ML_CONFIG) env.ML_CONFIG = options.configPath;
   env.ML_WORKER_BASE = options.places.base;
   env.ML_STATE_DIR = options.places.stateDir;
-  if (listen !== null) env.ML_LISTEN = listen;
   return env;
-}
-
-/** The default address if its port is free, else any free port: a second user's server must not hinder the first's. */
-function chooseListen(options: StartOptions): string | null {
-  if (options.listenGiven) return null;
-  const [hostname = "127.0.0.1", port = "0"] = (options.settings.listen ?? "127.0.0.1:9100").split(":");
-  try {
-    Bun.listen({ hostname, port: Number(port), socket: { data() {} } }).stop(true);
-    return null;
-  } catch {
-    return `${hostname}:0`;
-  }
 }
 
 function openLog(options: StartOptions): { fd: number; sizeBytes: number } {
@@ -105,7 +88,7 @@ export async function startServer(options: StartOptions): Promise<{ record: Serv
   const child = Bun.spawn({
     cmd: [...ownCommand(), "server"],
     cwd: "/",
-    env: serverEnvironment(options, chooseListen(options)),
+    env: serverEnvironment(options),
     stdin: "ignore",
     stdout: log.fd,
     stderr: log.fd,

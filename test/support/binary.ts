@@ -2,7 +2,9 @@
  * The compiled executable for end-to-end tests: built where it is missing or older than the sources, and run with an
  * environment of its own. Nothing of the tester's own ML_ settings or home reaches it.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { afterEach } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
@@ -83,7 +85,19 @@ export async function runMl(args: readonly string[], options: RunOptions): Promi
   return { code: child.exitCode ?? 128 + 9, stdout, stderr };
 }
 
-/** Stops the local server of `home`, if there is one; for `finally`. Runs go on: cancel them first. */
-export async function stopServer(home: string, env: RunOptions["env"] = {}): Promise<void> {
-  await runMl(["server", "stop"], { home, env });
+const serverHomes: string[] = [];
+
+afterEach(async () => {
+  for (const home of serverHomes.splice(0)) {
+    await runMl(["server", "stop"], { home, cwd: "/" });
+    Bun.spawnSync(["chmod", "-R", "u+rwX", home], { stderr: "ignore" });
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
+/** A fresh home whose local server, if one was started, is stopped after the running test. Cancel its runs first. */
+export function serverHome(): string {
+  const home = mkdtempSync(join(tmpdir(), "ml-e2e-"));
+  serverHomes.push(home);
+  return home;
 }

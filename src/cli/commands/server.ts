@@ -99,8 +99,6 @@ const start = defineCommand({
     const { startServer } = await import("../start-server.ts");
     const { started } = await startServer({
       places: placesOf(context),
-      settings: context.settings,
-      listenGiven: context.origin("listen") !== "default",
       env: context.env,
       home: context.home,
       configPath: context.configPath,
