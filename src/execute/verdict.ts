@@ -23,6 +23,8 @@ export interface Evidence {
   tail: string;
   stopped: { why: StopReason; by: string | null; reason: string | null } | null;
   limitHours: number | null;
+  /** Space left on the run's disk when it ended; null where nobody looked. */
+  diskFreeBytes: number | null;
   /** Why there is no exit record, one sentence; null where there is one. */
   lost: string | null;
 }
@@ -34,7 +36,10 @@ export interface Verdict {
   failure: Failure | null;
 }
 
-const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+const signalNames = new Map<number, string>();
+// Of two names for one signal the first counts: SIGABRT, not SIGIOT.
+for (const [name, number] of Object.entries(constants.signals))
+  if (!signalNames.has(number)) signalNames.set(number, name);
 
 /** The name of the signal behind a shell's exit status (128 + N), or null. */
 export function signalOf(rc: number): string | null {
@@ -133,6 +138,11 @@ function byMemory(evidence: Evidence, exit: ExitRecord, trace: Traceback | null)
     );
   }
   const last = trace === null ? evidence.tail : `${trace.type}: ${trace.message}\n${trace.text}`;
+  const full = evidence.diskFreeBytes !== null && evidence.diskFreeBytes < 256 * 1024;
+  if (full && trace === null && !diskFull.test(last)) {
+    const message = `the disk was full when it exited with status ${exit.rc}: its last words may not have been written`;
+    return failure("disk_full", message, "free some space (`df -h`), then queue it again");
+  }
   if (diskFull.test(last)) {
     const message = `the disk was full: ${lineWith(last, diskFull)}`;
     return failure("disk_full", message, "free some space (`df -h`), then queue it again", text);

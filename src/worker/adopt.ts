@@ -90,7 +90,14 @@ async function waitAgain(
     const run = newLiveRun(paths, requested, held);
     run.holding = false;
     const verdict = { status: "failed" as const, exit_code: null, signal: null, failure: crashed };
-    await finishRun(shop, run, { exit: null, lost: null, startedAtMs: null, endedAtMs: shop.clock.nowMs(), verdict });
+    await finishRun(shop, run, {
+      exit: null,
+      lost: null,
+      startedAtMs: null,
+      endedAtMs: shop.clock.nowMs(),
+      diskFreeBytes: null,
+      verdict,
+    });
     if (held !== null) await shop.queue.settle(held);
     return;
   }

@@ -205,6 +205,15 @@ function startFailure(exit: ExitRecord | null): Verdict {
   return { status: "failed", exit_code: null, signal: null, failure };
 }
 
+function freeBytes(folder: string): number | null {
+  try {
+    const { bavail, bsize } = fs.statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
 async function ending(shop: Shop, run: LiveRun, attended: Attended): Promise<Ending | null> {
   const exit = await waitForExit(shop, run, attended);
   if (shop.closing && exit === null) return null;
@@ -213,13 +222,27 @@ async function ending(shop: Shop, run: LiveRun, attended: Attended): Promise<End
   await run.stopping?.gone;
   const { started, startedAtMs } = attended;
   const endedAtMs = exit?.endedAtMs ?? lastSignMs(run, startedAtMs);
+  const diskFreeBytes = freeBytes(run.paths.folder);
   if (started.record === null && !fs.existsSync(run.paths.startedMark) && exit === null) {
-    return { exit, lost: null, startedAtMs: null, endedAtMs: shop.clock.nowMs(), verdict: startFailure(exit) };
+    return {
+      exit,
+      lost: null,
+      startedAtMs: null,
+      endedAtMs: shop.clock.nowMs(),
+      diskFreeBytes,
+      verdict: startFailure(exit),
+    };
   }
   if (started.record === null && exit !== null && !hasOutput(run)) {
-    return { exit, lost: null, startedAtMs: null, endedAtMs, verdict: startFailure(exit) };
+    return { exit, lost: null, startedAtMs: null, endedAtMs, diskFreeBytes, verdict: startFailure(exit) };
   }
-  return { exit, lost: exit === null ? lostSentence(started, run.script) : null, startedAtMs, endedAtMs };
+  return {
+    exit,
+    lost: exit === null ? lostSentence(started, run.script) : null,
+    startedAtMs,
+    endedAtMs,
+    diskFreeBytes,
+  };
 }
 
 function hasOutput(run: LiveRun): boolean {

@@ -35,6 +35,8 @@ export interface Ending {
   /** Null where nothing was started. */
   startedAtMs: number | null;
   endedAtMs: number;
+  /** Space left when it ended; null where that was not seen. */
+  diskFreeBytes: number | null;
   /** Set where the verdict is known without evidence (nothing was started). */
   verdict?: Verdict;
 }
@@ -117,6 +119,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     tail: rc === 0 ? "" : tailOf(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
     stopped: run.stopped ?? earlier,
     limitHours: manifest.resources.requested.max_runtime_hours,
+    diskFreeBytes: ending.diskFreeBytes,
     lost: ending.lost,
   };
   return judge(evidence);

@@ -42,6 +42,7 @@ async function endUnstarted(shop: Shop, run: LiveRun, verdict: Verdict): Promise
     lost: null,
     startedAtMs: null,
     endedAtMs: shop.clock.nowMs(),
+    diskFreeBytes: null,
     verdict,
   });
 }

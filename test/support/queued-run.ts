@@ -68,11 +68,12 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** A temporary base with an SQLite queue, and whatever workers are started in it. */
-export function openBench(): Bench {
-  const base = basePaths(tempFolder("ml-worker-"));
-  const state = statePaths(base.base);
+/** A temporary base (or one at `folder`, its state elsewhere) with an SQLite queue, and whatever workers are started in it. */
+export function openBench(folder?: string): Bench {
+  const base = basePaths(folder ?? tempFolder("ml-worker-"));
+  const state = statePaths(folder === undefined ? base.base : tempFolder("ml-state-"));
   prepareBase(base);
+  fs.mkdirSync(state.stateDir, { recursive: true });
   const queue = openSqliteQueue(state.queueDatabase, { clock: systemClock });
   const workers: Worker[] = [];
   const manifest = (paths: RunPaths) => requireManifest(paths);
