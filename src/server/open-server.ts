@@ -53,6 +53,8 @@ export interface OpenServerOptions {
   memoryLimitBytes?: number;
   /** For tests; see ListenOptions. */
   idleSeconds?: number;
+  /** For tests: the network file system of a path, or null. */
+  networkOf?: (path: string) => string | null;
   /** Somebody asked for a stop, or the server should be replaced by a fresh process. */
   onStop(reason: string, again: boolean): void;
 }
@@ -65,8 +67,8 @@ export interface OpenServer {
 const sweepMs = 24 * 3600 * 1000;
 const memoryLimitBytes = 1024 ** 3;
 
-function requireLocal(state: StatePaths): void {
-  const network = networkFileSystem(state.stateDir);
+function requireLocal(state: StatePaths, networkOf = networkFileSystem as (path: string) => string | null): void {
+  const network = networkOf(state.stateDir);
   if (network === null) return;
   throw new MlError(
     "bad_config",
@@ -125,7 +127,7 @@ export async function openServer(options: OpenServerOptions): Promise<OpenServer
   const { settings, log, clock = systemClock } = options;
   const base = basePaths(resolve(options.base));
   const state = statePaths(resolve(settings.state_dir ?? options.base));
-  requireLocal(state);
+  requireLocal(state, options.networkOf);
   prepareFolders(base, state);
   const lock = lockBase(base, state);
   const undo: (() => unknown)[] = [() => lock.release()];
