@@ -14,13 +14,13 @@ const runWords: Suggestion[] = [
 
 async function askServer(context: Context, kind: string, current: string): Promise<Suggestion[]> {
   const own = kind === "run" || kind === "live_run" ? runWords.filter((one) => one.word.startsWith(current)) : [];
-  try {
+  const ask = async () => {
     const connection = await context.connect({ start: false, timeoutMs: 1000 });
     const { words } = await connection.ask("complete", { kind: kind as "run", prefix: current }, { timeoutMs: 1000 });
-    return [...own, ...words];
-  } catch {
-    return own;
-  }
+    return words;
+  };
+  const words = await Promise.race([ask().catch(() => []), Bun.sleep(patienceMs).then(() => [])]);
+  return [...own, ...words];
 }
 
 async function supply(context: Context, next: Next): Promise<Suggestion[] | ":files" | ":folders"> {
@@ -33,7 +33,7 @@ async function supply(context: Context, next: Next): Promise<Suggestion[] | ":fi
       ? context.table.filter((entry) => !entry.hidden).map(({ name, summary }) => ({ word: name, about: summary }))
       : kind === "setting"
         ? Object.entries(settings).map(([word, { about }]) => ({ word, about }))
-        : await Promise.race([askServer(context, kind, current), Bun.sleep(patienceMs).then(() => [])]);
+        : await askServer(context, kind, current);
   return words.filter(({ word }) => word.startsWith(current)).map((one) => ({ ...one, word: `${prefix}${one.word}` }));
 }
 
