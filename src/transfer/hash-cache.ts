@@ -74,6 +74,11 @@ export class HashCache {
     this.#count += 1;
   }
 
+  /** Every path that was taken the last time. */
+  paths(): string[] {
+    return Object.keys(this.#old.files);
+  }
+
   /** What was left out the last time, if the rules were the same. */
   ignoredBefore(rules: string): Record<string, string> | null {
     return this.#old.ignored?.rules === rules ? this.#old.ignored.paths : null;

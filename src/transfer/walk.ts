@@ -53,6 +53,8 @@ interface Gathered {
   links: Map<string, string>;
   inner: string[];
   leftOut: LeftOut[];
+  /** Looked at in advance. */
+  looked: ReadonlyMap<string, fs.Stats>;
 }
 
 /**
@@ -63,13 +65,15 @@ export async function collectTree({ cwd, limits, cacheFolder, timeoutMs = 5000 }
   const here = fs.realpathSync(cwd);
   const top = checkoutTop(here);
   const root = top ?? here;
+  const listing = top === null ? null : listGit(top, { timeoutMs });
   const cache = new HashCache(cacheFolder, root);
   const signature = top === null ? null : gitSignature(top);
   const known = signature !== null && cache.git?.signature === signature ? cache.git : null;
   const asked = top !== null && known === null ? gitState(top, timeoutMs) : null;
-
-  const listed = top === null ? null : await listGit(top, { timeoutMs });
-  const gathered: Gathered = { files: [], links: new Map(), inner: [], leftOut: [] };
+  // While git is busy: most of what it will name is known already.
+  const looked = listing === null ? new Map<string, fs.Stats>() : lookAhead(root, cache);
+  const listed = await listing;
+  const gathered: Gathered = { files: [], links: new Map(), inner: [], leftOut: [], looked };
   const gitAnswered = listed !== null && listed.problem === null;
   if (gitAnswered) {
     gathered.leftOut.push(...listed.leftOut);
@@ -137,7 +141,7 @@ async function gatherGit(
   { gathered, cache, timeoutMs }: { gathered: Gathered; cache: HashCache; timeoutMs: number },
 ): Promise<void> {
   const all = [...paths];
-  const pending: Gathered = { files: [], links: new Map(), inner: [], leftOut: [] };
+  const pending: Gathered = { files: [], links: new Map(), inner: [], leftOut: [], looked: gathered.looked };
   gather(root, all, pending);
   for (let folder = pending.inner.pop(); folder !== undefined; folder = pending.inner.pop()) {
     const inner = await listInner(root, folder, { timeoutMs });
@@ -194,6 +198,15 @@ async function ignoredPaths(
   return ignored;
 }
 
+function lookAhead(root: string, cache: HashCache): Map<string, fs.Stats> {
+  const looked = new Map<string, fs.Stats>();
+  for (const path of cache.paths()) {
+    const stat = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+    if (stat !== undefined) looked.set(path, stat);
+  }
+  return looked;
+}
+
 /** Looks at each path once and sorts it by its nature. What is gone meanwhile, or lies behind a link, is skipped. */
 function gather(root: string, paths: readonly ListedPath[], into: Gathered): void {
   const folders = new Map<string, boolean>([[".", true]]);
@@ -207,13 +220,14 @@ function gather(root: string, paths: readonly ListedPath[], into: Gathered): voi
     return real;
   };
   for (const { path } of paths) {
-    const bad = badPath(path);
+    const early = into.looked.get(path);
+    const bad = early === undefined ? badPath(path) : null;
     if (bad !== null) {
       into.leftOut.push(unsendable(path, bad));
       continue;
     }
     if (!isRealFolder(dirname(path))) continue;
-    const stat = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+    const stat = early ?? fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
     if (stat === undefined) continue;
     if (stat.isFile()) into.files.push({ path, stat });
     else if (stat.isSymbolicLink()) into.links.set(path, fs.readlinkSync(join(root, path)));
