@@ -5,7 +5,8 @@
 
 /**
  * The words are split from the line itself, because bash breaks words at `=`, `:` and `@` too (COMP_WORDBREAKS); what
- * bash takes for an earlier word is cut off the answers. No answer is ever expanded, since names come from others.
+ * bash takes for an earlier word is cut off the answers, except an `@`: COMP_WORDS breaks there, but readline keeps it
+ * in the word that it replaces (rl_special_prefixes). No answer is ever expanded, since names come from others.
  */
 const bash = `# Completion of ml for bash: source this, or put it into ~/.local/share/bash-completion/completions/ml
 _ml() {
@@ -18,6 +19,7 @@ _ml() {
     =|:) broken="" ;;
   esac
   prefix="\${current%"$broken"}"
+  prefix="\${prefix%@}"
   COMPREPLY=()
   while IFS= read -r answer; do
     case $answer in

@@ -50,7 +50,7 @@ bash(
     expect(await complete("ml --color ", { home })).toEqual(["auto", "always", "never"]);
     expect(await complete("ml config get worker_h", { home })).toEqual(["worker_host"]);
     expect(await complete("ml completion z", { home })).toEqual(["zsh"]);
-    expect(await complete("ml logs @l", { home })).toEqual(["last"]);
+    expect(await complete("ml logs @l", { home })).toEqual(["@last"]);
     expect(await complete("ml queue tr", { home })).toEqual(["compopt -o default"]);
   },
   60_000,
