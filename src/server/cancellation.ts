@@ -6,9 +6,11 @@
 import type { RunRecord } from "../catalog/record.ts";
 import { isoTime } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
+import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { appendHistory } from "../run/history.ts";
+import { sealRun } from "../run/seal.ts";
 import { isFinal, type Status } from "../run/status.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
 import type { Services } from "./context.ts";
@@ -37,8 +39,21 @@ async function cancelWaiting(services: Services, runId: string, wish: Wish): Pro
     manifest.ended_at = at;
     return true;
   });
-  if (status === "cancelled") await services.queue.remove(runId).catch(() => false);
+  if (status === "cancelled") {
+    await services.queue.remove(runId).catch(() => false);
+    void sealUnstarted(services, runId);
+  }
   return status;
+}
+
+/** No worker will ever take it, so it is sealed here; where that fails, by the next worker that starts. */
+async function sealUnstarted(services: Services, runId: string): Promise<void> {
+  try {
+    await sealRun(services.base.run(runId));
+    services.hub.changed(runId);
+  } catch (cause) {
+    services.log.say("warn", "sealing a cancelled run waits for the next start", { run: runId, why: messageOf(cause) });
+  }
 }
 
 function requestStop(services: Services, runId: string, wish: Wish): void {
