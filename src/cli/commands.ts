@@ -48,7 +48,7 @@ export const commands: readonly CommandEntry[] = [
     name: "service",
     group: "set up",
     summary: "install the server as a systemd service",
-    load: () => import("./commands/service.ts"),
+    load: () => import("./commands/install-service.ts"),
   },
   {
     name: "completion",
