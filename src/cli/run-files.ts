@@ -15,12 +15,13 @@ export interface ListOptions {
   limit?: number;
 }
 
-/** `./a//b/` as `a/b`; what would leave the folder is for the server to judge. */
+/** `./a//b/` as `a/b`. Throws `bad_path` for `..`, which HTTP clients resolve before any server sees it. */
 function cleanPath(path: string): string {
-  return path
-    .split("/")
-    .filter((part) => part !== "" && part !== ".")
-    .join("/");
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (!parts.includes("..")) return parts.join("/");
+  throw new MlError("bad_path", `\`${path}\` leads out of the run folder`, {
+    hint: "paths count from there, as `ml ls` shows them",
+  });
 }
 
 /** Lists one folder, or the one file that `path` is. */
