@@ -27,6 +27,7 @@ import { adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
 import { Bell } from "./bell.ts";
 import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
+import { refillEveryMs, refillLine } from "./refill.ts";
 import type { LiveRun, Shop, WorkerOptions } from "./shop.ts";
 
 export type { WorkerOptions, WorkerSettings } from "./shop.ts";
@@ -136,10 +137,16 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   await adoptAll(shop);
   const stopListening = shop.queue.onChange(() => bell.ring());
   const deadSeen = new Set<string>();
+  let refilling: Promise<void> | null = null;
   const timers = [
     setInterval(() => sample(shop), sampleMs),
     setInterval(() => void renewClaims(shop), leaseMs / 3),
     setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersMs),
+    setInterval(() => {
+      refilling ??= refillLine(shop).finally(() => {
+        refilling = null;
+      });
+    }, refillEveryMs),
   ];
   const loop = (async () => {
     while (!shop.closing) {
@@ -165,6 +172,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         await loop;
         for (const timer of timers) clearInterval(timer);
         stopListening();
+        await refilling;
         await settleDown(shop);
         heartbeat.close();
         lock.release();
