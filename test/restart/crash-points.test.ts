@@ -1,0 +1,220 @@
+/**
+ * Every named crash point between a submission and the seal, one test each: the real server is killed there, started
+ * again, and the run must be there exactly once, started exactly once, complete, with its exact exit code, and sealed.
+ * The list of points is read from the sources: a new one without a line in the table fails.
+ */
+import { afterEach, expect, test } from "bun:test";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { prepareBase } from "../../src/run/store.ts";
+import { runMl } from "../support/binary.ts";
+import { needs } from "../support/require.ts";
+import { hasEnded, type Served, serveFrom, sumTrouble } from "../support/served.ts";
+import { tempFolder, until } from "../support/temp.ts";
+
+interface Case {
+  rows: string;
+  /** What ML_FAULTS says at each start, in order; after these the server runs without. Default: the point, killed. */
+  starts?: string[];
+  backend?: "sqlite" | "fs" | "redis";
+  /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
+  act?: "code" | "cancel" | "annotate" | "hold";
+}
+
+const table: Record<string, Case | Case[]> = {
+  // A submission, from the code to the answer.
+  "objects/write": { rows: "N5 K2", act: "code" },
+  "objects/before-publish": { rows: "N5 K2", act: "code" },
+  "objects/published-one": { rows: "N5 K2", act: "code" },
+  "objects/snapshot": { rows: "N5 K2", act: "code" },
+  "server/after-intake": { rows: "K2 K8" },
+  "server/after-folders": { rows: "K2 Q12" },
+  "queue/before-add-commit": { rows: "K2" },
+  "queue/before-add-sync": { rows: "K2", backend: "fs" },
+  "queue/before-line-link": { rows: "K2", backend: "fs" },
+  "queue/added": [{ rows: "K2" }, { rows: "K2", backend: "fs" }],
+  "server/after-enqueue": { rows: "K2 Q12" },
+  "server/before-reply": { rows: "K2 Q12" },
+  "queue/rebuilding": { rows: "K2 D6", starts: ["server/after-folders", "queue/rebuilding"] },
+  "queue/merge-claimed": { rows: "Q3", backend: "redis" },
+  "queue/merge-added": { rows: "Q3", backend: "redis" },
+  // From the claim to the process.
+  "queue/claimed": [{ rows: "K3" }, { rows: "K3", backend: "fs" }],
+  "worker/after-claim": { rows: "K3" },
+  "worker/after-claim-record": { rows: "K3" },
+  "worker/after-starting": { rows: "K3" },
+  "objects/laid-out": { rows: "K3" },
+  "worker/after-checkout": { rows: "K3" },
+  "execute/before-spawn": { rows: "K3" },
+  "worker/after-requeue": { rows: "K3", starts: ["worker/after-starting", "worker/after-requeue"] },
+  "worker/after-spawn": { rows: "K4" },
+  "worker/before-running": { rows: "K4" },
+  // While it runs.
+  "worker/after-running": { rows: "K1 K5" },
+  "queue/before-settle": [{ rows: "K1" }, { rows: "K1", backend: "fs" }],
+  "queue/before-forgetting-id": { rows: "K1", backend: "fs" },
+  "worker/after-settle": { rows: "K1" },
+  // From its end to the seal.
+  "worker/before-final": { rows: "K5" },
+  "worker/after-final": { rows: "K5" },
+  "run/mid-seal": { rows: "K5" },
+  "run/before-sums": { rows: "K5" },
+  "run/after-sums": { rows: "K5" },
+  "worker/after-seal": { rows: "K5" },
+  // People's words.
+  "server/after-history": [
+    { rows: "K2", act: "annotate" },
+    { rows: "K2 Q11", act: "cancel" },
+  ],
+};
+
+const script = `echo "$ML_RUN_ID" >> "$WITNESS"
+i=0
+while [ $i -lt 50 ]; do echo "line $i"; i=$((i + 1)); done
+echo 'ml:metric loss=0.5'
+sleep 0.3
+echo made > made.txt
+echo end
+exit 7
+`;
+
+let served: Served | null = null;
+let redis: Bun.Subprocess | null = null;
+afterEach(async () => {
+  redis?.kill("SIGKILL");
+  await redis?.exited;
+  redis = null;
+  await served?.killAll();
+  served = null;
+});
+
+function startRedis(home: string): void {
+  const cmd = ["redis-server", "--port", "0", "--unixsocket", join(home, "r.sock"), "--save", "", "--dir", home];
+  redis = Bun.spawn({ cmd, env: { PATH: process.env.PATH ?? "" }, stdout: "ignore", stderr: "ignore" });
+}
+
+async function storeScript(at: Served): Promise<string> {
+  prepareBase(at.base);
+  const bytes = new TextEncoder().encode(script);
+  const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  await storeBlob(at.base, bytes, hash);
+  return storeSnapshot(at.base, { version: 1, files: [{ path: "run.sh", kind: "exec", size: bytes.length, hash }] });
+}
+
+/** Submits until it is acknowledged, starting the server again each time it has died; then once more. */
+async function submitOnce(at: Served, next: () => Promise<unknown>, body: object): Promise<string> {
+  const submit = async () => {
+    const { runs } = await at.ask<{ runs: { run_id: string }[] }>("submit", { runs: [body] });
+    return runs[0]?.run_id ?? "";
+  };
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    try {
+      const acknowledged = await submit();
+      return acknowledged;
+    } catch {
+      await next();
+    }
+  }
+  throw new Error(`never acknowledged\n${at.log()}`);
+}
+
+async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<string> {
+  const folder = join(at.home, "project");
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(join(folder, "run.sh"), script, { mode: 0o755 });
+  fs.writeFileSync(join(folder, "data.txt"), "some data\n");
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const queued = runMl(["queue", "--json", "--env", `WITNESS=${join(at.home, "witness.txt")}`, "--", "./run.sh"], {
+      home: at.home,
+      env: at.env,
+      cwd: folder,
+    });
+    await Promise.race([queued, next()]);
+    const ran = await queued;
+    if (ran.code === 0) return JSON.parse(ran.stdout).runs[0].run_id;
+    if (attempt === 4) throw new Error(`ml queue: ${ran.code} ${ran.stdout}${ran.stderr}`);
+  }
+  return "";
+}
+
+async function crashAt(point: string, { starts = [point], backend = "sqlite", act = "hold" }: Case): Promise<void> {
+  const home = tempFolder("ml-crash-");
+  const witness = join(home, "witness.txt");
+  const at = serveFrom(home, { ML_QUEUE_BACKEND: backend, ML_REDIS_URL: `redis+unix://${join(home, "r.sock")}` });
+  served = at;
+  const snapshot = await storeScript(at);
+  const plan = starts.map((name) => `${name}:1:kill`);
+  let server = await at.start({ faults: plan.shift() });
+  let deaths = 0;
+  /** Once the running server was killed, starts the next. */
+  const next = async () => {
+    await until(`the crash at ${point}\n${at.log()}`, () => hasEnded(server));
+    expect(server.signalCode).toBe("SIGKILL");
+    deaths += 1;
+    server = await at.start({ faults: plan.shift() });
+  };
+  const body = {
+    submit_id: `crash-${point.replaceAll("/", "-")}`,
+    argv: ["./run.sh"],
+    snapshot,
+    env: { WITNESS: witness },
+    held: act === "cancel",
+  };
+  const runId = act === "code" ? await queueFolder(at, next) : await submitOnce(at, next, body);
+  if (backend === "redis") startRedis(home);
+  if (act === "annotate") await at.ask("run.annotate", { run: runId, note: "seen" }).catch(() => {});
+  if (act === "cancel") await at.ask("run.cancel", { runs: [runId] }).catch(() => {});
+  while (deaths < starts.length) await next();
+  if (act === "annotate") await at.insist("run.annotate", { run: runId, note: "seen" });
+  if (act === "cancel") await at.insist("run.cancel", { runs: [runId] });
+  if (act !== "code") {
+    const again = await at.insist<{ runs: { run_id: string }[] }>("submit", { runs: [body] });
+    expect(again.runs[0]?.run_id).toBe(runId);
+  }
+  expect(at.runIds()).toEqual([runId]);
+  const { manifest, paths } = await at.sealed(runId);
+  expect(sumTrouble(paths)).toBe("");
+  if (act === "cancel") {
+    expect(manifest).toMatchObject({ status: "cancelled", exit_code: null });
+    expect(fs.existsSync(witness)).toBe(false);
+    return;
+  }
+  expect(manifest).toMatchObject({ status: "failed", exit_code: 7, failure: { kind: "code_error" } });
+  expect(fs.readFileSync(witness, "utf8")).toBe(`${runId}\n`);
+  const lines = Array.from({ length: 50 }, (_, line) => `line ${line}\n`).join("");
+  expect(fs.readFileSync(paths.outputLog, "utf8")).toBe(`${lines}ml:metric loss=0.5\nend\n`);
+  expect(manifest.artifacts?.files.map((file) => file.path)).toEqual(["made.txt"]);
+  expect(fs.readFileSync(paths.metrics, "utf8").trim().split("\n")).toHaveLength(1);
+  if (act === "annotate") expect(manifest.annotations.map((each) => each.note)).toContain("seen");
+  await until("the line to be empty", async () => {
+    const status = await at.insist<{ queue: { waiting: number } }>("server.status", {});
+    return status.queue.waiting === 0;
+  });
+}
+
+for (const [point, cases] of Object.entries(table)) {
+  for (const each of [cases].flat()) {
+    const programs = each.backend === "redis" ? ["sha256sum", "redis-server"] : ["sha256sum"];
+    const where = [
+      each.backend === undefined ? "" : ` (${each.backend})`,
+      each.act === undefined ? "" : ` (${each.act})`,
+    ].join("");
+    needs(...programs)(
+      `[${each.rows}] a crash at ${point}${where}: one run, started once, whole`,
+      () => crashAt(point, each),
+      60_000,
+    );
+  }
+}
+
+test("every fault point of the sources is in the table above", () => {
+  const src = join(import.meta.dir, "../../src");
+  const points = new Set<string>();
+  for (const file of fs.readdirSync(src, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts") || file.endsWith("core/fault.ts")) continue;
+    const text = fs.readFileSync(join(src, file), "utf8");
+    for (const [, name = ""] of text.matchAll(/\bfault\(\s*["'`]([^"'`]+)["'`]/g)) points.add(name);
+  }
+  expect([...points].sort()).toEqual(Object.keys(table).sort());
+});
