@@ -1,13 +1,15 @@
 /**
  * `npm run docs`: writes the parts of docs/ that are made from code; `--check` writes nothing and fails where one is
  * stale. docs/protocol.md's requests come from src/protocol/requests.ts, docs/format.md's keys and
- * docs/run_manifest.schema.json from src/run/manifest.ts.
+ * docs/run_manifest.schema.json from src/run/manifest.ts, docs/cli.md and docs/config.md from the tables of commands,
+ * errors and settings (docs-cli.ts).
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { requests } from "../src/protocol/requests.ts";
 import { manifestSchema } from "../src/run/manifest.ts";
+import { commandSection, exitCodeSection, settingSection } from "./docs-cli.ts";
 import { keyMeanings } from "./format-keys.ts";
 
 const root = join(import.meta.dir, "..");
@@ -154,8 +156,8 @@ function manifestJsonSchema(): string {
 }
 
 /** Puts `content` between the markers of a hand-written page. */
-function between(page: string, name: string, content: string): string {
-  const text = readFileSync(join(root, page), "utf8");
+function between(page: string, name: string, content: string, whole?: string): string {
+  const text = whole ?? readFileSync(join(root, page), "utf8");
   const [begin, end] = [`<!-- generated: ${name} (npm run docs) -->`, "<!-- end of generated -->"];
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);
@@ -163,7 +165,13 @@ function between(page: string, name: string, content: string): string {
   return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
 }
 
+const commandPart = await commandSection();
 const pages: Record<string, () => string> = {
+  "docs/cli.md": () => {
+    const withCodes = between("docs/cli.md", "exit codes", exitCodeSection());
+    return between("docs/cli.md", "commands", commandPart, withCodes);
+  },
+  "docs/config.md": () => between("docs/config.md", "settings", settingSection()),
   "docs/run_manifest.schema.json": manifestJsonSchema,
   "docs/protocol.md": () => between("docs/protocol.md", "requests", requestSection()),
   "docs/format.md": () => between("docs/format.md", "keys", keySection()),
