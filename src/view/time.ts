@@ -3,6 +3,7 @@
  * stay in UTC; nothing here is parsed again. A missing or unreadable time is `—` (or `-`), never a guess.
  */
 import { formatDuration } from "../core/duration.ts";
+import { localOffsetMs } from "../core/local-offset.ts";
 
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -15,9 +16,14 @@ export function timeMs(iso: string | null | undefined): number | null {
   return Number.isFinite(ms) ? ms : null;
 }
 
+/** A date whose UTC fields are the local ones. */
+function local(ms: number): Date {
+  return new Date(ms + localOffsetMs(ms));
+}
+
 /** Whole local days between two moments, by the calendar. */
 function dayDistance(from: Date, to: Date): number {
-  const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  const day = (date: Date) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
   return Math.round((day(to) - day(from)) / 86_400_000);
 }
 
@@ -25,23 +31,24 @@ function dayDistance(from: Date, to: Date): number {
 export function clockTime(iso: string | null | undefined, nowMs: number): string | null {
   const ms = timeMs(iso);
   if (ms === null) return null;
-  const date = new Date(ms);
-  const now = new Date(nowMs);
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const date = local(ms);
+  const now = local(nowMs);
+  const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   const distance = dayDistance(now, date);
   if (distance === 0) return time;
-  if (Math.abs(distance) <= 6) return `${days[date.getDay()]} ${time}`;
-  if (date.getFullYear() === now.getFullYear()) return `${months[date.getMonth()]} ${date.getDate()} ${time}`;
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  if (Math.abs(distance) <= 6) return `${days[date.getUTCDay()]} ${time}`;
+  if (date.getUTCFullYear() === now.getUTCFullYear())
+    return `${months[date.getUTCMonth()]} ${date.getUTCDate()} ${time}`;
+  return `${date.getUTCFullYear()}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
 }
 
 /** `2026-11-23 14:30:05`, local; null where unknown. */
 export function fullTime(iso: string | null | undefined): string | null {
   const ms = timeMs(iso);
   if (ms === null) return null;
-  const date = new Date(ms);
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  const date = local(ms);
+  const day = `${date.getUTCFullYear()}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
+  return `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
 }
 
 /** `just now`, `42 s ago`, `3m ago`, `2h ago`, `5d ago`; null where unknown. A moment in the future is `just now`. */
