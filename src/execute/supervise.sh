@@ -18,7 +18,7 @@
 #   exit.json     the script's exit status as a shell says it (128 + N for signal N), its end, its CPU time. It is written
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
-# Only builtins and four programs: setsid, mv, sync, sleep. Works in dash, bash and busybox ash.
+# Only builtins and four programs: setsid, mv, sync, sleep. Written for any POSIX sh, run under dash and bash.
 f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown}
 own=$f/.run
 self=$0
@@ -113,10 +113,11 @@ if [ "$limit" != 0 ]; then
 fi
 
 # In the foreground: a background process of a shell without job control would start with SIGINT and SIGQUIT ignored.
+# In a subshell: dash would redirect itself meanwhile, and its own word about a signal ("Killed") would end in the log.
 if [ "$split" = 1 ]; then
-  setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/stdout.log" 2>>"$f/stderr.log"
+  (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/stdout.log" 2>>"$f/stderr.log")
 else
-  setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/output.log" 2>&1
+  (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/output.log" 2>&1)
 fi
 rc=$?
 

@@ -7,7 +7,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { MlError, messageOf, systemCode } from "../core/error.ts";
+import { MlError, messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { LaunchOptions } from "../execute/launch.ts";
 import { layOut, startSupervisor } from "../execute/start.ts";
@@ -20,6 +20,7 @@ import { changeManifest, readManifest } from "../run/store.ts";
 import { attendRun } from "./attend.ts";
 import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
 import { finishRun, sealFinal } from "./finish.ts";
+import { isPassing } from "./passing.ts";
 import { type LiveRun, letGo, pickGpus, type Shop, settleClaim } from "./shop.ts";
 import { readStopRequest } from "./stop-request.ts";
 
@@ -166,13 +167,6 @@ async function attendOrDrop(shop: Shop, run: LiveRun, own: { ended: Promise<void
   if (await attendRun(shop, run, own)) return;
   await settleClaim(shop, run);
   letGo(shop, run);
-}
-
-const ofTheDisk = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
-
-function isPassing(cause: unknown): boolean {
-  if (cause instanceof MlError) return cause.code === "no_space" || cause.code === "try_later";
-  return ofTheDisk.has(systemCode(cause) ?? "");
 }
 
 async function afterTrouble(shop: Shop, run: LiveRun, trouble: { claim: Claim; cause: unknown }): Promise<void> {

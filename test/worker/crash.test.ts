@@ -6,7 +6,8 @@ import { bootId, isSameProcess } from "../../src/core/process-identity.ts";
 import { readProcessRecord } from "../../src/execute/records.ts";
 import type { RunPaths } from "../../src/run/paths.ts";
 import { askToStop, type Bench, openBench } from "../support/queued-run.ts";
-import { until } from "../support/temp.ts";
+import { needs } from "../support/require.ts";
+import { tempFolder, until } from "../support/temp.ts";
 
 let bench: Bench;
 const children: Bun.Subprocess[] = [];
@@ -130,6 +131,59 @@ describe("every crash point of a worker ends in exactly one start and a true rec
     });
   }
 });
+
+test("[K4] a supervisor that has not left its first mark yet is waited for, and nothing is started twice", async () => {
+  const paths = await bench.submit({ argv: ["sh", "-c", patient], files: { go: "" } });
+  await spawnWorker("execute/before-spawn:1:kill").exited;
+  const { token } = JSON.parse(read(paths.claim));
+  const words = [paths.supervisorScript, paths.folder, paths.runId, token, 0, 30, 0, Date.now(), 1, "-", bootId()];
+  const late = Bun.spawn(["sh", "-c", 'sleep 0.5; exec sh "$@"', "late", ...words.map(String)], {
+    env: { ...process.env, ML_SUPERVISES: paths.runId },
+    detached: true,
+  });
+  const worker = await bench.work();
+  expect(worker.state().running).toEqual([paths.runId]);
+  expect((await bench.sealed(paths)).exit_code).toBe(5);
+  expect(startsOf(paths)).toBe(1);
+  await late.exited;
+});
+
+test("[K4] of two supervisors for one run the second does nothing", async () => {
+  await bench.work();
+  const paths = await bench.submit({ argv: ["sh", "-c", patient], files: { go: "" } });
+  const before = await bench.sealed(paths);
+  const words = [paths.supervisorScript, paths.folder, paths.runId, 99, 0, 30, 0, Date.now(), 1, "-", bootId()];
+  expect(Bun.spawnSync(["sh", ...words.map(String)]).exitCode).toBe(0);
+  expect(startsOf(paths)).toBe(1);
+  expect(bench.manifest(paths)).toEqual(before);
+  expectWholeLog(paths);
+});
+
+for (const shell of ["dash", "bash"]) {
+  needs(shell)(`the supervisor works under ${shell}`, () => {
+    const folder = tempFolder();
+    const own = join(folder, ".run");
+    fs.mkdirSync(own);
+    fs.mkdirSync(join(folder, "work"));
+    const sh = Bun.which(shell)!;
+    const text = read(join(import.meta.dir, "../../src/execute/supervise.sh"));
+    const link = join(folder, "sh");
+    fs.writeFileSync(link, `#!/bin/sh\nexec ${sh} "$@"\n`, { mode: 0o755 });
+    fs.writeFileSync(join(own, "supervise.sh"), text.replace("sh=/bin/sh", `sh=${link}`));
+    fs.writeFileSync(join(own, "launch.sh"), 'export ML_RUN_ID=x\nexec sh -c "echo hi; exec sleep 30"\n');
+    fs.writeFileSync(join(own, "reserve"), " ".repeat(1024));
+    const words = [join(own, "supervise.sh"), folder, "x", 7, 0.3, 0.2, 0, 1_000_000, 0, "-", bootId()];
+    expect(Bun.spawnSync([sh, ...words.map(String)]).exitCode).toBe(0);
+    expect(JSON.parse(read(join(own, "exit.json")))).toMatchObject({
+      run_id: "x",
+      token: 7,
+      rc: 143,
+      time_limit: true,
+    });
+    expect(JSON.parse(read(join(own, "process.json")))).toMatchObject({ boot: bootId(), token: 7 });
+    expect(read(join(folder, "output.log"))).toBe("hi\n");
+  });
+}
 
 test("[Q6] a run that takes the worker down three times is given up, and the worker goes on", async () => {
   const poison = await bench.submit({ argv: ["sh", "-c", patient] });

@@ -48,6 +48,7 @@ describe("exit codes", () => {
       expect(manifest.signal).toBe(signal);
       expect(manifest.failure?.kind ?? null).toBe(kind as never);
       if (code === 127) expect(manifest.failure?.message).toContain(process.env.PATH ?? "");
+      if (signal !== null) expect(read(paths.outputLog)).toBe("");
       if (code === 137) expect(manifest.failure?.message).toContain("not by ml");
     });
   }
