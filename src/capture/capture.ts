@@ -20,9 +20,10 @@ import { mkdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { writeDurable } from "../core/durable.ts";
-import { messageOf } from "../core/error.ts";
+import { messageOf, systemCode } from "../core/error.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { folderCache } from "./cache.ts";
+import { type FoundPython, findPython } from "./interpreter.ts";
 import type { CapturedResources, Finding, Hardware, Probe, ProbeContext } from "./probe.ts";
 import { probes } from "./probes.ts";
 
@@ -97,9 +98,13 @@ class CaptureRecord {
   private readonly notes = new Map<Probe, string[]>();
   private readonly files: Record<string, string> = {};
   private readonly stop = new AbortController();
+  private readonly startFolder: string;
+  private python: Promise<FoundPython> | null = null;
   private closed = false;
 
-  constructor(private readonly options: CaptureOptions) {}
+  constructor(private readonly options: CaptureOptions) {
+    this.startFolder = resolve(options.workFolder, options.cwd ?? ".");
+  }
 
   /** Asks one probe until it answers, fails, reaches its limit, or the caller aborts. Never rejects. */
   async ask(probe: Probe): Promise<void> {
@@ -155,10 +160,14 @@ class CaptureRecord {
   }
 
   private contextFor(probe: Probe): ProbeContext {
-    const { options } = this;
+    const { options, startFolder } = this;
     return {
       argv: options.argv,
-      startFolder: resolve(options.workFolder, options.cwd ?? "."),
+      startFolder,
+      python: () => {
+        this.python ??= findPython({ argv: options.argv, startFolder, childEnv: options.childEnv });
+        return this.python;
+      },
       workFolder: options.workFolder,
       childEnv: options.childEnv,
       askedNames: options.askedNames ?? [],
@@ -183,8 +192,14 @@ class CaptureRecord {
 
   private keep(name: string, content: string | Uint8Array): void {
     if (this.closed) return;
-    mkdirSync(this.options.envFolder, { recursive: true, mode: 0o755 });
-    writeDurable(join(this.options.envFolder, name), content, { sync: false });
+    const path = join(this.options.envFolder, name);
+    try {
+      writeDurable(path, content, { sync: false });
+    } catch (cause) {
+      if (systemCode(cause) !== "ENOENT") throw cause;
+      mkdirSync(this.options.envFolder, { recursive: true, mode: 0o755 });
+      writeDurable(path, content, { sync: false });
+    }
     this.files[`env/${name}`] = createHash("sha256").update(content).digest("hex");
   }
 }
@@ -197,9 +212,11 @@ function fill(into: object, from: object): void {
 
 /** The fsyncs that were left out while the run was starting; off the event loop, and best effort like all of this. */
 async function syncAll(envFolder: string, files: readonly string[]): Promise<void> {
-  for (const path of [...files.map((file) => join(envFolder, basename(file))), envFolder]) {
+  const sync = async (path: string) => {
     const file = await open(path, "r").catch(() => null);
     await file?.sync().catch(() => {});
     await file?.close().catch(() => {});
-  }
+  };
+  await Promise.all(files.map((file) => sync(join(envFolder, basename(file)))));
+  await sync(envFolder);
 }

@@ -4,7 +4,7 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { findPython, readHead } from "./interpreter.ts";
+import { readHead } from "./interpreter.ts";
 import type { Probe } from "./probe.ts";
 
 const parallel = 64;
@@ -13,7 +13,7 @@ export const condaProbe: Probe = {
   name: "conda",
   limitMs: 20_000,
   async run(context) {
-    const { path } = await findPython(context);
+    const { path } = await context.python();
     const prefixes = [path === null ? null : dirname(dirname(path)), context.childEnv.CONDA_PREFIX ?? null];
     for (const prefix of prefixes) {
       const meta = prefix === null ? null : join(prefix, "conda-meta");

@@ -4,25 +4,34 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Probe } from "./probe.ts";
+import { remembered } from "./cache.ts";
+import type { Finding, Probe } from "./probe.ts";
+
+/** A driver that is loaded anew while the worker lives is seen after this long. */
+const holdsMs = 60_000;
 
 export const gpuDriverProbe: Probe = {
   name: "gpu driver",
   limitMs: 5000,
-  async run({ root, childEnv }) {
-    const text = (...path: string[]) => readFile(join(root, ...path), "utf8").catch(() => null);
-    const driver = driverVersion((await text("proc/driver/nvidia/version")) ?? "");
-    const slots = await readdir(join(root, "proc/driver/nvidia/gpus")).catch(() => []);
-    const lists = await Promise.all(slots.sort().map((slot) => text("proc/driver/nvidia/gpus", slot, "information")));
-    const names = lists.flatMap((list) => /^Model:\s*(.+)$/m.exec(list ?? "")?.[1]?.trim() ?? []);
-    const toolkit = await toolkitVersion(childEnv.CUDA_HOME ?? childEnv.CUDA_PATH ?? join(root, "usr/local/cuda"));
-    return {
-      environment: { gpu_driver: driver, cuda_version: toolkit },
-      resources: { gpu_model: modelNames(names) },
-      hardware: { gpu_driver: driver, cuda_toolkit_version: toolkit },
-    };
+  run({ root, childEnv }) {
+    const cudaFolder = childEnv.CUDA_HOME ?? childEnv.CUDA_PATH ?? join(root, "usr/local/cuda");
+    return remembered(`gpu driver ${root} ${cudaFolder}`, holdsMs, () => look(root, cudaFolder));
   },
 };
+
+async function look(root: string, cudaFolder: string): Promise<Finding> {
+  const text = (...path: string[]) => readFile(join(root, ...path), "utf8").catch(() => null);
+  const driver = driverVersion((await text("proc/driver/nvidia/version")) ?? "");
+  const slots = await readdir(join(root, "proc/driver/nvidia/gpus")).catch(() => []);
+  const lists = await Promise.all(slots.sort().map((slot) => text("proc/driver/nvidia/gpus", slot, "information")));
+  const names = lists.flatMap((list) => /^Model:\s*(.+)$/m.exec(list ?? "")?.[1]?.trim() ?? []);
+  const toolkit = await toolkitVersion(cudaFolder);
+  return {
+    environment: { gpu_driver: driver, cuda_version: toolkit },
+    resources: { gpu_model: modelNames(names) },
+    hardware: { gpu_driver: driver, cuda_toolkit_version: toolkit },
+  };
+}
 
 /** `550.54.15` from the module's version line, open or proprietary; null where there is none. */
 export function driverVersion(text: string): string | null {

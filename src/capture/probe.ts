@@ -6,6 +6,7 @@
  */
 import type { Environment } from "../run/manifest.ts";
 import type { Cache } from "./cache.ts";
+import type { FoundPython } from "./interpreter.ts";
 
 export interface ProbeContext {
   argv: readonly string[];
@@ -17,6 +18,8 @@ export interface ProbeContext {
   childEnv: Readonly<Record<string, string>>;
   /** Names asked for with `--env`: recorded although no rule names them, unless they look like credentials. */
   askedNames: readonly string[];
+  /** The Python that the command starts; looked for once, whoever asks. */
+  python(): Promise<FoundPython>;
   cache: Cache;
   /** PATH on which tools of the system (nvidia-smi) are looked up: the worker's own. */
   toolPath: string;

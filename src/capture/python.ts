@@ -5,7 +5,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ask, lastWords } from "./child.ts";
-import { findPython, isBinary, readHead } from "./interpreter.ts";
+import { isBinary, readHead } from "./interpreter.ts";
 import { freezeText, listPackages } from "./packages.ts";
 import type { Probe, ProbeContext } from "./probe.ts";
 import { type Interpreter, siteFolders } from "./site-folders.ts";
@@ -25,7 +25,7 @@ export const pythonProbe: Probe = {
   name: "python",
   limitMs,
   async run(context) {
-    const { path, reason } = await findPython(context);
+    const { path, reason } = await context.python();
     if (path === null) {
       if (reason !== null) context.miss(reason);
       return {};

@@ -2,40 +2,44 @@
 import { readFile } from "node:fs/promises";
 import { arch, cpus, hostname, type as systemType, totalmem } from "node:os";
 import { join } from "node:path";
+import { remembered } from "./cache.ts";
 import type { Probe } from "./probe.ts";
+
+/** A kernel or processor that changes while the worker lives is seen after this long. */
+const holdsMs = 60_000;
 
 export const systemProbe: Probe = {
   name: "system",
   limitMs: 5000,
   async run({ root, childEnv, miss }) {
-    const text = (path: string) => readFile(join(root, path), "utf8").catch(() => null);
-    const [etcRelease, usrRelease, osRelease, cpuInfo, memory] = await Promise.all(
-      ["etc/os-release", "usr/lib/os-release", "proc/sys/kernel/osrelease", "proc/cpuinfo", "proc/meminfo"].map(text),
-    );
-    const os = prettyName(etcRelease ?? usrRelease ?? "");
+    const { os, kernel, cpu, ramBytes } = await remembered(`system ${root}`, holdsMs, () => look(root));
     if (os === null) miss("no os-release file names the system");
-    const kernel = osRelease?.trim() ?? null;
-    const cpu = readCpu(cpuInfo ?? "");
-    const ramKb = /^MemTotal:\s*(\d+) kB/m.exec(memory ?? "")?.[1];
     const host = hostname();
+    const locale = childEnv.LC_ALL || childEnv.LC_CTYPE || childEnv.LANG || "C";
     return {
       environment: { os, kernel },
       resources: { cpu_model: cpu.model, host },
       hardware: {
-        host,
-        os,
-        kernel,
-        architecture: arch(),
-        system: systemType(),
-        locale: childEnv.LC_ALL || childEnv.LC_CTYPE || childEnv.LANG || "C",
-        cpu_model: cpu.model,
-        cpu_threads: cpu.threads,
-        cpu_cores: cpu.cores,
-        ram_bytes: ramKb === undefined ? totalmem() : Number(ramKb) * 1024,
+        ...{ host, os, kernel, architecture: arch(), system: systemType(), locale },
+        ...{ cpu_model: cpu.model, cpu_threads: cpu.threads, cpu_cores: cpu.cores, ram_bytes: ramBytes },
       },
     };
   },
 };
+
+async function look(root: string) {
+  const text = (path: string) => readFile(join(root, path), "utf8").catch(() => null);
+  const [etcRelease, usrRelease, osRelease, cpuInfo, memory] = await Promise.all(
+    ["etc/os-release", "usr/lib/os-release", "proc/sys/kernel/osrelease", "proc/cpuinfo", "proc/meminfo"].map(text),
+  );
+  const ramKb = /^MemTotal:\s*(\d+) kB/m.exec(memory ?? "")?.[1];
+  return {
+    os: prettyName(etcRelease ?? usrRelease ?? ""),
+    kernel: osRelease?.trim() ?? null,
+    cpu: readCpu(cpuInfo ?? ""),
+    ramBytes: ramKb === undefined ? totalmem() : Number(ramKb) * 1024,
+  };
+}
 
 /** PRETTY_NAME of an os-release file (os-release(5)), or null. */
 export function prettyName(osRelease: string): string | null {

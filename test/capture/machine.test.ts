@@ -50,10 +50,11 @@ describe("GPUs of a run", () => {
     const none = await at.capture(["/bin/true"], { toolPath });
     expect(none.resources.gpu_model).toBeNull();
     expect(none.partial.filter((reason) => /gpu|nvidia/.test(reason))).toEqual([]);
-    at.write("root/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.1.2  Tue\n");
-    at.write("root/proc/driver/nvidia/gpus/0000:07:00.0/information", "Model: \t\t NVIDIA L4\nIRQ: 1\n");
-    at.write("root/usr/local/cuda/version.json", '{"cuda" : {"name" : "CUDA SDK", "version" : "12.1.0"}}');
-    const some = await at.capture(["/bin/true"], { toolPath });
+    const driven = fixture();
+    driven.write("root/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.1.2  Tue\n");
+    driven.write("root/proc/driver/nvidia/gpus/0000:07:00.0/information", "Model: \t\t NVIDIA L4\nIRQ: 1\n");
+    driven.write("root/usr/local/cuda/version.json", '{"cuda" : {"name" : "CUDA SDK", "version" : "12.1.0"}}');
+    const some = await driven.capture(["/bin/true"], { toolPath: driven.bin });
     expect(some.resources.gpu_model).toBe("NVIDIA L4");
     expect(some.environment.gpu_driver).toBe("535.1.2");
     expect(some.environment.cuda_version).toBe("12.1.0");
