@@ -13,6 +13,7 @@ import { isFinal, type Status, statuses } from "../run/status.ts";
 import { listRunIds, readManifest } from "../run/store.ts";
 import { moveAside, openIndex } from "./database.ts";
 import { damagedRecord, type Keyed, type RunRecord, recordOf } from "./record.ts";
+import { WaitingRanks } from "./waiting-ranks.ts";
 
 export interface ListFilter {
   limit: number;
@@ -33,7 +34,18 @@ interface Row {
   run_id: string;
   status: Status;
   stamp: string;
+  priority: number;
+  held: number;
+  sequence: number;
 }
+
+interface ListedRow {
+  run_id: string;
+  sequence: number;
+  record: string;
+}
+
+const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
 
 /** What tells a changed manifest from an unchanged one without reading it; empty where there is none. */
 function stampOf(path: string): string {
@@ -43,6 +55,7 @@ function stampOf(path: string): string {
 
 export class Catalog {
   private readonly counters = new Map<Status, number>();
+  private readonly ranks = new WaitingRanks();
   private newest = 0;
 
   private constructor(
@@ -72,6 +85,10 @@ export class Catalog {
     for (const row of rows as { status: Status; n: number }[]) this.counters.set(row.status, row.n);
     const last = this.database.query("SELECT max(sequence) AS last FROM runs").get() as { last: number | null };
     this.newest = last.last ?? 0;
+    this.ranks.clear();
+    const waiting = "SELECT priority, sequence FROM runs INDEXED BY waiting WHERE status = 'queued' AND held = 0";
+    for (const row of this.database.query(`${waiting} ORDER BY priority DESC, sequence`).all() as Row[])
+      this.ranks.add(row.priority, row.sequence);
   }
 
   /** The place in the order of arrival for a run submitted now: never goes back, whatever the clock does. */
@@ -104,14 +121,19 @@ export class Catalog {
   /** Takes manifests that were just written, without reading them back; all in one transaction. */
   insert(manifests: readonly Manifest[]): RunRecord[] {
     const all = manifests.map(recordOf);
-    this.database.transaction(() => {
-      for (const keyed of all) this.put(keyed, stampOf(this.base.run(keyed.record.run_id).manifest));
-    })();
+    try {
+      this.database.transaction(() => {
+        for (const keyed of all) this.put(keyed, stampOf(this.base.run(keyed.record.run_id).manifest));
+      })();
+    } catch (cause) {
+      this.countAll();
+      throw cause;
+    }
     return all.map((keyed) => keyed.record);
   }
 
   private put({ record, submitId, sequence }: Keyed, stamp: string): void {
-    const before = this.database.query("SELECT status FROM runs WHERE run_id = ?").get(record.run_id) as Row | null;
+    const before = this.known(record.run_id);
     this.database
       .query(
         `INSERT OR REPLACE INTO runs(run_id, tail, sequence, name, user, status, live, priority, held, grp, submit_id,
@@ -137,20 +159,29 @@ export class Catalog {
     for (const tag of new Set(record.tags)) {
       this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
     }
-    if (before !== null) this.count(before.status, -1);
-    this.count(record.status, 1);
+    if (before !== null) this.count(before, -1);
+    this.count({ ...record, held: record.held ? 1 : 0, sequence }, 1);
     this.newest = Math.max(this.newest, sequence);
   }
 
-  private count(status: Status, by: number): void {
-    this.counters.set(status, (this.counters.get(status) ?? 0) + by);
+  private known(runId: string): Row | null {
+    const query = "SELECT status, priority, held, sequence FROM runs WHERE run_id = ?";
+    return this.database.query(query).get(runId) as Row | null;
+  }
+
+  private count(row: Pick<Row, "status" | "priority" | "held" | "sequence">, by: 1 | -1): void {
+    this.counters.set(row.status, (this.counters.get(row.status) ?? 0) + by);
+    if (row.status !== "queued" || row.held === 1) return;
+    if (by === 1) this.ranks.add(row.priority, row.sequence);
+    else this.ranks.remove(row.priority, row.sequence);
   }
 
   remove(runId: string): boolean {
-    const row = this.database.query("DELETE FROM runs WHERE run_id = ? RETURNING status").get(runId) as Row | null;
+    const row = this.known(runId);
     if (row === null) return false;
+    this.database.query("DELETE FROM runs WHERE run_id = ?").run(runId);
     this.database.query("DELETE FROM tags WHERE run_id = ?").run(runId);
-    this.count(row.status, -1);
+    this.count(row, -1);
     return true;
   }
 
@@ -199,21 +230,32 @@ export class Catalog {
     return this.select("submit_id = ?", [submitId], "LIMIT 1")[0] ?? null;
   }
 
-  /** Newest first. */
+  /** Newest first. Each status is read along its own index and the pages merged, so that the cost is that of the page. */
   list(filter: ListFilter): RunRecord[] {
+    if (filter.status === undefined) return this.page(filter, null).map(parseRow);
+    const pages = [...new Set(filter.status)].flatMap((status) => this.page(filter, status));
+    pages.sort((a, b) => b.sequence - a.sequence || (a.run_id < b.run_id ? 1 : -1));
+    return pages.slice(0, filter.limit).map(parseRow);
+  }
+
+  private page(filter: ListFilter, status: Status | null): ListedRow[] {
     const where: string[] = [];
     const values: SQLQueryBindings[] = [];
     const add = (condition: string, ...given: SQLQueryBindings[]) => {
       where.push(condition);
       values.push(...given);
     };
-    if (filter.status) add(`status IN (${filter.status.map(() => "?").join(",") || "NULL"})`, ...filter.status);
+    if (status !== null) add("status = ?", status);
     if (filter.user !== undefined) add("user = ?", filter.user);
     if (filter.group !== undefined) add("grp = ?", filter.group);
     if (filter.tag !== undefined) add("run_id IN (SELECT run_id FROM tags WHERE tag = ?)", filter.tag);
     if (filter.before !== undefined)
       add("(sequence, run_id) < (?, ?)", this.sequenceOf(filter.before) ?? 0, filter.before);
-    return this.select(where.join(" AND "), values, `ORDER BY sequence DESC, run_id DESC LIMIT ${filter.limit}`);
+    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
+    const order = `ORDER BY sequence DESC, run_id DESC LIMIT ${filter.limit}`;
+    return this.database
+      .query(`SELECT run_id, sequence, record FROM runs ${condition} ${order}`)
+      .all(...values) as ListedRow[];
   }
 
   /** The line, first to start first: priority, then age. Held runs stand in their place. */
@@ -221,7 +263,7 @@ export class Catalog {
     const mine = user === null ? "" : "AND user = ?";
     const rows = this.database
       .query(
-        `SELECT sequence, record FROM runs WHERE status = 'queued' ${mine} ORDER BY priority DESC, sequence LIMIT ${limit}`,
+        `SELECT sequence, record FROM runs INDEXED BY waiting WHERE status = 'queued' ${mine} ORDER BY priority DESC, sequence LIMIT ${limit}`,
       )
       .all(...(user === null ? [] : [user])) as { sequence: number; record: string }[];
     return rows.map((row) => ({ ...(JSON.parse(row.record) as RunRecord), sequence: row.sequence }));
@@ -229,13 +271,7 @@ export class Catalog {
 
   /** How many unheld waiting runs stand before one of this priority and sequence. */
   ahead(priority: number, sequence: number): number {
-    const count = (condition: string, ...values: number[]) =>
-      (
-        this.database
-          .query(`SELECT count(*) AS n FROM runs WHERE status = 'queued' AND held = 0 AND ${condition}`)
-          .get(...values) as { n: number }
-      ).n;
-    return count("priority > ?", priority) + count("priority = ? AND sequence < ?", priority, sequence);
+    return this.ranks.ahead(priority, sequence);
   }
 
   /** True while a live run of the user has the name. */
@@ -285,7 +321,7 @@ export class Catalog {
     const rows = this.database
       .query(`SELECT record FROM runs ${where === "" ? "" : `WHERE ${where}`} ${tail}`)
       .all(...values) as { record: string }[];
-    return rows.map((row) => JSON.parse(row.record) as RunRecord);
+    return rows.map(parseRow);
   }
 
   close(): void {

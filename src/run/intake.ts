@@ -86,12 +86,17 @@ async function syncRun(base: BasePaths, runId: string): Promise<void> {
   }
 }
 
+const quietMs = 200;
+const longestMs = 5000;
+const mostUnsynced = 20_000;
+
 /** The journal with its lifetime: one per server. */
 export class Intake {
   private readonly unsynced = new Set<string>();
   private round: Promise<void> | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
+  private armedAtMs = 0;
 
   constructor(
     private readonly base: BasePaths,
@@ -99,8 +104,11 @@ export class Intake {
     private readonly onProblem: (cause: unknown) => void = () => {},
   ) {}
 
-  /** Journals a batch and makes its folders: durable when it returns. Throws system errors, and then has taken nothing. */
-  take(manifests: readonly Manifest[]): void {
+  /**
+   * Journals a batch, makes its folders, and does what else must be done for it to count (`also`): durable when it
+   * returns. Throws system errors and what `also` throws, and then has taken nothing.
+   */
+  take(manifests: readonly Manifest[], also: () => void = () => {}): void {
     const before = fs.statSync(this.state.intake, { throwIfNoEntry: false })?.size ?? 0;
     const made: string[] = [];
     try {
@@ -112,6 +120,8 @@ export class Intake {
         made.push(manifest.run_id);
         makeRunFolder(this.base, manifest);
       }
+      fault("server/after-folders");
+      also();
     } catch (cause) {
       for (const runId of made) fs.rmSync(this.base.run(runId).folder, { recursive: true, force: true });
       this.cutBack(before);
@@ -143,15 +153,20 @@ export class Intake {
     if (fs.existsSync(this.state.intake)) this.syncSoon();
   }
 
+  /** Waits for a pause in the submissions, so that syncing does not slow them down, but not for ever. */
   private syncSoon(): void {
-    if (this.round !== null || this.timer !== null || this.closed) return;
+    if (this.round !== null || this.closed) return;
+    if (this.timer !== null) {
+      if (performance.now() - this.armedAtMs > longestMs || this.unsynced.size > mostUnsynced) return;
+      clearTimeout(this.timer);
+    } else this.armedAtMs = performance.now();
     this.timer = setTimeout(() => {
       this.timer = null;
       this.round = this.syncAll().finally(() => {
         this.round = null;
         if (this.unsynced.size > 0) this.syncSoon();
       });
-    }, 200);
+    }, quietMs);
   }
 
   private async syncAll(): Promise<void> {

@@ -46,16 +46,23 @@ export function defaultName(argv: readonly string[]): string {
   return stem === "" || badName(stem) !== null ? "run" : stem.slice(0, 64);
 }
 
-/** `name` where it is free, else `name-2`, `name-3`, …: the first for which `taken` says no, searching on from `hint`. */
+/** Suffixes up to this are always looked at, so that names stay small where few runs live. */
+const nearSuffix = 20;
+
+/**
+ * `name` where it is free, else `name-2`, `name-3`, …: the first for which `taken` says no. Where all small ones are
+ * taken the search goes on from `hint`, the `next` of the search before; `near: false` begins there at once.
+ */
 export function freeName(
   name: string,
   taken: (candidate: string) => boolean,
-  hint = 2,
+  { hint = 2, near = true }: { hint?: number | undefined; near?: boolean } = {},
 ): { name: string; next: number } {
-  if (!taken(name)) return { name, next: 2 };
-  const near = 20;
-  for (let n = 2; n <= near; n++) if (!taken(`${name}-${n}`)) return { name: `${name}-${n}`, next: n + 1 };
-  let n = Math.max(hint, near + 1);
+  if (near) {
+    if (!taken(name)) return { name, next: 2 };
+    for (let n = 2; n <= nearSuffix; n++) if (!taken(`${name}-${n}`)) return { name: `${name}-${n}`, next: n + 1 };
+  }
+  let n = Math.max(hint, nearSuffix + 1);
   while (taken(`${name}-${n}`)) n += 1;
   return { name: `${name}-${n}`, next: n + 1 };
 }

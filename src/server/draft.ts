@@ -1,5 +1,6 @@
 /** From a submission to the manifests of its runs: arguments checked, names made free, ids and order given. Writes nothing. */
 import * as fs from "node:fs";
+import type { Catalog } from "../catalog/catalog.ts";
 import { resolveRun } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
 import { newRunId } from "../core/ids.ts";
@@ -47,18 +48,29 @@ function requireTexts(spec: Spec): void {
   }
 }
 
+/** Where the search for a free suffix goes on, by catalog, user and name: only to save time. */
+const suffixHints = new WeakMap<Catalog, Map<string, number>>();
+const keptHints = 1000;
+
 /** Gives names that no live run of the user has, and remembers those given within one request. */
 function nameGiver(context: Context): (wanted: string | null | undefined, argv: readonly string[]) => string {
-  const { user } = context.asker;
+  const { catalog, asker } = context;
   const given = new Set<string>();
-  const hints = new Map<string, number>();
+  const far = new Set<string>();
+  const hints = suffixHints.get(catalog) ?? new Map<string, number>();
+  suffixHints.set(catalog, hints);
   return (wanted, argv) => {
     const reason = typeof wanted === "string" ? badName(wanted) : null;
     if (reason !== null) throw new MlError("usage", `a run cannot be named \`${wanted}\`: ${reason}`);
     const base = wanted ?? defaultName(argv);
-    const taken = (name: string) => given.has(name) || context.catalog.isNameTaken(user, name);
-    const { name, next } = freeName(base, taken, hints.get(base));
-    hints.set(base, next);
+    const key = `${asker.user}\n${base}`;
+    const taken = (name: string) => given.has(name) || catalog.isNameTaken(asker.user, name);
+    const { name, next } = freeName(base, taken, { hint: hints.get(key), near: !far.has(base) });
+    if (next > 21) {
+      far.add(base);
+      if (hints.size > keptHints) hints.clear();
+      hints.set(key, next);
+    }
     given.add(name);
     return name;
   };
@@ -71,50 +83,67 @@ function freshId(context: Context, nowMs: number): string {
   }
 }
 
+let blank: Manifest | null = null;
+
+/** A manifest with every default, parsed once: the values that go into it have been through a schema already. */
+function blankManifest(): Manifest {
+  blank ??= newManifest({ run_id: "", name: "", user: "", command: "", argv: [""], queued_at: "" });
+  return blank;
+}
+
+function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt: string }): Manifest {
+  const nowMs = context.clock.nowMs();
+  const base = blankManifest();
+  const parent = spec.parent ?? null;
+  return {
+    ...base,
+    run_id: freshId(context, nowMs),
+    name: given.name,
+    user: context.asker.user,
+    command: quoteCommand(spec.argv),
+    argv: spec.argv,
+    cwd: spec.cwd,
+    queued_at: given.queuedAt,
+    priority: spec.priority,
+    metadata: { note: spec.note ?? null },
+    narrative: {
+      ...base.narrative,
+      hypothesis: spec.hypothesis ?? null,
+      context: spec.context ?? null,
+      intent: spec.intent ?? null,
+      expected_outcome: spec.expected_outcome ?? null,
+      parent_run: parent === null ? null : resolveRun(context.catalog, parent, context.asker.user),
+      experiment_group: spec.group ?? null,
+      tags: spec.tags,
+    },
+    environment: {
+      ...base.environment,
+      snapshot: spec.snapshot,
+      git_commit: spec.git?.commit ?? null,
+      git_branch: spec.git?.branch ?? null,
+      git_remote: spec.git?.remote ?? null,
+      git_dirty: spec.git?.dirty ?? null,
+    },
+    resources: { ...base.resources, requested: spec.requested },
+    launch: {
+      ...base.launch,
+      submit_id: spec.submit_id,
+      sequence: context.catalog.nextSequence(nowMs),
+      git_diff: spec.git_diff ?? null,
+      env: spec.env,
+      split_output: spec.split_output,
+      grace_seconds: spec.grace_seconds,
+      held: spec.held,
+    },
+  };
+}
+
 /** Manifests in status `queued`. Throws `usage`, `too_large`, `bad_path`, and what resolving `parent` throws. */
 export function draftRuns(context: Context, specs: readonly Spec[], queuedAt: string): Manifest[] {
   const giveName = nameGiver(context);
-  return specs.map((spec) => {
+  for (const spec of specs) {
     requireArguments(spec.argv);
     requireTexts(spec);
-    const nowMs = context.clock.nowMs();
-    const parent = spec.parent ?? null;
-    return newManifest({
-      run_id: freshId(context, nowMs),
-      name: giveName(spec.name, spec.argv),
-      user: context.asker.user,
-      command: quoteCommand(spec.argv),
-      argv: spec.argv,
-      cwd: spec.cwd,
-      queued_at: queuedAt,
-      priority: spec.priority,
-      metadata: { note: spec.note ?? null },
-      narrative: {
-        hypothesis: spec.hypothesis ?? null,
-        context: spec.context ?? null,
-        intent: spec.intent ?? null,
-        expected_outcome: spec.expected_outcome ?? null,
-        parent_run: parent === null ? null : resolveRun(context.catalog, parent, context.asker.user),
-        experiment_group: spec.group ?? null,
-        tags: spec.tags,
-      },
-      environment: {
-        snapshot: spec.snapshot,
-        git_commit: spec.git?.commit ?? null,
-        git_branch: spec.git?.branch ?? null,
-        git_remote: spec.git?.remote ?? null,
-        git_dirty: spec.git?.dirty ?? null,
-      },
-      resources: { requested: spec.requested },
-      launch: {
-        submit_id: spec.submit_id,
-        sequence: context.catalog.nextSequence(nowMs),
-        git_diff: spec.git_diff ?? null,
-        env: spec.env,
-        split_output: spec.split_output,
-        grace_seconds: spec.grace_seconds,
-        held: spec.held,
-      },
-    });
-  });
+  }
+  return specs.map((spec) => draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt }));
 }

@@ -120,11 +120,11 @@ test("[D1] a disk that fills up in the middle of a batch takes none of it", asyn
   const { intake } = server.services;
   const original = intake.take.bind(intake);
   // The folders' parent vanishes between journal and folders: the nearest to ENOSPC that needs no small disk.
-  intake.take = (manifests) => {
+  intake.take = (manifests, also) => {
     const broken = manifests.map((manifest, index) =>
       index === 1 ? { ...manifest, run_id: "y".repeat(300) } : manifest,
     );
-    original(broken);
+    original(broken, also);
   };
   const { error } = await server.try("submit", { runs: [spec(), spec(), spec()] });
   expect(error).toBeDefined();

@@ -6,7 +6,7 @@
  */
 import type { RunRecord } from "../../catalog/record.ts";
 import { isoTime } from "../../core/clock.ts";
-import { MlError } from "../../core/error.ts";
+import { MlError, systemCode } from "../../core/error.ts";
 import { fault } from "../../core/fault.ts";
 import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
@@ -92,9 +92,18 @@ function positions(context: Context, records: readonly RunRecord[]): (record: Ru
 
 function take(context: Context, manifests: readonly Manifest[]): RunRecord[] {
   context.disk.requireRoom(manifests.length === 1 ? "queueing" : `queueing ${manifests.length} runs`);
-  context.intake.take(manifests);
-  fault("server/after-folders");
-  return context.catalog.insert(manifests);
+  let records: RunRecord[] = [];
+  try {
+    context.intake.take(manifests, () => {
+      records = context.catalog.insert(manifests);
+    });
+  } catch (cause) {
+    if (systemCode(cause) !== "SQLITE_FULL") throw cause;
+    throw new MlError("no_space", "queueing failed: the disk with the index is full", {
+      hint: "free some space (`df -h`), then try again: nothing was half-written",
+    });
+  }
+  return records;
 }
 
 function dryReply(context: Context, manifests: readonly Manifest[]): Submitted[] {
@@ -123,7 +132,7 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
     fault("server/after-enqueue");
     context.pokeWorker();
     context.audit.note(context.asker, { action: "submit", runs: records.map((record) => record.run_id) });
-    for (const record of records) context.hub.changed(record.run_id);
+    for (const record of records) context.hub.announce(record);
   }
   const made = new Map(manifests.map((manifest, index) => [manifest.launch.submit_id, records[index]]));
   const position = positions(context, records);

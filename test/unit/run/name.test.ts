@@ -26,7 +26,7 @@ test("the first free suffix is taken; far out the search goes on where it was", 
     asked += 1;
     return name !== "a-5001";
   };
-  expect(freeName("a", all, 5000).name).toBe("a-5001");
+  expect(freeName("a", all, { hint: 5000 }).name).toBe("a-5001");
   expect(asked).toBeLessThan(30);
 });
 
