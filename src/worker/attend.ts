@@ -80,6 +80,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   if (shop.closing && started.record === null) return;
   const manifest = requireManifest(run.paths);
   run.phase = "running";
+  run.sinceMs = shop.clock.monotonicMs();
   run.script = started.record?.script ?? null;
   const startedAtMs = started.record?.atMs ?? Date.parse(manifest.started_at ?? isoTime(shop.clock.nowMs()));
   run.capturing = beginCapture(shop, run, manifest);

@@ -93,8 +93,13 @@ async function serve(args: Arguments): Promise<void> {
     capacity: detectCapacity(values),
     settings: { diskFloorMb: values.disk_floor_mb, logMaxMb: values.log_max_mb },
   });
-  const health = await queue.health();
-  if (health.needsRebuild === true) await rebuildQueue(queue, base).catch((cause) => say(asMlError(cause).message));
+  const rebuild = async () => {
+    const health = await queue.health();
+    if (health.needsRebuild === true) await rebuildQueue(queue, base);
+  };
+  const rebuildOrSay = () => rebuild().catch((cause) => say(asMlError(cause, "restoring the queue").message));
+  await rebuildOrSay();
+  const watch = setInterval(rebuildOrSay, 10_000);
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);
   const how = await new Promise<{ drain: boolean }>((end) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end({ drain: false }));
@@ -104,6 +109,7 @@ async function serve(args: Arguments): Promise<void> {
   const ended = worker.stop(how);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
   await ended;
+  clearInterval(watch);
   await queue.close();
 }
 

@@ -54,6 +54,8 @@ export interface LiveRun {
   requested: Requested;
   gpuIds: string[];
   phase: "preparing" | "running" | "finishing";
+  /** Monotonic moment at which we began to attend it. */
+  sinceMs: number;
   /** False once none of its processes is left. */
   holding: boolean;
   /** Until the queue has forgotten the entry. */
@@ -117,6 +119,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     requested,
     gpuIds: [],
     phase: "preparing",
+    sinceMs: 0,
     holding: true,
     claim,
     claimLost: false,

@@ -38,8 +38,11 @@ export interface Worker {
   stop(options?: { drain?: boolean }): Promise<void>;
 }
 
-const sampleMs = 2000;
-const deadWorkersMs = 15_000;
+/** Young runs are sampled at each tick, so that short ones have a peak at all; later every fourth tick will do. */
+const sampleMs = 500;
+const youngMs = 5000;
+/** Other workers are looked after at every so manieth poll. */
+const deadWorkersPolls = 15;
 /** How long a clean end waits for runs that are just being started or sealed. */
 const closeMs = 10_000;
 
@@ -69,10 +72,11 @@ function putRunnerModule(options: WorkerOptions): void {
 }
 
 /** Peak memory and log size of what runs. */
-function sample(shop: Shop): void {
+function sample(shop: Shop, tick: number): void {
   const limitBytes = shop.settings.logMaxMb * 1e6;
   for (const run of shop.live.values()) {
     if (run.phase !== "running" || run.script === null) continue;
+    if (tick % 4 !== 0 && shop.clock.monotonicMs() - run.sinceMs > youngMs) continue;
     const memory = sampleMemoryGb(run.script.pid);
     if (memory !== null && memory > (run.memoryPeakGb ?? 0)) run.memoryPeakGb = memory;
     if (limitBytes <= 0 || run.logTooLarge || logBytes(run) <= limitBytes) continue;
@@ -128,7 +132,11 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const shop: Shop = makeShop(options, {
     changed: (runId) => {
       heartbeat.changed(runId);
-      options.onChange?.(runId);
+      try {
+        options.onChange?.(runId);
+      } catch {
+        // A listener's trouble is no run's trouble.
+      }
     },
     lookSoon: () => bell.ring(),
   });
@@ -138,10 +146,11 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const stopListening = shop.queue.onChange(() => bell.ring());
   const deadSeen = new Set<string>();
   let refilling: Promise<void> | null = null;
+  let tick = 0;
   const timers = [
-    setInterval(() => sample(shop), sampleMs),
+    setInterval(() => sample(shop, tick++), sampleMs),
     setInterval(() => void renewClaims(shop), leaseMs / 3),
-    setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersMs),
+    setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersPolls * shop.pollMs),
     setInterval(() => {
       refilling ??= refillLine(shop).finally(() => {
         refilling = null;

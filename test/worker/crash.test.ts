@@ -183,6 +183,23 @@ for (const shell of ["dash", "bash"]) {
     expect(JSON.parse(read(join(own, "process.json")))).toMatchObject({ boot: bootId(), token: 7 });
     expect(read(join(folder, "output.log"))).toBe("hi\n");
   });
+
+  needs(shell)(`[T1] under ${shell} the times of the records follow the uptime, not the wall clock`, () => {
+    const folder = tempFolder();
+    const own = join(folder, ".run");
+    fs.mkdirSync(own);
+    fs.writeFileSync(join(own, "launch.sh"), "exec sleep 0.5\n");
+    fs.writeFileSync(join(own, "reserve"), " ".repeat(1024));
+    const supervisor = join(import.meta.dir, "../../src/execute/supervise.sh");
+    const uptime = Number(read("/proc/uptime").split(" ")[0]!.replace(".", ""));
+    // Told that it is 2001: so it stays, whatever the wall clock says.
+    const words = [supervisor, folder, "x", 7, 0, 1, 0, 1_000_000_000_000, uptime, "-", bootId()];
+    Bun.spawnSync([shell, ...words.map(String)]);
+    const at = (name: string) => JSON.parse(read(join(own, name))).at_ms as number;
+    expect(at("process.json")).toBeGreaterThanOrEqual(1_000_000_000_000);
+    expect(at("exit.json") - at("process.json")).toBeGreaterThanOrEqual(490);
+    expect(at("exit.json")).toBeLessThan(1_000_000_060_000);
+  });
 }
 
 test("[Q6] a run that takes the worker down three times is given up, and the worker goes on", async () => {
@@ -336,6 +353,21 @@ test("a run of a living worker is left alone; once that worker is dead it is tak
   await worker.stop();
   const next = await bench.work({ name: "w3" });
   expect(next.state().running).toEqual([paths.runId]);
+  go(paths);
+  expect((await bench.sealed(paths)).exit_code).toBe(5);
+});
+
+test("the runs of a worker that died are taken over by another of the same host, without a restart", async () => {
+  const other = spawnWorker("", "w2");
+  const paths = await bench.submit({ argv: ["sh", "-c", patient] });
+  await running(paths);
+  const beat = join(bench.base.workers, "w2.json");
+  await until("the run in its heartbeat", () => JSON.parse(read(beat)).running.includes(paths.runId));
+  const worker = await bench.work({ pollMs: 20 });
+  await Bun.sleep(400);
+  expect(worker.state().running).toEqual([]);
+  await kill(other);
+  await until("the adoption", () => worker.state().running.includes(paths.runId));
   go(paths);
   expect((await bench.sealed(paths)).exit_code).toBe(5);
 });
