@@ -9,7 +9,7 @@ import { type HomePaths, localPlaces, requireHome } from "../config/home.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import type { Command, CommandEntry, ConnectOptions, Context } from "./command.ts";
-import { noServer, readServerRecord, recordTarget } from "./local-server.ts";
+import { isGone, noServer, readServerRecord, recordTarget } from "./local-server.ts";
 import type { Output } from "./output.ts";
 import type { Environment } from "./terminal.ts";
 
@@ -57,7 +57,7 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
   };
   const remote = await configuredTarget(resolved);
   if (remote !== null) return connect(async () => remote, settings);
-  const places = localPlaces(resolved.values, paths);
+  const places = localPlaces(resolved.values, paths, process.cwd());
   const locate = async () => {
     const record = await readServerRecord(places.serverRecord);
     if (record === null) throw noServer(places.base);
@@ -66,10 +66,8 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
   try {
     return await connect(locate, settings);
   } catch (cause) {
-    if (!(cause instanceof MlError) || cause.code !== "unreachable") throw cause;
-    if (!(options.start ?? parts.command.startsServer ?? false)) {
-      throw cause.detail.hint === "ml server start" ? noServer(places.base) : cause;
-    }
+    if (!isGone(cause)) throw cause;
+    if (!(options.start ?? parts.command.startsServer ?? false)) throw noServer(places.base);
   }
   const { startServer } = await import("./start-server.ts");
   const { record, started } = await startServer({

@@ -2,6 +2,7 @@
  * The server of this machine as a client sees it: found by the record that it leaves in its state folder, and believed
  * only once it answers. Starting one is start-server.ts, loaded only where there is none.
  */
+import { gone } from "../client/open-link.ts";
 import type { Target } from "../client/target.ts";
 import { MlError } from "../core/error.ts";
 
@@ -37,9 +38,15 @@ export function recordTarget(record: ServerRecord, key: string | null): Target {
   return { kind: "url", url: (record.url ?? "").replace(/^http/, "ws").replace(/\/+$/, ""), key, ca: null };
 }
 
+/** Nothing listens there: as opposed to a server that is there and does not answer. */
+export function isGone(cause: unknown): boolean {
+  return cause instanceof MlError && cause.code === "unreachable" && cause.detail.data === gone;
+}
+
 export function noServer(base: string): MlError {
   return new MlError("unreachable", "no server is configured and none runs on this machine", {
     cause: `nothing serves \`${base}\``,
     hint: "ml server start",
+    data: gone,
   });
 }

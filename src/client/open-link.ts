@@ -16,6 +16,9 @@ export interface OpenOptions {
   onBlocked(): void;
 }
 
+/** In an error's `data`: nothing listens at the address. */
+export const gone = "gone";
+
 export const greeting = { version, protocol: protocolVersion };
 
 /** Throws `unreachable`, `unauthenticated`, `not_allowed`, each with its cause and the next step. */
@@ -48,7 +51,7 @@ async function probe(target: Target, timeoutMs: number): Promise<void> {
     if (cause instanceof MlError && cause.code === "timed_out") {
       throw new MlError("unreachable", `${placeOf(target)} does not answer`, {
         cause: "no reply in time",
-        hint: checkHint(target),
+        hint: target.kind === "socket" ? "ml server status" : checkHint(target),
       });
     }
     if (cause instanceof MlError) throw withKeyHint(cause, target);
@@ -78,11 +81,10 @@ export function networkError(target: Target, cause: unknown): MlError {
   const host = target.kind === "url" ? new URL(target.url).hostname : target.path;
   const detail = (why: string, hint: string) => ({ cause: why, hint });
   if (code === "ECONNREFUSED" || (code === "ENOENT" && target.kind === "socket")) {
-    return new MlError(
-      "unreachable",
-      `no server answers at ${place}`,
-      detail(`${code === "ENOENT" ? "there is no socket" : "the connection was refused"}`, checkHint(target)),
-    );
+    return new MlError("unreachable", `no server answers at ${place}`, {
+      ...detail(code === "ENOENT" ? "there is no socket" : "the connection was refused", checkHint(target)),
+      data: gone,
+    });
   }
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     return new MlError(

@@ -18,7 +18,13 @@ export interface HomePaths {
 }
 
 function absolute(path: string, cwd: string): string {
-  return path.startsWith("/") ? path : `${cwd}/${path}`;
+  if (path.startsWith("/")) return path;
+  const parts = cwd.split("/");
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return parts.join("/") || "/";
 }
 
 /** `configFlag` is `--config`; relative paths count from `cwd`. */
@@ -47,10 +53,10 @@ export interface LocalPlaces {
   serverLog: string;
 }
 
-/** The places of a server on this machine: `worker_base`, else data/ under ML_HOME. */
-export function localPlaces(settings: Settings, paths: HomePaths): LocalPlaces {
-  const base = settings.worker_base ?? `${requireHome(paths)}/data`;
-  const stateDir = settings.state_dir ?? base;
+/** The places of a server on this machine: `worker_base`, else data/ under ML_HOME. Relative ones count from `cwd`. */
+export function localPlaces(settings: Settings, paths: HomePaths, cwd = process.cwd()): LocalPlaces {
+  const base = absolute(settings.worker_base ?? `${requireHome(paths)}/data`, cwd);
+  const stateDir = absolute(settings.state_dir ?? base, cwd);
   return {
     base,
     stateDir,

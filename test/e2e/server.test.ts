@@ -146,3 +146,24 @@ test("Ctrl-C on what follows detaches, says that the run goes on, and exits 130"
   await runMl(["cancel", "@last", "--now"], { home });
   await runMl(["wait", "@last"], { home });
 }, 60_000);
+
+test("a server that hangs is called that, and not absent", async () => {
+  const home = serverHome();
+  const { pid } = JSON.parse((await runMl(["server", "start", "--json"], { home })).stdout);
+  process.kill(pid, "SIGSTOP");
+  try {
+    const ran = await runMl(["server", "stop"], { home });
+    expect(ran.code).toBe(69);
+    expect(ran.stderr).toContain(`the server (pid ${pid}) is there and does not answer`);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+}, 60_000);
+
+test("a base directory given by a relative path is the one of the folder in which it was typed", async () => {
+  const home = serverHome();
+  const cwd = tempFolder();
+  const started = await runMl(["server", "start", "--base", "data", "--json"], { home, cwd });
+  expect(JSON.parse(started.stdout).base).toBe(join(cwd, "data"));
+  expect((await runMl(["server", "stop", "--base", "data"], { home, cwd })).code).toBe(0);
+}, 60_000);

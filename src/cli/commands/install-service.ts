@@ -9,10 +9,6 @@ import { type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { systemdUnit } from "../systemd-unit.ts";
 
-function absolute(path: string, cwd: string): string {
-  return path.startsWith("/") ? path : `${cwd}/${path}`;
-}
-
 function unitPath(scope: "user" | "system", env: Context["env"]): string {
   if (scope === "system") return "/etc/systemd/system/ml.service";
   const config = env.XDG_CONFIG_HOME || (env.HOME ? `${env.HOME}/.config` : null);
@@ -65,7 +61,7 @@ const install = defineCommand({
     const unit = systemdUnit({
       executable: process.execPath,
       home: context.home,
-      base: absolute(localPlaces(context.settings, paths).base, context.cwd),
+      base: localPlaces(context.settings, paths, context.cwd).base,
       configPath: context.configPath,
       scope,
       user: context.env.SUDO_USER || userInfo().username,

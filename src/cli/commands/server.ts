@@ -12,12 +12,16 @@ import { formatSize } from "../../core/size.ts";
 import type { Reply } from "../../protocol/requests.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { type Context, defineCommand } from "../command.ts";
-import { readServerRecord, recordTarget, type ServerRecord } from "../local-server.ts";
+import { isGone, readServerRecord, recordTarget, type ServerRecord } from "../local-server.ts";
 
 const stopTimeoutMs = 30_000;
 
 function placesOf(context: Context) {
-  return localPlaces(context.settings, { home: context.home, configPath: context.configPath, configNamed: false });
+  return localPlaces(
+    context.settings,
+    { home: context.home, configPath: context.configPath, configNamed: false },
+    context.cwd,
+  );
 }
 
 /** The record and a connection to the server of this machine, or null where none answers. */
@@ -33,9 +37,21 @@ async function findLocal(context: Context): Promise<{ record: ServerRecord; conn
     });
     return { record, connection };
   } catch (cause) {
-    if (cause instanceof MlError && cause.code === "unreachable") return null;
-    throw cause;
+    if (!(cause instanceof MlError) || cause.code !== "unreachable") throw cause;
+    if (isGone(cause) || !(await isServerProcess(record.pid))) return null;
+    throw new MlError("unreachable", `the server (pid ${record.pid}) is there and does not answer`, {
+      cause: cause.detail.cause ?? cause.message,
+      hint: `look at ${placesOf(context).serverLog}; \`kill -9 ${record.pid}\` harms no run, and \`ml server start\` starts another`,
+    });
   }
+}
+
+/** A pid may have been taken by another program since the record was written. */
+async function isServerProcess(pid: number): Promise<boolean> {
+  const words = await Bun.file(`/proc/${pid}/cmdline`)
+    .text()
+    .catch(() => "");
+  return words.split("\0").includes("server");
 }
 
 /** What `status` and `start` print. */

@@ -107,9 +107,11 @@ describe("where our files are", () => {
 
   test("the local server's places follow worker_base and state_dir", () => {
     const { values } = resolveSettings({ env: { ML_WORKER_BASE: "/b" }, file: null });
-    expect(localPlaces(values, homePaths({ HOME: "/h" })).serverRecord).toBe("/b/server.json");
+    expect(localPlaces(values, homePaths({ HOME: "/h" }), "/w").serverRecord).toBe("/b/server.json");
     const other = resolveSettings({ env: { ML_STATE_DIR: "/s" }, file: null }).values;
-    expect(localPlaces(other, homePaths({ HOME: "/h" }))).toMatchObject({ base: "/h/.ml/data", stateDir: "/s" });
+    expect(localPlaces(other, homePaths({ HOME: "/h" }), "/w")).toMatchObject({ base: "/h/.ml/data", stateDir: "/s" });
+    const relative = resolveSettings({ flags: { worker_base: "./a/../b" }, env: {}, file: null }).values;
+    expect(localPlaces(relative, homePaths({ HOME: "/h" }), "/w").base).toBe("/w/b");
   });
 
   test("a config file named by the user must be there, the usual one need not", () => {
