@@ -9,7 +9,7 @@ import type { LogStream } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { span } from "../view/face.ts";
 import { stateOf } from "../view/mark.ts";
-import { curves } from "../view/metric.ts";
+import { curves, withRecorded } from "../view/metric.ts";
 import { placeText } from "../view/submitted-line.ts";
 import { durationText, elapsedMs } from "../view/time.ts";
 import { type RunDetail, verdictBlock } from "../view/verdict-block.ts";
@@ -166,7 +166,10 @@ export async function tellVerdict(context: Context, connection: Connection, deta
     const logged = Object.keys(manifest.metrics).length > 0;
     const points = logged ? (await readPoints(connection, manifest.run_id)).points : [];
     if (context.terminal.stderr) output.say("");
-    sayPage(context, verdictBlock(detail, curves(points), talkFace(context, serverNowMs(connection))));
+    sayPage(
+      context,
+      verdictBlock(detail, withRecorded(curves(points), manifest.metrics), talkFace(context, serverNowMs(connection))),
+    );
   }
   return manifest.status === "completed" ? 0 : 5;
 }

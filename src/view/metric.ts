@@ -98,3 +98,14 @@ export function curves(points: readonly Point[]): Curve[] {
   const byName = Map.groupBy(points, (point) => point.name);
   return [...byName].map(([name, group]) => summarise(name, group));
 }
+
+/** Curves of thinned points may lack the very best one: what the record knows of last and best values counts. */
+export function withRecorded(found: readonly Curve[], metrics: Readonly<Record<string, number | string>>): Curve[] {
+  return found.map((curve) => {
+    const last = metrics[curve.name];
+    const best = metrics[`best_${curve.name}`];
+    const known = { ...curve, ...(last === undefined ? {} : { last: metricNumber(last) }) };
+    if (curve.best === null || best === undefined || metricNumber(best) === curve.best) return known;
+    return { ...known, best: metricNumber(best), bestStep: null };
+  });
+}

@@ -2,7 +2,7 @@
 
 import { plainFacts } from "../../view/facts.ts";
 import { infoPage } from "../../view/info-page.ts";
-import { type Curve, curves } from "../../view/metric.ts";
+import { type Curve, curves, withRecorded } from "../../view/metric.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
@@ -27,7 +27,7 @@ export const command = defineCommand({
     const detail = await connection.ask("run.get", { run: args.words[0] ?? "" });
     const runId = detail.summary.run_id;
     const points = args.flags.showMetrics ? (await readPoints(connection, runId)).points : null;
-    const found: Curve[] | null = points === null ? null : curves(points);
+    const found: Curve[] | null = points === null ? null : withRecorded(curves(points), detail.manifest.metrics);
     const { output } = context;
     output.result({
       schema: "ml.info/1",

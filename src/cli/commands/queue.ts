@@ -106,7 +106,8 @@ async function queueRuns(context: Context, runs: readonly PlannedRun[], given: Q
     return { connection, code, submission };
   });
   if (outcome.kind === "interrupted") {
-    output.say("interrupted: nothing was queued");
+    // Below whatever was being drawn, and the `^C` of the terminal.
+    output.say(`${context.terminal.stderr ? "\n" : ""}interrupted: nothing was queued`);
     return 130;
   }
   const { connection, code, submission } = outcome.value;
