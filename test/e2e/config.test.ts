@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runMl } from "../support/binary.ts";
-import { tempFolder } from "../support/temp.ts";
+import { mlBinary, mlEnv, runMl } from "../support/binary.ts";
+import { tempFolder, until } from "../support/temp.ts";
 
 const configOf = (home: string) => join(home, ".ml/config.toml");
 
@@ -91,3 +91,36 @@ test("[C7] a key that others can read: exit 4 and chmod", async () => {
   const ran = await runMl(["status"], { home });
   expect([ran.code, ran.stderr.includes(`hint: chmod 600 ${configOf(home)}`)]).toEqual([4, true]);
 });
+
+test("on a terminal init asks, shows the defaults, and takes them for an empty answer", async () => {
+  const home = tempFolder();
+  let seen = "";
+  const terminal = new Bun.Terminal({
+    cols: 80,
+    rows: 24,
+    data: (_terminal, data) => {
+      seen += new TextDecoder().decode(data);
+    },
+  });
+  const child = Bun.spawn([mlBinary(), "init"], { terminal, env: mlEnv({ home, env: { TERM: "xterm" } }) });
+  const answers: [string, string][] = [
+    ["host of the server", "worker.local"],
+    ["[ws://worker.local:9100]", ""],
+    ["user name for ssh", "mluser"],
+    ["ssh port [22]", ""],
+    ["base directory there", "/data/ml"],
+    ["API key", "secret-key"],
+  ];
+  for (const [question, answer] of answers) {
+    await until(question, () => seen.includes(question));
+    terminal.write(`${answer}\n`);
+  }
+  expect(await child.exited).toBe(0);
+  terminal.close();
+  expect(Bun.TOML.parse(readFileSync(configOf(home), "utf8"))).toEqual({
+    worker_host: "worker.local",
+    worker_user: "mluser",
+    worker_base: "/data/ml",
+    api_key: "secret-key",
+  });
+}, 30_000);

@@ -1,13 +1,16 @@
 /** Output: colour, locale, the four modes, progress, errors, the unit file; no terminal needed. */
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { completionScripts } from "../../../src/cli/completion-scripts.ts";
 import { plainCell } from "../../../src/cli/printer.ts";
 import { makeProgress, progressText } from "../../../src/cli/progress.ts";
-import { errorText } from "../../../src/cli/report-error.ts";
+import { errorText, reportError } from "../../../src/cli/report-error.ts";
 import { serverEnvironment } from "../../../src/cli/start-server.ts";
 import { systemdUnit, unitWord } from "../../../src/cli/systemd-unit.ts";
 import { isUtf8, wantsColour } from "../../../src/cli/terminal.ts";
 import { MlError } from "../../../src/core/error.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const wish = { flag: null, setting: "auto" };
 
@@ -47,6 +50,20 @@ describe("an error", () => {
     expect(text).not.toContain("\x1b");
     expect(text).not.toContain("\x07");
   });
+});
+
+test("what nobody foresaw is our bug: exit 70, and the trace in a file for its owner, without what was typed", async () => {
+  const home = tempFolder();
+  const options = { json: true, colour: false, home, commandLine: ["queue", "--key", "secret"] };
+  expect(await reportError(new TypeError("x is undefined"), options)).toBe(70);
+  const [name = ""] = readdirSync(join(home, "traces"));
+  const path = join(home, "traces", name);
+  const text = readFileSync(path, "utf8");
+  expect(text).toContain("x is undefined");
+  expect(text).toContain("ml queue");
+  expect(text).not.toContain("secret");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(await reportError(Object.assign(new Error("x"), { code: "EPIPE" }), options)).toBe(141);
 });
 
 describe("progress", () => {
