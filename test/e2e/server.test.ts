@@ -167,3 +167,27 @@ test("a base directory given by a relative path is the one of the folder in whic
   expect(JSON.parse(started.stdout).base).toBe(join(cwd, "data"));
   expect((await runMl(["server", "stop", "--base", "data"], { home, cwd })).code).toBe(0);
 }, 60_000);
+
+test("[N1 K1] a follower outlives a killed server: every line once, in order, and the verdict", async () => {
+  const home = serverHome();
+  const work = tempFolder();
+  writeFileSync(
+    join(work, "slow.py"),
+    "import os, time\nfor n in range(40):\n    print('line', n, flush=True)\n    while n == 20 and not os.path.exists(os.environ['GO']): time.sleep(0.02)\n",
+  );
+  const go = join(work, "go");
+  const { pid } = JSON.parse((await runMl(["server", "start", "--json"], { home })).stdout);
+  const child = Bun.spawn([mlBinary(), "queue", "-f", "--env", `GO=${go}`, "slow.py"], {
+    cwd: work,
+    env: mlEnv({ home }),
+    stdout: Bun.file(join(work, "out.txt")),
+    stderr: "pipe",
+  });
+  const out = () => (existsSync(join(work, "out.txt")) ? readFileSync(join(work, "out.txt"), "utf8") : "");
+  await until("half of the lines", () => out().includes("line 20\n"));
+  process.kill(pid, "SIGKILL");
+  writeFileSync(go, "");
+  await runMl(["server", "start"], { home });
+  expect(await child.exited).toBe(0);
+  expect(out()).toBe(Array.from({ length: 40 }, (_, n) => `line ${n}\n`).join(""));
+}, 60_000);
