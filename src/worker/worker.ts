@@ -43,6 +43,8 @@ const sampleMs = 500;
 const youngMs = 5000;
 /** Other workers are looked after at every so manieth poll. */
 const deadWorkersPolls = 15;
+/** With nothing in hand the line is polled less often: the queue wakes us, and idle ticks are most of what an idle worker costs. */
+const idlePolls = 3;
 /** How long a clean end waits for runs that are just being started or sealed. */
 const closeMs = 10_000;
 
@@ -83,6 +85,23 @@ function sample(shop: Shop, tick: number): void {
     run.logTooLarge = true;
     run.bell.ring();
   }
+}
+
+/** Samples for as long as there is something to sample. */
+function makeSampler(shop: Shop): { run(): void } {
+  let timer: ReturnType<typeof setInterval> | null = null;
+  let tick = 0;
+  const step = () => {
+    sample(shop, tick++);
+    if (shop.live.size > 0 && !shop.closing) return;
+    if (timer !== null) clearInterval(timer);
+    timer = null;
+  };
+  return {
+    run: () => {
+      if (timer === null && shop.live.size > 0) timer = setInterval(step, sampleMs);
+    },
+  };
 }
 
 function logBytes({ paths }: LiveRun): number {
@@ -146,9 +165,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const stopListening = shop.queue.onChange(() => bell.ring());
   const deadSeen = new Set<string>();
   let refilling: Promise<void> | null = null;
-  let tick = 0;
   const timers = [
-    setInterval(() => sample(shop, tick++), sampleMs),
     setInterval(() => void renewClaims(shop), leaseMs / 3),
     setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersPolls * shop.pollMs),
     setInterval(() => {
@@ -157,10 +174,12 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       });
     }, refillEveryMs),
   ];
+  const sampler = makeSampler(shop);
   const loop = (async () => {
     while (!shop.closing) {
       await look(shop);
-      await bell.wait(shop.pollMs);
+      sampler.run();
+      await bell.wait(shop.live.size > 0 ? shop.pollMs : idlePolls * shop.pollMs);
     }
   })();
   let stopped: Promise<void> | null = null;

@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
 import { newRunId } from "../../src/core/ids.ts";
 import { quoteCommand } from "../../src/core/shell-quote.ts";
+import { readProcessRecord } from "../../src/execute/records.ts";
+import { processesOf, signalAll } from "../../src/execute/stragglers.ts";
 import { entryFromManifest } from "../../src/queue/entry.ts";
 import type { QueueBackend } from "../../src/queue/port.ts";
 import { openSqliteQueue } from "../../src/queue/sqlite.ts";
@@ -12,7 +14,7 @@ import { type Manifest, type NewManifest, newManifest } from "../../src/run/mani
 import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths, type RunPaths, type StatePaths, statePaths } from "../../src/run/paths.ts";
 import type { SnapshotFile } from "../../src/run/snapshot.ts";
-import { prepareBase, requireManifest } from "../../src/run/store.ts";
+import { listRunIds, prepareBase, requireManifest } from "../../src/run/store.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { tempFolder, until } from "./temp.ts";
 
@@ -100,6 +102,11 @@ export function openBench(folder?: string): Bench {
     async close() {
       for (const worker of workers.splice(0)) await worker.stop();
       await queue.close();
+      // What a failed test left running.
+      for (const runId of listRunIds(base)) {
+        const found = readProcessRecord(base.run(runId));
+        signalAll(processesOf(runId, found.kind === "ok" ? found.record.script : null), "SIGKILL");
+      }
     },
   };
 }
