@@ -42,9 +42,16 @@ function gigabytes(text: string | null, what: string): number | null {
   return text === null ? null : parseSize(text, what, "g") / gigabyte;
 }
 
+/** Throws `usage` for a name longer than the server takes. */
+function checkLength(name: string, text: string | null, most: number): string | null {
+  if (text === null || text.length <= most) return text;
+  throw new MlError("usage", `\`--${name} ${text.slice(0, 20)}…\` is longer than ${most} characters`);
+}
+
 /** Labels of all `--tag`s, split at commas, each once. */
 export function splitTags(given: readonly string[]): string[] {
   const tags = given.flatMap((text) => text.split(",")).map((tag) => tag.trim());
+  for (const tag of tags) checkLength("tag", tag, 128);
   return [...new Set(tags.filter((tag) => tag !== ""))];
 }
 
@@ -92,7 +99,7 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
   if (maxRuntimeMs === 0) throw new MlError("usage", "`--max-runtime 0` would stop the run before it starts");
   const graceMs = flags.grace === null ? settings.grace_seconds * 1000 : parseDuration(flags.grace, "grace period");
   return {
-    name: flags.name,
+    name: checkLength("name", flags.name, 128),
     priority: flags.priority ?? settings.priority ?? 5,
     held: flags.hold,
     note: checkText("note", flags.note),
@@ -100,8 +107,8 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     context: checkText("context", flags.context),
     intent: checkText("intent", flags.intent),
     expected_outcome: checkText("expect", flags.expect),
-    parent: flags.parent,
-    group: flags.group,
+    parent: checkLength("parent", flags.parent, 256),
+    group: checkLength("group", flags.group, 256),
     tags: splitTags(flags.tag),
     requested: {
       gpus: flags.gpus ?? 0,

@@ -26,8 +26,8 @@ const tickMs = 1000;
 const askAnywayMs = 10_000;
 
 export function watchStatus(context: Context, options: WatchOptions): Promise<number> {
-  return context.detachable("", async (signal) => {
-    if (context.output.live) await redraw(context, { ...options, signal });
+  return context.detachable("the runs go on", async (signal) => {
+    if (context.output.live && context.env.TERM !== "dumb") await redraw(context, { ...options, signal });
     else await tell(context, { ...options, signal });
     return undefined;
   });

@@ -39,6 +39,9 @@ function whyFacts(manifest: Manifest): Fact[] {
     ...fact("intent", narrative.intent),
     ...fact("expected", narrative.expected_outcome),
     ...fact("note", metadata.note),
+    ...Object.entries(metadata).flatMap(([key, value]) =>
+      key === "note" || typeof value === "object" ? [] : fact(safeText(key), String(value)),
+    ),
     ...fact("group", narrative.experiment_group),
     ...listFact("tags", narrative.tags, ", "),
     ...fact("parent", narrative.parent_run),
@@ -146,6 +149,7 @@ function environmentFacts(manifest: Manifest): Fact[] {
     ...fact("cuda", environment.cuda_version),
     ...fact("gpu driver", environment.gpu_driver),
     ...fact("container", environment.container_image),
+    ...listFact("not captured", environment.partial),
     ...listFact("variables", Object.keys(environment.env_vars).slice(0, 40), " "),
   ];
 }

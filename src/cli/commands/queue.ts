@@ -7,6 +7,7 @@ import { MlError } from "../../core/error.ts";
 import type { Submitted } from "../../protocol/requests.ts";
 import { span } from "../../view/face.ts";
 import { shortId } from "../../view/mark.ts";
+import { safeText } from "../../view/safe-text.ts";
 import { submittedLine } from "../../view/submitted-line.ts";
 import { readBatch } from "../batch-file.ts";
 import { type Code, checkInTree, codeLines, collectCode } from "../code.ts";
@@ -87,14 +88,17 @@ async function planned(context: Context, args: Arguments<typeof flags>): Promise
   return planBatch(await readBatch(from), args.flags, { command, sources });
 }
 
+/** What somebody should know of an interpretation, though nothing is wrong with it. */
+function remarks(context: Context, { argv, pythonFrom }: PlannedRun): string[] {
+  const [program = ""] = argv;
+  if (pythonFrom !== null) return [`python: ${safeText(program)} (${pythonFrom} is active)`];
+  if (program.includes("/") || !isLocal(context) || Bun.which(program) !== null) return [];
+  return [`note: no command \`${safeText(program)}\` is on your PATH; the worker may know it`];
+}
+
 async function queueRuns(context: Context, runs: readonly PlannedRun[], given: QueueFlags): Promise<number> {
   const { output } = context;
-  const pythons = new Set(
-    runs.flatMap(({ argv, pythonFrom }) =>
-      pythonFrom === null ? [] : [`python: ${argv[0]} (${pythonFrom} is active)`],
-    ),
-  );
-  for (const line of pythons) output.say(line);
+  for (const line of new Set(runs.flatMap((run) => remarks(context, run)))) output.say(line);
   const outcome = await interruptible(async (stage) => {
     // The tree is looked at while the connection opens; where both fail, the tree is the one to mend first.
     const opening = context.connect();
