@@ -84,6 +84,25 @@ export function writeDurable(path: string, data: string | Uint8Array, options: W
   if ((options.sync ?? true) === true) syncFolder(dirname(path));
 }
 
+/**
+ * As writeDurable; on a full disk writes over the blocks that the old content has, which is neither durable nor whole
+ * for a reader at that instant. For short files that say how things are now and that nothing depends on.
+ */
+export function writeEvenIfFull(path: string, data: string, options: WriteOptions = {}): void {
+  try {
+    writeDurable(path, data, options);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOSPC" || !fs.existsSync(path)) throw cause;
+    const fd = fileOps.open(path, "r+", 0);
+    try {
+      writeAll(fd, toBytes(data));
+      fs.ftruncateSync(fd, toBytes(data).length);
+    } finally {
+      fileOps.close(fd);
+    }
+  }
+}
+
 /** Creates `path` whole, or returns false where it exists already; of two writers exactly one gets true. */
 export function createDurable(path: string, data: string | Uint8Array, options: WriteOptions = {}): boolean {
   const temporary = writeTemporary(path, data, options);

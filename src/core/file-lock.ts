@@ -4,7 +4,7 @@
  */
 import { dlopen, FFIType } from "bun:ffi";
 import * as fs from "node:fs";
-import { MlError } from "./error.ts";
+import { MlError, systemCode } from "./error.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -25,9 +25,19 @@ export interface FileLock {
   release(): void;
 }
 
+/** Appending, or reading where the file is there and its file system takes no writes: flock(2) wants either. */
+function openForLock(path: string): number {
+  try {
+    return fs.openSync(path, "a", 0o600);
+  } catch (cause) {
+    if (systemCode(cause) !== "EROFS" || !fs.existsSync(path)) throw cause;
+    return fs.openSync(path, "r");
+  }
+}
+
 /** Takes the lock on `path` (created where missing) if it is free now; else null. Throws system errors. */
 export function tryLock(path: string): FileLock | null {
-  const fd = fs.openSync(path, "a", 0o600);
+  const fd = openForLock(path);
   if (loadFlock()(fd, LOCK_EX | LOCK_NB) !== 0) {
     fs.closeSync(fd);
     return null;

@@ -1,7 +1,7 @@
 /** One server a base directory: the lock that the kernel holds for it, and the record by which clients find it. */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { writeDurable } from "../core/durable.ts";
+import { writeEvenIfFull } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
 import { type FileLock, tryLock } from "../core/file-lock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
@@ -58,7 +58,7 @@ export function writeServerRecord(base: BasePaths, state: StatePaths, identity: 
     host,
     started_at: startedAt,
   };
-  writeDurable(state.serverRecord, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+  writeEvenIfFull(state.serverRecord, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
 }
 
 export function removeServerRecord(state: StatePaths): void {

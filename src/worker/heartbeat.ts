@@ -11,7 +11,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { isoTime } from "../core/clock.ts";
-import { writeDurable } from "../core/durable.ts";
+import { writeEvenIfFull } from "../core/durable.ts";
 import { version } from "../core/version.ts";
 import type { Capacity } from "../schedule/fit.ts";
 import { ownIdentity } from "./claim-record.ts";
@@ -99,7 +99,7 @@ export class Heartbeat {
     this.#timer = null;
     this.#lastMs = performance.now();
     try {
-      writeDurable(this.#path, `${JSON.stringify(this.state())}\n`, { sync: false });
+      writeEvenIfFull(this.#path, `${JSON.stringify(this.state())}\n`, { sync: false });
     } catch {
       // Silence is the message: readers see an old heartbeat.
     }
