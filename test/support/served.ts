@@ -40,9 +40,9 @@ export function hasEnded(child: Bun.Subprocess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** `home` is a temporary folder of the caller; the base is `<home>/base`. */
+/** `home` is a temporary folder of the caller; the base is `<home>/base`, or ML_WORKER_BASE of `env`. */
 export function serveFrom(home: string, env: Record<string, string | undefined> = {}): Served {
-  const base = basePaths(join(home, "base"));
+  const base = basePaths(env.ML_WORKER_BASE ?? join(home, "base"));
   const own = mlEnv({
     home,
     env: { ML_HOME: join(home, "ml"), ML_WORKER_BASE: base.base, ML_SLOTS: "2", ML_DISK_FLOOR_MB: "0", ...env },
