@@ -34,6 +34,13 @@ async function runWords(words: readonly string[]): Promise<number> {
     home: homePaths(env).home,
     commandLine: words,
   };
+  const onBug = async (cause: unknown) => {
+    const code = await reportError(cause, report);
+    await flushStreams();
+    process.exit(code);
+  };
+  process.on("uncaughtException", onBug);
+  process.on("unhandledRejection", onBug);
   try {
     return await dispatch(words);
   } catch (cause) {
