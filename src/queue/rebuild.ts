@@ -24,7 +24,7 @@ export async function rebuildQueue(
   queue: Pick<QueueBackend, "add" | "rebuilt">,
   basePaths: BasePaths,
 ): Promise<Rebuilt> {
-  const entries: QueueEntry[] = [];
+  const found: { entry: QueueEntry; sequence: number }[] = [];
   const damaged: string[] = [];
   let looked = 0;
   for (const runId of listRunIds(basePaths)) {
@@ -34,9 +34,13 @@ export async function rebuildQueue(
     if (isSealed(paths)) continue;
     const read = readManifest(paths.manifest);
     if (read.kind !== "ok") damaged.push(runId);
-    else if (read.manifest.status === "queued") entries.push(entryFromManifest(read.manifest));
+    else if (read.manifest.status === "queued") {
+      const sequence = read.manifest.launch.sequence ?? (Date.parse(read.manifest.queued_at) || 0);
+      found.push({ entry: entryFromManifest(read.manifest), sequence });
+    }
   }
-  entries.sort((a, b) => compareText(a.queuedAt, b.queuedAt) || compareText(a.runId, b.runId));
+  found.sort((a, b) => a.sequence - b.sequence || compareText(a.entry.runId, b.entry.runId));
+  const entries = found.map(({ entry }) => entry);
   let restored = 0;
   for (let from = 0; from < entries.length; from += batchSize) {
     restored += await queue.add(entries.slice(from, from + batchSize));
