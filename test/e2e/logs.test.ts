@@ -113,6 +113,30 @@ describe("following", () => {
   }, 60_000);
 });
 
+test("[N2] a reader that pauses while the log grows fast costs neither side memory, and misses nothing", async () => {
+  const lab = openLab();
+  lab.put("fast.py", "import os\nfor i in range(60): os.write(1, (b'%07d' % i + b'x' * 1017) * 1024)\n");
+  const run = await lab.queue(["--name", "fast", "--hold", "fast.py"]);
+  const pipe = '"$1" logs -f fast | { until [ -e go ]; do sleep 0.05; done; sha256sum; }';
+  const env = { PATH: process.env.PATH ?? "", HOME: lab.home, LANG: "C.UTF-8" };
+  const paused = Bun.spawn(["sh", "-c", pipe, "sh", mlBinary()], {
+    env,
+    cwd: lab.project,
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  await lab.ml(["release", run]);
+  expect((await lab.ml(["wait", run])).code).toBe(0);
+  const { memory_bytes: memory } = await lab.json<{ memory_bytes: number }>(["server", "status"]);
+  expect(memory).toBeLessThan(250 * 1024 * 1024);
+  lab.put("go", "");
+  const sum = (await paused.stdout.text()).split(" ")[0];
+  const log = readFileSync(join(lab.folder(run), "output.log"));
+  expect([log.length, sum]).toEqual([60 * 1024 * 1024, new Bun.CryptoHasher("sha256").update(log).digest("hex")]);
+  await paused.exited;
+  expect(paused.resourceUsage()?.maxRSS ?? 0).toBeLessThan(200 * 1024 * 1024);
+}, 120_000);
+
 describe("logs", () => {
   const noise = "print('\\x1b]0;pwned\\x07\\x1b[31mred\\x1b[0m\\x1b[2J 1%\\r2%')\n";
 

@@ -134,6 +134,26 @@ describe("queue", () => {
   }, 60_000);
 });
 
+test("an empty home with a key queues, follows and pulls from a server elsewhere, and others' runs are not its own", async () => {
+  const lab = openLab();
+  await lab.ml(["server", "start"]);
+  const { url } = await lab.json<{ url: string }>(["server", "status"]);
+  const key = (await lab.ml(["key", "add", "ana", "-q"])).stdout.trim();
+  lab.put("train.py", "open('out', 'w').write('x' * 1000)\nprint('far')\n");
+  const far = { env: { ML_SERVER_URL: url, ML_API_KEY: key, HOME: join(lab.project, "empty"), VIRTUAL_ENV: "/usr" } };
+  for (const transport of ["websocket", "polling"]) {
+    const env = { ...far.env, ML_TRANSPORT: transport };
+    const ran = await lab.ml(["queue", "-f", "train.py"], { env });
+    expect([transport, ran.code, ran.stdout]).toEqual([transport, 0, "far\n"]);
+    expect(ran.stderr).toContain(": python3 train.py\n");
+  }
+  expect((await lab.ml(["pull", "@last", "out", "--to", "got"], far)).code).toBe(0);
+  expect(readFileSync(join(lab.project, "got/work/out"), "utf8")).toBe("x".repeat(1000));
+  const foreign = await lab.queue(["--hold", "train.py"]);
+  expect((await lab.ml(["cancel", foreign], far)).code).toBe(2);
+  expect((await lab.ml(["cancel", foreign, "--yes"], far)).code).toBe(4);
+}, 60_000);
+
 describe("queue --from", () => {
   test("queues every line in order, in batches, with flags of their own", async () => {
     const lab = openLab();

@@ -85,6 +85,16 @@ describe("status --watch", () => {
     for (const line of values.stdout().trim().split("\n")) expect(JSON.parse(line).schema).toBe("ml.status/1");
   }, 60_000);
 
+  test("[C4] on a dumb terminal it prints lines and no control codes", async () => {
+    const lab = openLab();
+    await lab.ml(["server", "start"]);
+    const shown = lab.terminal(["status", "--watch"], { env: { TERM: "dumb" } });
+    await until("the watcher", async () => (await lab.json<{ clients: number }>(["server", "status"])).clients > 1);
+    await lab.ml(["queue", "-q", "-f", "--no-code", "--name", "quick", "--", "true"]);
+    await until("the run", () => shown.screen().includes("✓ completed  quick"));
+    expect(shown.screen()).not.toContain("\x1b");
+  }, 60_000);
+
   test("on a terminal it redraws in place, survives the server, and leaves the terminal as it was", async () => {
     const lab = openLab();
     await lab.ml(["server", "start"]);
