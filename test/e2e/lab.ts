@@ -1,7 +1,7 @@
 /** A researcher's desk for one test: an empty home, a project folder, the compiled executable, and terminals that are real. */
-import { afterEach } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { afterTest } from "../support/after-test.ts";
 import { mlBinary, mlEnv, type Ran, type RunOptions, runMl, serverHome } from "../support/binary.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -40,22 +40,22 @@ export interface OnTerminal {
   ended: Promise<number>;
 }
 
-const open: Lab[] = [];
-const children: { kill(signal: NodeJS.Signals): void; exitCode: number | null }[] = [];
+/** Live runs are cancelled before support/binary.ts stops the server and removes the home; the project is gone by then. */
+async function cancelAll(lab: Lab): Promise<void> {
+  const status = await lab.ml(["status", "--json", "--limit", "1000"], { cwd: "/" });
+  if (status.code !== 0) return;
+  const { running, waiting } = JSON.parse(status.stdout) as Record<"running" | "waiting", { run_id: string }[]>;
+  const live = [...waiting, ...running].map((run) => run.run_id);
+  if (live.length === 0) return;
+  await lab.ml(["cancel", "--now", "--yes", ...live], { cwd: "/" });
+  await lab.ml(["wait", "--timeout", "10s", ...live], { cwd: "/" });
+}
 
-/** Live runs are cancelled and children ended before support/binary.ts stops the server and removes the home. */
-afterEach(async () => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill("SIGKILL");
-  for (const lab of open.splice(0)) {
-    const status = await lab.ml(["status", "--json", "--limit", "1000"]);
-    if (status.code !== 0) continue;
-    const { running, waiting } = JSON.parse(status.stdout) as Record<"running" | "waiting", { run_id: string }[]>;
-    const live = [...waiting, ...running].map((run) => run.run_id);
-    if (live.length === 0) continue;
-    await lab.ml(["cancel", "--now", "--yes", ...live]);
-    await lab.ml(["wait", "--timeout", "10s", ...live]);
-  }
-});
+function killAfterTest(child: { kill(signal: NodeJS.Signals): void; exitCode: number | null }): void {
+  afterTest(() => {
+    if (child.exitCode === null) child.kill("SIGKILL");
+  });
+}
 
 export function openLab(): Lab {
   const home = serverHome();
@@ -84,7 +84,7 @@ export function openLab(): Lab {
     },
     folder: (runId) => join(home, ".ml/data/runs", runId),
   };
-  open.push(lab);
+  afterTest(() => cancelAll(lab));
   return lab;
 }
 
@@ -97,7 +97,7 @@ function startChild(lab: Lab, args: readonly string[], options: Given): Running 
     stdout: "pipe",
     stderr: "pipe",
   });
-  children.push(child);
+  killAfterTest(child);
   const texts = { stdout: "", stderr: "" };
   const read = async (name: "stdout" | "stderr") => {
     const decoder = new TextDecoder();
@@ -134,7 +134,7 @@ function startOnTerminal(
       },
     },
   });
-  children.push(child);
+  killAfterTest(child);
   return {
     screen: () => screen,
     type: (text) => child.terminal?.write(text),

@@ -2,10 +2,10 @@
  * The compiled executable for end-to-end tests: built where it is missing or older than the sources, and run with an
  * environment of its own. Nothing of the tester's own ML_ settings or home reaches it.
  */
-import { afterEach } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterTest } from "./after-test.ts";
 
 const root = join(import.meta.dir, "../..");
 
@@ -85,19 +85,13 @@ export async function runMl(args: readonly string[], options: RunOptions): Promi
   return { code: child.exitCode ?? 128 + 9, stdout, stderr };
 }
 
-const serverHomes: string[] = [];
-
-afterEach(async () => {
-  for (const home of serverHomes.splice(0)) {
-    await runMl(["server", "stop"], { home, cwd: "/" });
-    Bun.spawnSync(["chmod", "-R", "u+rwX", home], { stderr: "ignore" });
-    rmSync(home, { recursive: true, force: true });
-  }
-});
-
 /** A fresh home whose local server, if one was started, is stopped after the running test. Cancel its runs first. */
 export function serverHome(): string {
   const home = mkdtempSync(join(tmpdir(), "ml-e2e-"));
-  serverHomes.push(home);
+  afterTest(async () => {
+    await runMl(["server", "stop"], { home, cwd: "/" });
+    Bun.spawnSync(["chmod", "-R", "u+rwX", home], { stderr: "ignore" });
+    rmSync(home, { recursive: true, force: true });
+  });
   return home;
 }
