@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { syncFolder } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { bootId } from "../core/process-identity.ts";
 import type { RunPaths } from "../run/paths.ts";
@@ -45,11 +46,20 @@ function uptimeHundredths(): number {
   }
 }
 
-/** Writes launch.sh, supervise.sh and the reserve. Not synced: whoever finds them half-written finds nothing started. */
+/**
+ * Writes launch.sh, supervise.sh and the reserve. Their names are synced, their contents are not: after a power cut the
+ * name of launch.sh says that a supervisor may have been spawned. Throws system errors.
+ */
 export function layOut(paths: RunPaths, options: LaunchOptions): void {
   fs.writeFileSync(paths.launchScript, launchScript(paths, options), { mode: 0o755 });
   fs.writeFileSync(paths.supervisorScript, superviseText, { mode: 0o755 });
   fs.writeFileSync(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o644 });
+  syncFolder(paths.private);
+}
+
+/** Nothing was spawned, and the run will wait again: takes back what layOut says about that. */
+export function forgetLaunch(paths: RunPaths): void {
+  fs.rmSync(paths.launchScript, { force: true });
 }
 
 /** Throws system errors where `/bin/sh` cannot be started. */

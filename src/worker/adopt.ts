@@ -5,6 +5,7 @@
  *     foreign         a living worker or another host has it        → left alone
  *     being-started   a supervisor is on its way                    → attend
  *     never-started   claimed, nothing was started                  → waits again, once per claim; after 3 claims `failed`
+ *     perhaps-started the machine was restarted between the spawn and the first durable record of it → `failed`, never again
  *     started         supervisor or script may live, or an exit record waits: running, orphan, ended meanwhile, gone,
  *                     machine rebooted                              → attend, which finds out and finishes
  *     unsealed        final, but not sealed                         → seal
@@ -18,10 +19,11 @@ import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { bootId, isSameProcess } from "../core/process-identity.ts";
+import { forgetLaunch } from "../execute/start.ts";
 import { anybodyBears } from "../execute/stragglers.ts";
 import { entryFromManifest } from "../queue/entry.ts";
 import type { Claim } from "../queue/port.ts";
-import type { Manifest } from "../run/manifest.ts";
+import type { Failure, Manifest } from "../run/manifest.ts";
 import type { RunPaths } from "../run/paths.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest, isSealed, listRunIds, readManifest } from "../run/store.ts";
@@ -31,7 +33,15 @@ import { finishRun, sealFinal } from "./finish.ts";
 import { noteEvent } from "./run-events.ts";
 import { goOn, letGo, newLiveRun, type Shop } from "./shop.ts";
 
-export type Finding = "waiting" | "foreign" | "being-started" | "never-started" | "started" | "unsealed" | "damaged";
+export type Finding =
+  | "waiting"
+  | "foreign"
+  | "being-started"
+  | "never-started"
+  | "perhaps-started"
+  | "started"
+  | "unsealed"
+  | "damaged";
 
 export interface Found {
   finding: Finding;
@@ -61,9 +71,12 @@ export function findOut(shop: Shop, paths: RunPaths): Found {
   if (isFinal(manifest.status)) return found("unsealed");
   const marks = [paths.startedMark, paths.processRecord, paths.exitRecord];
   if (marks.some((path) => fs.existsSync(path))) return found("started");
-  if (manifest.status === "queued" && claim === null) return found("waiting");
+  if (manifest.status === "queued" && claim === null && !fs.existsSync(paths.launchScript)) return found("waiting");
   if (manifest.status === "running") return found("started");
-  if (claim?.process.boot !== bootId()) return found("never-started");
+  // Before a spawn the name of launch.sh is synced, so where it is missing nothing was started; the supervisor's own
+  // mark may have been lost with the power.
+  const otherBoot = claim?.process.boot !== bootId();
+  if (otherBoot) return found(fs.existsSync(paths.launchScript) ? "perhaps-started" : "never-started");
   if (!anybodyBears(paths.runId)) {
     // A supervisor may have left its mark while we were looking for it.
     return found(marks.some((path) => fs.existsSync(path)) ? "started" : "never-started");
@@ -78,30 +91,43 @@ const crashed = {
   traceback: null,
 };
 
+const cutOff = {
+  kind: "worker_lost" as const,
+  message: "the machine was restarted at the moment it was being started; nobody knows whether it had begun",
+  hint: "look at its folder, then queue it again",
+  traceback: null,
+};
+
+interface Unstarted {
+  manifest: Manifest;
+  claim: ClaimRecord | null;
+}
+
+function heldBy(paths: RunPaths, claim: ClaimRecord | null): Claim | null {
+  return claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
+}
+
+/** The run has failed without a process that anybody knows of. */
+async function giveUp(shop: Shop, paths: RunPaths, { manifest, claim, failure }: Unstarted & { failure: Failure }) {
+  const held = heldBy(paths, claim);
+  const run = newLiveRun(paths, manifest.resources.requested, held);
+  run.holding = false;
+  const verdict = { status: "failed" as const, exit_code: null, signal: null, failure };
+  const endedAtMs = shop.clock.nowMs();
+  await finishRun(shop, run, { exit: null, lost: null, startedAtMs: null, endedAtMs, diskFreeBytes: null, verdict });
+  if (held === null) await shop.queue.remove(paths.runId);
+  else await shop.queue.settle(held);
+}
+
 /** The run waits again, in its old place; or has failed where it was tried too often. */
-async function waitAgain(
-  shop: Shop,
-  paths: RunPaths,
-  { manifest, claim }: { manifest: Manifest; claim: ClaimRecord | null },
-) {
-  const { requested } = manifest.resources;
-  const held: Claim | null = claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
+async function waitAgain(shop: Shop, paths: RunPaths, { manifest, claim }: Unstarted) {
   if ((claim?.attempt ?? 0) >= attemptLimit) {
-    const run = newLiveRun(paths, requested, held);
-    run.holding = false;
-    const verdict = { status: "failed" as const, exit_code: null, signal: null, failure: crashed };
-    await finishRun(shop, run, {
-      exit: null,
-      lost: null,
-      startedAtMs: null,
-      endedAtMs: shop.clock.nowMs(),
-      diskFreeBytes: null,
-      verdict,
-    });
-    if (held !== null) await shop.queue.settle(held);
+    await giveUp(shop, paths, { manifest, claim, failure: crashed });
     return;
   }
+  const held = heldBy(paths, claim);
   noteEvent(paths, shop.clock.nowMs(), { event: "never started: the worker ended first; it waits again" });
+  forgetLaunch(paths);
   changeManifest(paths, (now) => {
     if (now.status !== "starting") return false;
     now.status = "queued";
@@ -147,6 +173,7 @@ export async function adoptRun(shop: Shop, runId: string): Promise<Finding> {
     if (manifest === null) shop.problems.set(runId, `run \`${runId}\` is damaged: ${found.reason}`);
     else if (found.finding === "started" || found.finding === "being-started") adopt(shop, paths, { manifest, claim });
     else if (found.finding === "never-started") await waitAgain(shop, paths, { manifest, claim });
+    else if (found.finding === "perhaps-started") await giveUp(shop, paths, { manifest, claim, failure: cutOff });
     else if (found.finding === "unsealed") await seal(shop, paths, manifest);
   } catch (cause) {
     shop.problems.set(runId, `run \`${runId}\` cannot be taken over: ${messageOf(cause)}`);

@@ -12,7 +12,7 @@ import {
   readProcessRecord,
   readStartedMark,
 } from "../execute/records.ts";
-import { anybodyBears, processesOf } from "../execute/stragglers.ts";
+import { anybodyBears, nobodyIsLeft, processesOf } from "../execute/stragglers.ts";
 import type { Verdict } from "../execute/verdict.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { Ending } from "./finish.ts";
@@ -129,6 +129,7 @@ async function waitForExit(shop: Shop, run: LiveRun, attended: Attended): Promis
 /** Waits until nobody of the run is left: until then it keeps what it holds, and its output may still grow. */
 async function waitForStragglers(shop: Shop, run: LiveRun, attended: Attended & { timeLimit: boolean }): Promise<void> {
   const graceSeconds = attended.manifest.launch.grace_seconds;
+  if (run.startedHere && run.script !== null && run.stopping === null && nobodyIsLeft(run.runId, run.script)) return;
   let told = false;
   for (let pauseMs = 5; !shop.closing; pauseMs = Math.min(pauseMs * 2, shop.pollMs)) {
     const left = processesOf(run.runId, run.script);

@@ -1,6 +1,6 @@
 /**
  * `workers/<name>.json`: what a worker has, holds and lacks, for servers in any process. Rewritten without fsync on every
- * change (at most every 50 ms) and every 5 s, removed by a clean end. The keys are those of WorkerState
+ * change (at most every 100 ms) and every 5 s, removed by a clean end. The keys are those of WorkerState
  * (protocol/requests.ts) but `alive`, and
  *
  *     boot, start    with pid the identity of the process
@@ -19,7 +19,7 @@ import { freeCapacity, type Shop } from "./shop.ts";
 
 const ringSize = 256;
 const everyMs = 5000;
-const restMs = 50;
+const restMs = 100;
 
 export interface WorkerBeat {
   worker: string;

@@ -11,7 +11,6 @@ import type { SettingKey } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { openQueue } from "../queue/open.ts";
-import { rebuildQueue } from "../queue/rebuild.ts";
 import { basePaths, statePaths } from "../run/paths.ts";
 import { detectCapacity } from "./capacity.ts";
 import { startWorker } from "./worker.ts";
@@ -93,13 +92,6 @@ async function serve(args: Arguments): Promise<void> {
     capacity: detectCapacity(values),
     settings: { diskFloorMb: values.disk_floor_mb, logMaxMb: values.log_max_mb },
   });
-  const rebuild = async () => {
-    const health = await queue.health();
-    if (health.needsRebuild === true) await rebuildQueue(queue, base);
-  };
-  const rebuildOrSay = () => rebuild().catch((cause) => say(asMlError(cause, "restoring the queue").message));
-  await rebuildOrSay();
-  const watch = setInterval(rebuildOrSay, 10_000);
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);
   const how = await new Promise<{ drain: boolean }>((end) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end({ drain: false }));
@@ -109,7 +101,6 @@ async function serve(args: Arguments): Promise<void> {
   const ended = worker.stop(how);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
   await ended;
-  clearInterval(watch);
   await queue.close();
 }
 

@@ -64,6 +64,8 @@ export interface LiveRun {
   claimLost: boolean;
   bell: Bell;
   script: ProcessIdentity | null;
+  /** This process started its supervisor. */
+  startedHere: boolean;
   memoryPeakGb: number | null;
   stopping: Stopping | null;
   /** Why we stopped it, set before the first signal. */
@@ -125,6 +127,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     claimLost: false,
     bell: new Bell(),
     script: null,
+    startedHere: false,
     memoryPeakGb: null,
     stopping: null,
     stopped: null,

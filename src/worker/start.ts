@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { MlError, messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { LaunchOptions } from "../execute/launch.ts";
-import { layOut, startSupervisor } from "../execute/start.ts";
+import { forgetLaunch, layOut, startSupervisor } from "../execute/start.ts";
 import type { Verdict } from "../execute/verdict.ts";
 import type { Claim } from "../queue/port.ts";
 import type { Failure, FailureKind, Manifest } from "../run/manifest.ts";
@@ -66,7 +66,7 @@ function markStarting(shop: Shop, run: LiveRun, claim: Claim): Manifest {
     now.resources.assigned = { ...now.resources.assigned, gpu_ids: run.gpuIds, worker: shop.name };
     return true;
   };
-  // Its name in the folder need not survive a power cut: after one, `queued` and `starting` mean the same.
+  // Its name in the folder need not survive a power cut: after one, `queued` and `starting` mean the same (adopt.ts).
   const manifest = changeManifest(run.paths, mark, { sync: "file" });
   fault("worker/after-starting");
   shop.changed(run.runId);
@@ -159,6 +159,7 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   if (shop.closing) throw new ClaimLost();
   const nowMs = shop.clock.nowMs();
   const supervisor = startSupervisor(paths, { ...launch, token: claim.token, inherited: shop.inherited, nowMs });
+  run.startedHere = true;
   fault("worker/after-spawn");
   await attendOrDrop(shop, run, supervisor);
 }
@@ -200,6 +201,7 @@ async function afterTrouble(shop: Shop, run: LiveRun, trouble: { claim: Claim; c
 async function handBack(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   try {
     if (readClaimRecord(run.paths)?.token === claim.token) {
+      forgetLaunch(run.paths);
       changeManifest(run.paths, (now) => {
         if (now.status !== "starting") return false;
         now.status = "queued";

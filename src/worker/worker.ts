@@ -162,6 +162,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const heartbeat = new Heartbeat(shop);
   heartbeat.beat();
   await adoptAll(shop);
+  await refillLine(shop);
   const stopListening = shop.queue.onChange(() => bell.ring());
   const deadSeen = new Set<string>();
   let refilling: Promise<void> | null = null;

@@ -262,6 +262,29 @@ test("a claimed run of an earlier boot that never started waits again", async ()
   expect((await bench.sealed(paths)).exit_code).toBe(5);
 });
 
+test("[K7] a power cut around the spawn: what may have begun is lost and is not started again", async () => {
+  const paths = await bench.submit({ argv: ["sh", "-c", "exit 5"] });
+  const child = spawnWorker("execute/before-spawn:1:kill");
+  await child.exited;
+  fs.writeFileSync(paths.claim, read(paths.claim).replaceAll(bootId(), "00000000-0000-0000-0000-000000000000"));
+  await bench.work();
+  const manifest = await bench.sealed(paths);
+  expect(manifest).toMatchObject({ status: "failed", exit_code: null, failure: { kind: "worker_lost" } });
+  expect(fs.existsSync(paths.startedMark)).toBe(false);
+  expect(await bench.queue.count()).toBe(0);
+});
+
+test("[K7] a run that was given back before a power cut is not taken for one that had begun", async () => {
+  const paths = await bench.submit({ argv: ["sh", "-c", "exit 5"] });
+  const child = spawnWorker("execute/before-spawn:1:kill");
+  await child.exited;
+  const again = spawnWorker("worker/after-requeue:1:kill");
+  await again.exited;
+  fs.writeFileSync(paths.claim, read(paths.claim).replaceAll(bootId(), "00000000-0000-0000-0000-000000000000"));
+  await bench.work();
+  expect((await bench.sealed(paths)).exit_code).toBe(5);
+});
+
 describe("damaged records", () => {
   for (const [what, text] of [
     ["empty", ""],
