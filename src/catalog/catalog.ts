@@ -269,6 +269,14 @@ export class Catalog {
     return rows.map((row) => ({ ...(JSON.parse(row.record) as RunRecord), sequence: row.sequence }));
   }
 
+  /** Ids of all waiting runs, in order of arrival. */
+  waitingIds(): string[] {
+    const rows = this.database
+      .query("SELECT run_id FROM runs WHERE status = 'queued' ORDER BY sequence")
+      .all() as Row[];
+    return rows.map((row) => row.run_id);
+  }
+
   /** How many unheld waiting runs stand before one of this priority and sequence. */
   ahead(priority: number, sequence: number): number {
     return this.ranks.ahead(priority, sequence);

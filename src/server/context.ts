@@ -7,6 +7,7 @@ import type { Intake } from "../run/intake.ts";
 import type { BasePaths, StatePaths } from "../run/paths.ts";
 import type { Asker } from "./asker.ts";
 import type { Audit } from "./audit.ts";
+import type { BugCount } from "./bug-count.ts";
 import type { Disk } from "./disk.ts";
 import type { Hub } from "./hub.ts";
 import type { Keys } from "./keys.ts";
@@ -32,6 +33,7 @@ export interface Services {
   clock: Clock;
   log: Log;
   problems: Problems;
+  bugs: BugCount;
   disk: Disk;
   catalog: Catalog;
   intake: Intake;

@@ -14,30 +14,16 @@ import { handlers } from "./handlers.ts";
 
 const ranks: Record<Role, number> = { viewer: 0, user: 1, admin: 2 };
 const keptTraces = 20;
-const unreadyAfter = 10;
 
 export type Outcome = { reply: unknown } | { error: ErrorValue };
 
-/** Counts bugs of ours: many in a minute make the server say that it is not well. */
-export class BugCount {
-  private readonly atMs: number[] = [];
-
-  add(): void {
-    this.atMs.push(performance.now());
-    if (this.atMs.length > unreadyAfter) this.atMs.shift();
-  }
-
-  isHigh(): boolean {
-    const first = this.atMs[0];
-    return this.atMs.length >= unreadyAfter && first !== undefined && performance.now() - first < 60_000;
-  }
-}
-
-export const bugs = new BugCount();
-
 /** Writes the trace of a bug beside the databases, the last twenty of them, and logs its place. */
-export function traceBug(services: Pick<Services, "state" | "log">, what: string, cause: unknown): string | null {
-  bugs.add();
+export function traceBug(
+  services: Pick<Services, "state" | "log" | "bugs">,
+  what: string,
+  cause: unknown,
+): string | null {
+  services.bugs.add();
   const stack = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
   try {
     const folder = join(services.state.stateDir, "traces");

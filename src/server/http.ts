@@ -9,7 +9,7 @@ import { limits } from "../protocol/frames.ts";
 import { type Admitted, admit, type Door, requireOrigin } from "./admission.ts";
 import { receiveBlobs } from "./blobs.ts";
 import type { Services } from "./context.ts";
-import { answer, bugs, type Outcome, requireShallow, traceBug } from "./dispatch.ts";
+import { answer, type Outcome, requireShallow, traceBug } from "./dispatch.ts";
 import { serveFile } from "./files.ts";
 import type { SessionData } from "./session.ts";
 
@@ -56,8 +56,8 @@ async function answerPost(site: Site, admitted: Admitted, request: Request, ask:
   return jsonResponse(await answer(site.services, admitted.asker, ask, body));
 }
 
-function health(): Response {
-  const well = !bugs.isHigh();
+function health(services: Services): Response {
+  const well = !services.bugs.isHigh();
   return new Response(well ? "ok\n" : "not well\n", { status: well ? 200 : 503 });
 }
 
@@ -79,7 +79,7 @@ async function route(
   address: string | null,
 ): Promise<Response | undefined> {
   const { pathname } = new URL(request.url);
-  if (pathname === "/healthz") return health();
+  if (pathname === "/healthz") return health(site.services);
   requireOrigin(site.door, request.headers.get("origin"));
   const admitted = admit(site.door, request.headers.get("authorization"), address);
   if (pathname === "/ws") {

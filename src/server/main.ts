@@ -38,7 +38,7 @@ async function serve(args: ServerArguments, log: Log): Promise<void> {
     ...(limitMb > 0 ? { memoryLimitBytes: limitMb * 1e6 } : {}),
     onStop: (reason, again) => stop({ reason, again }),
   });
-  watchForBugs(server, log);
+  watchForBugs(server);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => stop({ reason: signal, again: false }));
   }
@@ -53,9 +53,9 @@ async function serve(args: ServerArguments, log: Log): Promise<void> {
   if (wish.again) replaceSelf();
 }
 
-function watchForBugs(server: OpenServer, log: Log): void {
+function watchForBugs(server: OpenServer): void {
   const note = (what: string) => (cause: unknown) => {
-    traceBug({ state: server.services.state, log }, what, cause);
+    traceBug(server.services, what, cause);
   };
   process.on("uncaughtException", note("uncaught exception"));
   process.on("unhandledRejection", note("unhandled rejection"));

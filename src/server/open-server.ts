@@ -11,17 +11,18 @@ import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
 import { openQueue } from "../queue/open.ts";
-import { rebuildQueue } from "../queue/rebuild.ts";
 import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
 import { prepareBase } from "../run/store.ts";
 import { sweepStaging } from "../transfer/receive.ts";
 import { FailureLimit } from "./admission.ts";
 import { Audit } from "./audit.ts";
+import { BugCount } from "./bug-count.ts";
 import { endIfWanted } from "./cancellation.ts";
 import type { ServerIdentity, Services } from "./context.ts";
 import { Disk, type DiskSource } from "./disk.ts";
 import { traceBug } from "./dispatch.ts";
+import { fillLine } from "./fill-line.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
 import { LineFeeder } from "./line-feeder.ts";
@@ -179,7 +180,7 @@ async function buildServices(
     queue,
     problems,
     log,
-    rebuild: async () => (await rebuildQueue(queue, base)).restored,
+    rebuild: () => fillLine(queue, base, catalog),
   });
   undo.push(() => feeder.close());
   const live = new LiveFacts();
@@ -214,6 +215,7 @@ async function buildServices(
     clock,
     log,
     problems,
+    bugs: new BugCount(),
     disk: new Disk(base.base, settings.disk_floor_mb * 1e6, options.diskSource),
     catalog,
     intake,
