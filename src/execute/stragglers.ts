@@ -4,6 +4,7 @@
  * of our own user can be seen; zombies have ended and do not count.
  */
 import * as fs from "node:fs";
+import { systemCode } from "../core/error.ts";
 import { bootId, type ProcessIdentity, readProcessStat } from "../core/process-identity.ts";
 
 export interface RunProcess {
@@ -75,6 +76,46 @@ export function processesOf(runId: string, script: ProcessIdentity | null): RunP
     found.push({ pid, start: stat.start, state: stat.state, name: nameOf(pid), group: ownGroup });
   }
   return found;
+}
+
+function childrenOf(pid: number): number[] {
+  const tasks = fs.readdirSync(`/proc/${pid}/task`);
+  return tasks.flatMap((task) =>
+    fs.readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),
+  );
+}
+
+/** This process and those above it, up to init: one of them inherits whoever loses its parent in a run that we started. */
+function ownAncestors(): number[] {
+  const chain = [process.pid];
+  for (let pid = process.ppid; pid > 0 && chain.length < 64; pid = readProcessStat(pid)?.parent ?? 0) chain.push(pid);
+  return chain.includes(1) ? chain : [...chain, 1];
+}
+
+/**
+ * True where certainly nobody of a run that this process started is left, found without a look at every process: the
+ * script's group is empty, and no orphan that came to us or to one above us bears the run's id (orphans go to init or to
+ * the nearest subreaper above them, prctl(2)). False where that is not certain: then look at all (processesOf).
+ */
+export function nobodyIsLeft(runId: string, script: ProcessIdentity): boolean {
+  try {
+    process.kill(-script.pid, 0);
+    return false;
+  } catch (cause) {
+    if (systemCode(cause) !== "ESRCH") return false;
+  }
+  const needles = [Buffer.from(`ML_RUN_ID=${runId}\0`)];
+  try {
+    return !ownAncestors()
+      .flatMap(childrenOf)
+      .some((pid) => {
+        const stat = readProcessStat(pid);
+        if (stat === null || Number(stat.start) < Number(script.start)) return false;
+        return stat.session === script.pid || environmentHas(pid, needles);
+      });
+  } catch {
+    return false;
+  }
 }
 
 /** True where a process is about to start this run, runs it, or was left by it: nothing may start it now. */
