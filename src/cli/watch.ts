@@ -88,7 +88,7 @@ async function redraw(context: Context, watching: Watching): Promise<void> {
       const face = { ...faceOf(output, serverNowMs(connection)), width: process.stdout.columns ?? output.width };
       const rows = Math.max(3, (process.stdout.rows ?? 24) - 1);
       if (status !== null) {
-        const page = statusPage(status, face, { height: rows - 2 });
+        const page = statusPage(status, face, { height: rows - 2, filtered: user !== null });
         const foot = cutLine(connectionLine(connection, lostAtMs, face), face.width, face.unicode);
         const lines = [...fitHeight(page, rows - 2), [], foot];
         output.write(frameText(lines, above, output.colour));

@@ -96,12 +96,14 @@ function sectionTitle(section: Section): Line {
 export interface StatusPageOptions {
   /** Lines that fit on the screen; subtitles are left out where they would push rows off it. Default: no limit. */
   height?: number;
+  /** The page shows one user's runs, which the totals do not count apart. */
+  filtered?: boolean;
 }
 
 export function statusPage(status: Status, face: Face, options: StatusPageOptions = {}): Line[] {
   const sections: Section[] = [
     { title: "Running", runs: status.running, total: null },
-    { title: "Waiting", runs: status.waiting, total: status.totals.queued ?? null },
+    { title: "Waiting", runs: status.waiting, total: options.filtered ? null : (status.totals.queued ?? null) },
     { title: "Ended", runs: status.recent, total: null },
   ].filter((section) => section.runs.length > 0);
   const head = [cutLine(serverLine(status, face), face.width, face.unicode), ...problemLines(status, face)];

@@ -46,6 +46,17 @@ describe("queue", () => {
     expect(manifest.argv).toEqual(["python3", "show.py", ...words]);
   }, 60_000);
 
+  test("[I1] an argument that is no UTF-8 is refused rather than changed", async () => {
+    const lab = openLab();
+    const child = Bun.spawn(["sh", "-c", `"$1" queue --no-code -- echo ok "$(printf 'caf\\351')"`, "sh", mlBinary()], {
+      env: { PATH: process.env.PATH ?? "", HOME: lab.home, LANG: "C.UTF-8" },
+      stderr: "pipe",
+    });
+    expect(await child.stderr.text()).toContain("argument `caf\\xe9` is not valid UTF-8");
+    expect(await child.exited).toBe(2);
+    expect(runsOnDisk(lab)).toEqual([]);
+  }, 60_000);
+
   test("editing and deleting after queueing changes nothing about the run", async () => {
     const lab = openLab();
     lab.put("train.py", "import part\nprint(part.word)\n");

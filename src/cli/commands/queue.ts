@@ -17,6 +17,7 @@ import { followRun, tellVerdict } from "../follow.ts";
 import { interruptible } from "../interruptible.ts";
 import { faceOf, pageText, sayPage, serverNowMs, talkFace } from "../page.ts";
 import { type PlannedRun, planBatch, planRun } from "../planned-run.ts";
+import { requireUtf8 } from "../raw-arguments.ts";
 import { runFlags } from "../submission.ts";
 import { type Submission, submitRuns } from "../submit.ts";
 
@@ -58,6 +59,7 @@ export const command: Command = defineCommand({
     "ml.follow/1": "with -f, one line each: `kind` submitted, queued, held, starting, running, log, restarted, ended",
   },
   async run(context, args) {
+    requireUtf8(args.script);
     const runs = await planned(context, args);
     if (args.flags.follow && runs.length > 1) {
       throw new MlError("usage", `--follow follows one run, and these are ${runs.length}`, {

@@ -44,7 +44,7 @@ export const command = defineCommand({
       rows: () => runs.map(plainRun),
       human() {
         const nowMs = timeMs(status.server.now) ?? serverNowMs(connection);
-        return pageText(statusPage(status, faceOf(output, nowMs)), output);
+        return pageText(statusPage(status, faceOf(output, nowMs), { filtered: args.flags.user !== null }), output);
       },
     });
     return undefined;
