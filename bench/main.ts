@@ -3,7 +3,7 @@
  * Judges ratios and goals in words only; it never fails because something was slow.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildMl } from "./ours.ts";
 import { row as p1 } from "./p1-thin-command.ts";
@@ -51,6 +51,7 @@ async function main(args: readonly string[]): Promise<void> {
   const at = args.indexOf("--ml");
   const wanted = args.filter((word) => /^p\d+$/i.test(word)).map((word) => word.toUpperCase());
   const chosen = rows.filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+  const seenOn = machine();
   const toolFolder = temporaryFolder();
   const found: { id: string; lines: Line[] }[] = [];
   try {
@@ -66,7 +67,7 @@ async function main(args: readonly string[]): Promise<void> {
   } finally {
     removeFolder(toolFolder);
   }
-  process.stdout.write(`${machine()}\n\n${renderTable(found, args.includes("--markdown"))}\n`);
+  process.stdout.write(`${seenOn}\n\n${renderTable(found, args.includes("--markdown"))}\n`);
 }
 
 /** What the figures were seen on: nothing that names the machine. */
@@ -81,6 +82,7 @@ function machine(): string {
     `Bun ${Bun.version}`,
     version(["python3", "-V"]),
     version(["tsp", "-V"]),
+    `load average ${loadavg()[0]?.toFixed(1)}`,
   ].join(" · ");
 }
 

@@ -99,3 +99,9 @@ export async function waitUntil(what: string, condition: () => boolean, limitMs 
     await Bun.sleep(stepMs);
   }
 }
+
+/** The interpreter itself, not a shim in its place that takes 200 ms to find it; null where there is none. */
+export function realPython(): string | null {
+  const found = Bun.which("python3");
+  return found === null ? null : timed([found, "-c", "import sys; print(sys.executable)"]).stdout.trim();
+}

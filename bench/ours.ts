@@ -132,7 +132,7 @@ export function memoryMb(pid: number): { now: number; peak: number } {
   return { now: field("VmRSS"), peak: field("VmHWM") };
 }
 
-/** Processor time that a process has used so far, in ms. */
+/** Processor time that a process and its ended threads have used so far, in ms; the kernel tells it in steps of 10. */
 export function cpuMs(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { alternately, spread, timed, waitUntil, wallMs } from "./measure.ts";
+import { alternately, realPython, spread, timed, waitUntil, wallMs } from "./measure.ts";
 import { isSealed, type Ours, startOurs } from "./ours.ts";
 import type { BenchContext, Line, Row } from "./table.ts";
 
@@ -51,10 +51,7 @@ async function firstLines(context: BenchContext, python: string): Promise<Line[]
     await warm?.stop();
     warm = await startOurs(context, { name: `cold-${at}` });
     // The snapshot is known and the paths are warm; only the interpreter has not been seen.
-    await viaMl(
-      warm,
-      ["bash", "-c", 'echo $EPOCHREALTIME >"$1.new"; mv "$1.new" "$1"', "bash", mark].map((word) => word),
-    );
+    await viaMl(warm, ["bash", "-c", 'echo $EPOCHREALTIME >"$1.new"; mv "$1.new" "$1"', "bash", mark]);
     cold.push(await viaMl(warm, script));
   }
   if (warm === null) return [];
@@ -112,7 +109,7 @@ export const row: Row = {
   id: "P13",
   title: "capture and seal",
   async run(context) {
-    const python = Bun.which("python3");
+    const python = realPython();
     if (python === null) return [{ what: "capture", unit: "ms", ours: null, goal: "", met: null, note: "no python3" }];
     return [...(await firstLines(context, python)), await whileRunning(context, python)];
   },

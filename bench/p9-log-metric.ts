@@ -1,7 +1,7 @@
 /** P9: one call of log_metric, against what a script would do by itself; and the cost of the import. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { plainEnv, type Spread, spread, timed } from "./measure.ts";
+import { plainEnv, realPython, type Spread, spread, timed } from "./measure.ts";
 import type { BenchContext, Line, Row } from "./table.ts";
 
 /** Microseconds a call, each way in turn; one JSON object of lists. */
@@ -45,7 +45,7 @@ export const row: Row = {
   title: "log_metric",
   withoutMl: true,
   async run(context): Promise<Line[]> {
-    const python = Bun.which("python3");
+    const python = realPython();
     if (python === null)
       return [{ what: "log_metric", unit: "us", ours: null, goal: "", met: null, note: "no python3" }];
     const env = {
