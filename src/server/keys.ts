@@ -93,6 +93,12 @@ export class Keys {
     return found;
   }
 
+  /** The role of a key as it is now; null once it is revoked. */
+  roleOf(keyId: string): Role | null {
+    this.reload();
+    return this.records.find((record) => record.key_id === keyId)?.role ?? null;
+  }
+
   list(): (Omit<KeyRecord, "sha256"> & { last_used_at: string | null })[] {
     this.reload();
     return this.records.map(({ sha256: _, ...rest }) => ({

@@ -92,11 +92,24 @@ export class Session implements EventSink {
       if (requestId === null || typeof frame?.ask !== "string") {
         throw new MlError("usage", "a frame must be an object with the number `id`, the text `ask`, and `body`");
       }
-      return { requestId, outcome: await answer(this.services, this.asker, frame.ask, frame.body) };
+      return { requestId, outcome: await answer(this.services, this.askerNow(), frame.ask, frame.body) };
     } catch (cause) {
       const error = cause instanceof MlError ? cause : new MlError("usage", `a frame is not JSON: ${messageOf(cause)}`);
       return { requestId, outcome: { error: error.toValue() } };
     }
+  }
+
+  /** A key may have been revoked or given another role since the connection was opened. */
+  private askerNow(): Asker {
+    const { keyId } = this.socket.data;
+    if (keyId === null) return this.asker;
+    const role = this.services.keys.roleOf(keyId);
+    if (role === null) {
+      // After the answer is out.
+      setTimeout(() => this.socket.close(4001, "the key was revoked"), 50);
+      throw new MlError("unauthenticated", "the key of this connection was revoked");
+    }
+    return role === this.asker.role ? this.asker : { ...this.asker, role, sink: this };
   }
 
   private send(text: string): void {

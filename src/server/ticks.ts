@@ -8,6 +8,7 @@ import type { Services } from "./context.ts";
 
 const watchedMs = 1000;
 const idleMs = 5000;
+const lateAfterMs = 3000;
 /** Live runs that are looked at in one tick. */
 const mostRuns = 500;
 
@@ -33,8 +34,18 @@ export class Ticks {
 
   private arm(): void {
     if (this.closed) return;
-    this.timer = setTimeout(() => this.tick(), this.services.hub.isWatched() ? watchedMs : idleMs);
+    const delayMs = this.services.hub.isWatched() ? watchedMs : idleMs;
+    const dueMs = performance.now() + delayMs;
+    this.timer = setTimeout(() => {
+      this.noteLateness(performance.now() - dueMs);
+      this.tick();
+    }, delayMs);
     this.timer.unref();
+  }
+
+  /** Somebody held us up: a hung disk, or a machine that slept. */
+  private noteLateness(lateMs: number): void {
+    if (lateMs > lateAfterMs) this.services.log.say("warn", "the server stood still", { for_ms: Math.round(lateMs) });
   }
 
   private tick(): void {

@@ -22,6 +22,9 @@ interface Heartbeat extends WorkerState {
   changes: { n: number; run_id: string }[];
 }
 
+const isRecord = (given: unknown): given is Record<string, unknown> =>
+  typeof given === "object" && given !== null && !Array.isArray(given);
+
 const numbers = (given: unknown): WorkerState["capacity"] => {
   const from = (given ?? {}) as Record<string, unknown>;
   const number = (key: string) => (typeof from[key] === "number" ? (from[key] as number) : 0);
@@ -29,10 +32,10 @@ const numbers = (given: unknown): WorkerState["capacity"] => {
 };
 const texts = (given: unknown): string[] => (Array.isArray(given) ? given.map(String) : []);
 
-/** A heartbeat file with whatever it has; null where it is none. */
+/** A heartbeat file with whatever it has; null where it is none: one that is damaged must not say that there is no CPU. */
 function readHeartbeat(path: string, name: string): Heartbeat | null {
-  const found = readJsonFile(path) as Record<string, unknown> | null;
-  if (found === null || typeof found !== "object") return null;
+  const found = readJsonFile(path);
+  if (!isRecord(found) || !isRecord(found.capacity)) return null;
   return {
     worker: String(found.worker ?? name),
     host: String(found.host ?? ""),
@@ -48,7 +51,7 @@ function readHeartbeat(path: string, name: string): Heartbeat | null {
     problems: texts(found.problems),
     boot: String(found.boot ?? ""),
     start: String(found.start ?? ""),
-    changes: Array.isArray(found.changes) ? (found.changes as Heartbeat["changes"]) : [],
+    changes: Array.isArray(found.changes) ? (found.changes.filter(isRecord) as unknown as Heartbeat["changes"]) : [],
   };
 }
 

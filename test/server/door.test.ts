@@ -140,6 +140,21 @@ test("a revoked key ends the connections that it opened", async () => {
   await until("the connection to end", () => client.closed);
 });
 
+test("a role that is changed by hand counts at once, for open connections too", async () => {
+  const server = await serve();
+  const { key } = await server.ask("key.add", { user: "ana", role: "admin" });
+  const client = await server.connect({ key });
+  expect((await client.try("key.list", {})).error).toBeUndefined();
+  const path = join(server.base, "users.toml");
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace('"admin"', '"viewer"'));
+  expect((await client.try("key.list", {})).error?.code).toBe("not_allowed");
+  expect((await client.try("status", {})).error).toBeUndefined();
+  writeFileSync(path, "");
+  expect((await client.try("status", {})).error?.code).toBe("unauthenticated");
+  await until("the connection to end", () => client.closed);
+});
+
 test("[I3] a mistake in users.toml leaves the keys in force that were known, says where, and is not overwritten", async () => {
   const server = await serve();
   const { key } = await server.ask("key.add", { user: "ana" });
