@@ -7,6 +7,7 @@
  * `grace_seconds` the run's own `launch.grace_seconds` counts. The worker acts on it when told to (`Worker.poke`), when
  * the file appears, at its next look (1 s), and when it comes back. The request is kept: it is part of the record.
  */
+import { existsSync } from "node:fs";
 import { readJsonFile } from "../core/json-lines.ts";
 import { stopRun } from "../execute/stop.ts";
 import type { StopReason } from "../execute/verdict.ts";
@@ -17,7 +18,10 @@ import type { LiveRun, Shop, StopRequest } from "./shop.ts";
 /** The request, or null. One that is damaged still is a wish to stop, without its details. */
 export function readStopRequest(paths: RunPaths): StopRequest | null {
   const found = readJsonFile(paths.stopRequest) as Record<string, unknown> | null;
-  if (found === null || typeof found !== "object") return null;
+  if (found === null || typeof found !== "object") {
+    const damaged = existsSync(paths.stopRequest);
+    return damaged ? { by: null, reason: null, now: false, graceSeconds: null, atMs: null } : null;
+  }
   const { by, reason, now, at, grace_seconds: grace } = found;
   const atMs = typeof at === "string" ? Date.parse(at) : Number.NaN;
   return {
