@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { mlBinary } from "../support/binary.ts";
+import { seeded } from "../support/seeded.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
 export interface Planned {
@@ -34,17 +35,6 @@ export interface ChaosOptions {
   seed: number;
   runs: number;
   backend: "sqlite" | "fs" | "redis";
-}
-
-/** A small seeded generator (mulberry32): numbers in [0, 1). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 interface Actor {
