@@ -7,7 +7,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { appendDurable } from "../core/durable.ts";
+import { appendDurable, writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { isRunId } from "../core/ids.ts";
 import { readJsonLines } from "../core/json-lines.ts";
@@ -17,18 +17,34 @@ import { readManifest } from "./store.ts";
 
 type Line = { run: unknown } | { gone: string };
 
-/** Makes or completes the folder of a queued run; without fsync, but whole: the manifest appears last, by a rename. */
+/**
+ * Makes the folder of a new run, without fsync and with few system calls: they are what a submission costs. A crash in
+ * the middle leaves a torn folder, which the journal mends. Throws EEXIST where there is such a folder.
+ */
+function makeFreshFolder(base: BasePaths, manifest: Manifest): void {
+  const paths = base.run(manifest.run_id);
+  fs.mkdirSync(paths.folder, { mode: 0o700 });
+  try {
+    layOutDiff(base, manifest);
+    fs.writeFileSync(paths.manifest, manifestText(manifest), { mode: 0o644, flag: "wx" });
+  } catch (cause) {
+    fs.rmSync(paths.folder, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+/** Makes the folder of a queued run, or completes what is there of it. */
 export function makeRunFolder(base: BasePaths, manifest: Manifest): void {
   const paths = base.run(manifest.run_id);
   fs.mkdirSync(paths.private, { recursive: true, mode: 0o700 });
-  if (manifest.launch.git_diff !== null) layOutDiff(base, manifest.run_id, manifest.launch.git_diff);
-  const temporary = join(paths.folder, ".run_manifest.json.new");
-  fs.writeFileSync(temporary, manifestText(manifest), { mode: 0o644 });
-  fs.renameSync(temporary, paths.manifest);
+  layOutDiff(base, manifest);
+  writeDurable(paths.manifest, manifestText(manifest), { mode: 0o644 });
 }
 
-function layOutDiff(base: BasePaths, runId: string, hash: string): void {
-  const { env } = base.run(runId);
+function layOutDiff(base: BasePaths, manifest: Manifest): void {
+  const hash = manifest.launch.git_diff;
+  if (hash === null) return;
+  const { env } = base.run(manifest.run_id);
   const blob = join(base.objects, hash.slice(0, 2), hash.slice(2));
   if (!fs.existsSync(blob)) return;
   fs.mkdirSync(env, { recursive: true, mode: 0o755 });
@@ -117,8 +133,8 @@ export class Intake {
       });
       fault("server/after-intake");
       for (const manifest of manifests) {
+        makeFreshFolder(this.base, manifest);
         made.push(manifest.run_id);
-        makeRunFolder(this.base, manifest);
       }
       fault("server/after-folders");
       also();

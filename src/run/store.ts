@@ -52,6 +52,12 @@ export function requireManifest(paths: RunPaths): Manifest {
   });
 }
 
+/** A run that only waits has no .run/ yet: two folders a run would double what submitting many of them costs. */
+function makePrivateFolder(paths: RunPaths): void {
+  if (!fs.existsSync(paths.private) && fs.existsSync(paths.folder))
+    fs.mkdirSync(paths.private, { recursive: true, mode: 0o700 });
+}
+
 /** Changes the copy it is given in place; returning false leaves the file as it is. */
 export type Change = (manifest: Manifest) => unknown;
 
@@ -60,6 +66,7 @@ export type Change = (manifest: Manifest) => unknown;
  * Throws `not_found`, `conflict`, `try_later` (lock) and system errors; the file is then unchanged.
  */
 export function changeManifest(paths: RunPaths, change: Change, options: WriteOptions = {}): Manifest {
+  makePrivateFolder(paths);
   return withLock(paths.manifestLock, () => {
     const manifest = requireManifest(paths);
     const before = manifest.status;

@@ -92,7 +92,7 @@ test("what no worker could ever hold is refused with what there is", async () =>
   const { error } = await server.try("submit", { runs: [spec({ requested: { gpus: 8 } })] });
   expect(error?.code).toBe("refused");
   expect(error?.message).toContain("8 GPUs");
-  expect(error?.message).toContain("the machine has 0");
+  expect(error?.message).toMatch(/the machine has (0|none)/);
 });
 
 test("[D1] a full disk refuses before anything is written, and leaves nothing half-written", async () => {
