@@ -22,7 +22,7 @@ import { basename, join, resolve } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import { messageOf, systemCode } from "../core/error.ts";
 import type { Manifest } from "../run/manifest.ts";
-import { folderCache } from "./cache.ts";
+import { type Cache, folderCache } from "./cache.ts";
 import { type FoundPython, findPython } from "./interpreter.ts";
 import type { CapturedResources, Finding, Hardware, Probe, ProbeContext } from "./probe.ts";
 import { probes } from "./probes.ts";
@@ -99,23 +99,29 @@ class CaptureRecord {
   private readonly files: Record<string, string> = {};
   private readonly stop = new AbortController();
   private readonly startFolder: string;
+  private readonly cache: Cache;
+  /** Resolves when the caller aborts, which also stops the probes. */
+  private readonly aborted = Promise.withResolvers<"aborted">();
   private python: Promise<FoundPython> | null = null;
   private closed = false;
 
   constructor(private readonly options: CaptureOptions) {
     this.startFolder = resolve(options.workFolder, options.cwd ?? ".");
+    this.cache = folderCache(options.cacheFolder);
+    const onAbort = () => {
+      this.aborted.resolve("aborted");
+      this.stop.abort();
+    };
+    if (options.signal?.aborted) onAbort();
+    options.signal?.addEventListener("abort", onAbort, { once: true });
   }
 
   /** Asks one probe until it answers, fails, reaches its limit, or the caller aborts. Never rejects. */
   async ask(probe: Probe): Promise<void> {
     const limit = timer(probe.limitMs);
-    const aborted = Promise.withResolvers<"aborted">();
-    const onAbort = () => aborted.resolve("aborted");
-    if (this.options.signal?.aborted) onAbort();
-    this.options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
       const run = probe.run(this.contextFor(probe));
-      const result = await Promise.race([run, limit.over, aborted.promise]);
+      const result = await Promise.race([run, limit.over, this.aborted.promise]);
       if (result === null) this.note(probe, `gave no answer in ${probe.limitMs / 1000} s`);
       else if (result === "aborted") this.note(probe, "had not answered when the run was sealed");
       this.findings.set(probe, result === "aborted" ? null : result);
@@ -124,7 +130,6 @@ class CaptureRecord {
       this.findings.set(probe, null);
     } finally {
       limit.clear();
-      this.options.signal?.removeEventListener("abort", onAbort);
     }
   }
 
@@ -171,10 +176,10 @@ class CaptureRecord {
       workFolder: options.workFolder,
       childEnv: options.childEnv,
       askedNames: options.askedNames ?? [],
-      cache: folderCache(options.cacheFolder),
+      cache: this.cache,
       toolPath: options.toolPath ?? process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
       root: options.root ?? "/",
-      signal: options.signal ? AbortSignal.any([options.signal, this.stop.signal]) : this.stop.signal,
+      signal: this.stop.signal,
       file: (name, content) => {
         try {
           this.keep(name, content);

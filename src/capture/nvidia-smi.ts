@@ -6,6 +6,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bootId } from "../core/process-identity.ts";
+import { remembered } from "./cache.ts";
 import { type Answer, ask, lastWords } from "./child.ts";
 import { modelNames } from "./gpu-driver.ts";
 import type { Finding, Probe, ProbeContext } from "./probe.ts";
@@ -13,6 +14,8 @@ import type { Finding, Probe, ProbeContext } from "./probe.ts";
 /** Columns that every driver of the last ten years knows; one unknown column fails the whole query. */
 const columns = ["index", "uuid", "name", "pci.bus_id", "memory.total", "driver_version"] as const;
 const patienceMs = 5000;
+/** A driver that comes or goes while the worker lives is seen after this long. */
+const holdsMs = 60_000;
 
 /** Paths of nvidia-smi whose last process was abandoned and has not ended yet. */
 const stuck = new Set<string>();
@@ -21,8 +24,9 @@ export const nvidiaSmiProbe: Probe = {
   name: "nvidia-smi",
   limitMs: 3 * patienceMs,
   async run(context) {
-    const program = Bun.which("nvidia-smi", { PATH: context.toolPath });
-    const moduleVersion = await readFile(join(context.root, "proc/driver/nvidia/version"), "utf8").catch(() => "");
+    const { program, moduleVersion } = await remembered(`nvidia-smi ${context.root} ${context.toolPath}`, holdsMs, () =>
+      look(context),
+    );
     if (program === null) {
       if (moduleVersion !== "") context.miss("nvidia-smi is not installed; the driver is");
       return {};
@@ -44,6 +48,11 @@ export const nvidiaSmiProbe: Probe = {
     return finding;
   },
 };
+
+async function look({ root, toolPath }: ProbeContext): Promise<{ program: string | null; moduleVersion: string }> {
+  const moduleVersion = await readFile(join(root, "proc/driver/nvidia/version"), "utf8").catch(() => "");
+  return { program: Bun.which("nvidia-smi", { PATH: toolPath }), moduleVersion };
+}
 
 export interface Gpu {
   index: number | null;
