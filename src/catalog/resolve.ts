@@ -16,6 +16,7 @@ export interface Asker {
 
 const shownCandidates = 10;
 const manyLimit = 1000;
+const seeStatus = { hint: "`ml status` lists the runs" };
 
 /** Ids that `text` means, at least one; exactly one unless `many`. Throws `not_found`, `ambiguous`, `usage`. */
 export function resolveRuns(catalog: Catalog, text: string, { user, many = false }: Asker): string[] {
@@ -30,9 +31,13 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
       const runs = own.length > 0 ? own : catalog.list({ limit });
       const run = runs[reference.back];
       if (run === undefined) {
-        throw new MlError("not_found", `\`${text}\` names no run: there are only ${runs.length}`, {
-          hint: "`ml status` lists them",
-        });
+        throw new MlError(
+          "not_found",
+          runs.length === 0 ? "there are no runs yet" : `\`${text}\` names no run: there are only ${runs.length}`,
+          {
+            hint: "`ml status` lists them",
+          },
+        );
       }
       return [run.run_id];
     }
@@ -66,10 +71,12 @@ function byWord(catalog: Catalog, word: string, user: string): RunRecord[] {
 }
 
 function unknown(text: string): MlError {
-  return new MlError("not_found", `there is no run \`${text}\``, { hint: "`ml status` lists the runs" });
+  return new MlError("not_found", `there is no run \`${text}\``, seeStatus);
 }
 
 function pick(text: string, runs: RunRecord[], many: boolean): string[] {
+  if (runs.length === 0 && text === "@running") throw new MlError("not_found", "nothing is running", seeStatus);
+  if (runs.length === 0 && text === "@failed") throw new MlError("not_found", "no run has failed", seeStatus);
   if (runs.length === 0) throw unknown(text);
   if (runs.length > 1 && !many) {
     const shown = runs.slice(0, shownCandidates);

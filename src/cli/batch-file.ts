@@ -4,7 +4,7 @@
  * and errors name file and line.
  */
 import { readFileSync } from "node:fs";
-import { MlError, messageOf } from "../core/error.ts";
+import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { shellWords } from "./shell-words.ts";
 
 export interface BatchLine {
@@ -27,7 +27,10 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new MlError("not_found", `the file \`${file}\` cannot be read`, { cause: messageOf(cause) });
+    throw new MlError("not_found", `the file \`${file}\` cannot be read`, {
+      cause: systemCode(cause) === "ENOENT" ? "there is no such file" : messageOf(cause),
+      hint: "name a file with one command a line, or `-` for standard input",
+    });
   }
 }
 

@@ -50,10 +50,7 @@ async function runWords(words: readonly string[]): Promise<number> {
 
 async function dispatch(words: readonly string[]): Promise<number> {
   const leading = parseLeading(words);
-  if (leading.values.version === true) {
-    emit(1, `ml ${version}\n`);
-    return 0;
-  }
+  if (leading.values.version === true) return sayVersion(leading.values);
   const name = words[leading.at];
   if (name === undefined || name === "--")
     return runCommand(await load("help"), { title: "ml help", words: [], leading });
@@ -96,6 +93,17 @@ interface Call {
   leading: ReturnType<typeof parseLeading>;
 }
 
+/** `--version`: without loading anything where only a line is wanted. */
+async function sayVersion(flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const mode = modeOf(flags);
+  if (mode === "human") {
+    emit(1, `ml ${version}\n`);
+    return 0;
+  }
+  const leading = parseLeading([`--${mode}`]);
+  return runCommand(await load("version"), { title: "ml version", words: [], leading });
+}
+
 function modeOf(flags: Readonly<Record<string, unknown>>): Mode {
   const chosen = (["json", "plain", "quiet"] as const).filter((name) => flags[name] === true);
   if (chosen.length > 1 && !(chosen.length === 2 && chosen.includes("quiet"))) {
@@ -122,10 +130,7 @@ async function runCommand(command: Command, call: Call): Promise<number> {
   const args = parseCommand(command, words, { title, leading });
   const flags = args.flags as Readonly<Record<string, unknown>>;
   const { env } = process;
-  if (flags.version === true) {
-    emit(1, `ml ${version}\n`);
-    return 0;
-  }
+  if (flags.version === true) return sayVersion(flags);
   const paths = homePaths(env, { configFlag: (flags.config as string | null) ?? null });
   if (flags.help === true) {
     const { commandText } = await import("./help-text.ts");

@@ -40,18 +40,24 @@ async function listOne(connection: Connection, options: ListOptions): Promise<Li
   }
 }
 
+/** Where it is the run that is not there, the server's own words; else which run lacks which file. */
+function noSuchFile(cause: MlError, run: string, path: string): MlError {
+  if (cause.message.startsWith("there is no run ")) return cause;
+  return new MlError("not_found", `run \`${run}\` has no \`${path}\``, { hint: `\`ml ls ${run} -R\` lists its files` });
+}
+
 /** Lists `path`; a name that the run folder lacks is looked for in work/ as well. Throws `not_found`, `bad_path`. */
 export async function listFiles(connection: Connection, options: ListOptions): Promise<Listing> {
   const path = cleanPath(options.path);
   try {
     return await listOne(connection, { ...options, path });
   } catch (cause) {
-    if (!(cause instanceof MlError) || cause.code !== "not_found" || path === "" || path.startsWith("work/"))
-      throw cause;
+    if (!(cause instanceof MlError) || cause.code !== "not_found" || path === "") throw cause;
+    if (path.startsWith("work/")) throw noSuchFile(cause, options.run, path);
     try {
       return await listOne(connection, { ...options, path: `work/${path}` });
     } catch {
-      throw cause;
+      throw noSuchFile(cause, options.run, path);
     }
   }
 }
@@ -120,10 +126,7 @@ export async function fetchNamed(
     try {
       return { answer: await fetchFile(connection, { ...options, path: inside }), path: inside };
     } catch {
-      throw new MlError("not_found", cause.message, {
-        hint: `\`ml ls ${options.runId} -R\` lists its files`,
-        ...cause.detail,
-      });
+      throw noSuchFile(cause, options.runId, path);
     }
   }
 }

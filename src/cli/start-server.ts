@@ -18,6 +18,8 @@ export interface StartOptions {
   env: Environment;
   home: string | null;
   configPath: string | null;
+  /** Further words after `ml server`. */
+  args?: readonly string[];
 }
 
 /** Our own executable, or Bun with the source when run from that. */
@@ -36,7 +38,8 @@ export function serverEnvironment(options: StartOptions): Record<string, string>
     env[name] = value;
   }
   if (options.home !== null) env.ML_HOME = options.home;
-  if (options.configPath !== null && options.env.ML_CONFIG) env.ML_CONFIG = options.configPath;
+  if (options.configPath !== null && options.configPath !== `${options.home}/config.toml`)
+    env.ML_CONFIG = options.configPath;
   env.ML_WORKER_BASE = options.places.base;
   env.ML_STATE_DIR = options.places.stateDir;
   return env;
@@ -86,7 +89,7 @@ async function answers(record: ServerRecord): Promise<boolean> {
 export async function startServer(options: StartOptions): Promise<{ record: ServerRecord; started: boolean }> {
   const log = openLog(options);
   const child = Bun.spawn({
-    cmd: [...ownCommand(), "server"],
+    cmd: [...ownCommand(), "server", ...(options.args ?? [])],
     cwd: "/",
     env: serverEnvironment(options),
     stdin: "ignore",

@@ -70,7 +70,7 @@ export function withKeyHint(error: MlError, target: Target): MlError {
 
 function checkHint(target: Target): string {
   return target.kind === "socket"
-    ? "ml server start"
+    ? "`ml server status` says where the local server listens, `ml server start` starts it"
     : "is it running there? `ml server status` on that machine; `ml doctor` here";
 }
 
@@ -81,7 +81,7 @@ export function networkError(target: Target, cause: unknown): MlError {
   const host = target.kind === "url" ? new URL(target.url).hostname : target.path;
   const detail = (why: string, hint: string) => ({ cause: why, hint });
   if (code === "ECONNREFUSED" || (code === "ENOENT" && target.kind === "socket")) {
-    return new MlError("unreachable", `no server answers at ${place}`, {
+    return new MlError("unreachable", `no server answers at ${target.kind === "socket" ? target.path : place}`, {
       ...detail(code === "ENOENT" ? "there is no socket" : "the connection was refused", checkHint(target)),
       data: gone,
     });

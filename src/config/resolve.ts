@@ -30,13 +30,29 @@ export function environmentName(key: SettingKey): string {
   return `ML_${key.toUpperCase()}`;
 }
 
+function inRange(key: SettingKey, value: number): boolean {
+  const { range } = settings[key];
+  if (!Number.isFinite(value) || (range?.whole && !Number.isInteger(value))) return false;
+  return value >= (range?.least ?? -Infinity) && value <= (range?.most ?? Infinity);
+}
+
+/** `a whole number from 1 to 10`, `a number of at least 0`. */
+function wantedNumber(key: SettingKey): string {
+  const { range } = settings[key];
+  const kind = range?.whole ? "a whole number" : "a number";
+  if (range === undefined) return kind;
+  return range.most === undefined
+    ? `${kind} of at least ${range.least}`
+    : `${kind} from ${range.least} to ${range.most}`;
+}
+
 /** A text from the command line or environment as the type of `key`. Throws `bad_config` naming `where`. */
 export function parseSetting(key: SettingKey, text: string, where: string): string | number | boolean {
   const declared = settings[key];
   if (declared.kind === "number") {
     const value = text.trim() === "" ? Number.NaN : Number(text);
-    if (Number.isFinite(value)) return value;
-    throw new MlError("bad_config", `${where} wants a number, not \`${text}\``);
+    if (inRange(key, value)) return value;
+    throw new MlError("bad_config", `${where} wants ${wantedNumber(key)}, not \`${text}\``);
   }
   if (declared.kind === "boolean") {
     if (/^(true|1|yes|on)$/i.test(text)) return true;
@@ -103,8 +119,9 @@ function checkFileValue(file: ConfigFile, key: SettingKey, value: unknown): stri
   const declared = settings[key];
   const wanted = declared.kind === "number" ? "number" : declared.kind === "boolean" ? "boolean" : "string";
   const at = positionOf(file.text, key, "value");
-  if (typeof value !== wanted || (wanted === "number" && !Number.isFinite(value))) {
-    const article = wanted === "string" ? "a text in quotes" : wanted === "number" ? "a number" : "true or false";
+  if (typeof value !== wanted || (wanted === "number" && !inRange(key, value as number))) {
+    const article =
+      wanted === "string" ? "a text in quotes" : wanted === "number" ? wantedNumber(key) : "true or false";
     throw configError(file, at, `\`${key}\` wants ${article}`);
   }
   if (declared.kind === "choice" && !declared.choices?.includes(value as string)) {

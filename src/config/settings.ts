@@ -3,11 +3,19 @@
  * environment variable is `ML_` + the key in capitals. docs/config.md and `ml config show` are made from this table.
  */
 
+interface Range {
+  least: number;
+  most?: number;
+  whole?: boolean;
+}
+
 interface Setting<T> {
   kind: "text" | "number" | "boolean" | "choice";
   default: T;
   about: string;
   choices?: readonly string[];
+  /** Bounds of a number, and whether it must be whole. */
+  range?: Range;
   /** Never printed in full. */
   secret?: boolean;
 }
@@ -15,8 +23,12 @@ interface Setting<T> {
 function text(about: string, fallback: string | null = null, secret = false): Setting<string | null> {
   return { kind: "text", default: fallback, about, secret };
 }
-function number<T extends number | null>(about: string, fallback: T): Setting<T extends null ? number | null : number> {
-  return { kind: "number", default: fallback as never, about };
+function number<T extends number | null>(
+  about: string,
+  fallback: T,
+  range: Range,
+): Setting<T extends null ? number | null : number> {
+  return { kind: "number", default: fallback as never, about, range };
 }
 function flag(about: string, fallback: boolean): Setting<boolean> {
   return { kind: "boolean", default: fallback, about };
@@ -30,18 +42,18 @@ export const settings = {
   worker_host: text("host of the server; with none, a local server is used"),
   worker_user: text("user name for ssh to that host (`ml monitor`)"),
   worker_base: text("base directory on the server's machine; default: data/ under ML_HOME"),
-  worker_port: number("ssh port of that host", 22),
+  worker_port: number("ssh port of that host", 22, { least: 1, most: 65_535, whole: true }),
   server_url: text("WebSocket URL of the server; default: ws://<worker_host>:9100"),
   api_key: text("the key that says who you are (made by `ml key add`)", null, true),
   tls_ca: text("certificate file that the server's certificate must match (for self-signed ones)"),
   transport: choice("how to talk to the server", ["auto", "websocket", "polling"], "auto"),
   // How runs start.
   python: text("interpreter for .py files; default: python3 on the worker's PATH"),
-  priority: number("priority of a run when none is given, 1 to 10", 5),
-  grace_seconds: number("seconds between SIGTERM and SIGKILL when a run is stopped", 30),
-  max_runtime_hours: number("time limit of a run when none is given; none by default", null),
-  snapshot_max_mb: number("largest code snapshot that `ml queue` sends, in MB", 500),
-  snapshot_file_max_mb: number("largest single file in a snapshot, in MB", 100),
+  priority: number("priority of a run when none is given, 1 to 10", 5, { least: 1, most: 10, whole: true }),
+  grace_seconds: number("seconds between SIGTERM and SIGKILL when a run is stopped", 30, { least: 0 }),
+  max_runtime_hours: number("time limit of a run when none is given; none by default", null, { least: 0.001 }),
+  snapshot_max_mb: number("largest code snapshot that `ml queue` sends, in MB", 500, { least: 0 }),
+  snapshot_file_max_mb: number("largest single file in a snapshot, in MB", 100, { least: 0 }),
   // The server.
   listen: text("address and port for TCP", "127.0.0.1:9100"),
   tls_cert: text("certificate file; with tls_key the server speaks TLS"),
@@ -53,11 +65,11 @@ export const settings = {
   allowed_origins: text("web origins that may open a WebSocket, separated by commas; none by default"),
   // The worker.
   worker_name: text("name of this worker; default: the host name"),
-  slots: number("how many runs at a time; default: the number of CPU cores", null),
-  cpu_cores: number("CPU cores to hand out; default: all", null),
-  gpus: number("GPUs to hand out; default: those that nvidia-smi or the kernel lists", null),
-  disk_floor_mb: number("below this much free space no run starts and none is queued, in MB", 256),
-  log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0),
+  slots: number("how many runs at a time; default: the number of CPU cores", null, { least: 0, whole: true }),
+  cpu_cores: number("CPU cores to hand out; default: all", null, { least: 0 }),
+  gpus: number("GPUs to hand out; default: those that nvidia-smi or the kernel lists", null, { least: 0, whole: true }),
+  disk_floor_mb: number("below this much free space no run starts and none is queued, in MB", 256, { least: 0 }),
+  log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0, { least: 0 }),
   // The terminal.
   color: choice("colour in the output", ["auto", "always", "never"], "auto"),
 } as const;

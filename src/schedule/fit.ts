@@ -24,7 +24,10 @@ export function fitsNow(requested: Requested, free: Capacity): boolean {
 
 /** Null where the request could run on an empty machine; else one sentence that says what is too much. */
 export function cannotEver(requested: Requested, total: Capacity): string | null {
-  if (requested.gpus > total.gpus) return `it asks for ${requested.gpus} GPUs and the machine has ${total.gpus}`;
+  if (requested.gpus > total.gpus) {
+    const asked = requested.gpus === 1 ? "a GPU" : `${requested.gpus} GPUs`;
+    return `it asks for ${asked} and the machine has ${total.gpus === 0 ? "none" : total.gpus}`;
+  }
   if (requested.cpu_cores > total.cpuCores) {
     return `it asks for ${requested.cpu_cores} CPU cores and the machine has ${total.cpuCores}`;
   }

@@ -2,8 +2,8 @@
  * Who is at the door. The Unix socket is the owner of the server; TCP wants `Authorization: Bearer KEY`, always. A wrong key
  * and no key get the same words; an address that fails often waits.
  */
-import { readFileSync } from "node:fs";
 import { MlError } from "../core/error.ts";
+import { ownLoginName } from "../core/login-name.ts";
 import type { Asker } from "./asker.ts";
 import type { Keys } from "./keys.ts";
 
@@ -54,24 +54,9 @@ export interface Admitted {
 
 let owner: string | null = null;
 
-/** The login name of an account, by the password file or whatever else the system asks (getpwuid(3)). */
-function loginName(uid: number): string | null {
-  try {
-    const line = readFileSync("/etc/passwd", "utf8")
-      .split("\n")
-      .find((text) => text.split(":")[2] === String(uid));
-    if (line !== undefined) return line.split(":")[0] ?? null;
-    const name = Bun.spawnSync(["id", "-un"], { stderr: "ignore", timeout: 3000 }).stdout.toString().trim();
-    return name === "" ? null : name;
-  } catch {
-    return null;
-  }
-}
-
 /** The login name of whoever runs this server. */
 export function ownerName(): string {
-  const uid = process.getuid?.() ?? 0;
-  owner ??= loginName(uid) ?? process.env.USER ?? `uid-${uid}`;
+  owner ??= ownLoginName();
   return owner;
 }
 

@@ -77,7 +77,7 @@ export async function serverMain(args: string[]): Promise<void> {
   } catch (cause) {
     const error = asMlError(cause, "starting the server");
     log?.say("error", "the server ends", { why: error.message });
-    const lines = [`error: ${error.message}`];
+    const lines = [`ml: ${error.message}`];
     if (error.detail.cause) lines.push(`cause: ${error.detail.cause}`);
     if (error.detail.hint) lines.push(`hint: ${error.detail.hint}`);
     process.stderr.write(`${lines.join("\n")}\n`);

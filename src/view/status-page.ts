@@ -107,6 +107,7 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
     { title: "Ended", runs: status.recent, total: null },
   ].filter((section) => section.runs.length > 0);
   const head = [cutLine(serverLine(status, face), face.width, face.unicode), ...problemLines(status, face)];
+  if (sections.length === 0 && options.filtered) return [...head, [], [span("No runs of this user.")]];
   if (sections.length === 0)
     return [
       ...head,

@@ -116,7 +116,7 @@ export async function workerMain(args: readonly string[]): Promise<void> {
     process.exit(0);
   } catch (cause) {
     const error = asMlError(cause, "starting the worker");
-    say(`error: ${error.message}`);
+    say(`ml: ${error.message}`);
     if (error.detail.cause) say(`cause: ${error.detail.cause}`);
     if (error.detail.hint) say(`hint: ${error.detail.hint}`);
     process.exit(error.exitCode);

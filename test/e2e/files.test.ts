@@ -23,7 +23,11 @@ test("ls says what is code, artifact and record, and finds names in work/ by the
   expect(found.get("run_manifest.json")).toBe("file record");
   expect((await lab.ml(["ls", "r", "out", "-q"])).stdout).toBe("work/out/bytes.bin\n");
   expect((await lab.ml(["ls", "r", "out/bytes.bin"])).stdout).toMatch(/1\.3 MB .* artifact +work\/out\/bytes\.bin\n/);
-  expect((await lab.ml(["ls", "r", "nope"])).code).toBe(3);
+  for (const words of [["ls"], ["cat"], ["pull"]]) {
+    const ran = await lab.ml([...words, "r", "nope"]);
+    expect([words, ran.code]).toEqual([words, 3]);
+    expect(ran.stderr).toMatch(/^ml: run `.+` has no `nope`\nhint: `ml ls .+ -R` lists its files\n$/);
+  }
 }, 60_000);
 
 test("cat gives exact bytes", async () => {

@@ -191,3 +191,18 @@ test("[N1 K1] a follower outlives a killed server: every line once, in order, an
   expect(await child.exited).toBe(0);
   expect(out()).toBe(Array.from({ length: 40 }, (_, n) => `line ${n}\n`).join(""));
 }, 60_000);
+
+test("start takes the options of `ml server`; one that runs already is not changed by them", async () => {
+  const home = serverHome();
+  const open = await runMl(["server", "start", "--listen", "0.0.0.0:0"], { home });
+  expect(open.code).toBe(69);
+  expect(open.stderr).toContain("there is no key yet");
+  const started = await runMl(["server", "start", "--no-worker", "--listen", "127.0.0.1:0", "--json"], { home });
+  expect([started.code, started.stderr]).toEqual([0, ""]);
+  const state = JSON.parse(started.stdout);
+  expect(state.workers).toEqual([]);
+  const other = await runMl(["server", "start", "--slots", "3"], { home });
+  expect(other.code).toBe(7);
+  expect(other.stderr).toContain("hint: ml server stop && ml server start --slots 3\n");
+  expect((await runMl(["server", "start"], { home })).code).toBe(0);
+}, 60_000);

@@ -23,6 +23,7 @@ test("a system unit runs as its user; the two scopes exclude each other", async 
   const system = await runMl(["service", "install", "--system", "--print", "--json"], { home });
   const value = JSON.parse(system.stdout);
   expect(value).toMatchObject({ schema: "ml.service/1", path: "/etc/systemd/system/ml.service", installed: false });
-  expect(value.unit).toMatch(/^User=/m);
+  const account = process.env.SUDO_USER || Bun.spawnSync(["id", "-un"]).stdout.toString().trim();
+  expect(value.unit).toContain(`\nUser=${account}\n`);
   expect((await runMl(["service", "install", "--system", "--user"], { home })).code).toBe(2);
 });

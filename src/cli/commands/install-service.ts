@@ -1,10 +1,10 @@
 /** `ml service install`: the server as a systemd service, for the user or the system. Without systemd the unit is only printed. */
 import { existsSync, mkdirSync } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { localPlaces } from "../../config/home.ts";
 import { writeDurable } from "../../core/durable.ts";
 import { asMlError, MlError } from "../../core/error.ts";
+import { ownLoginName } from "../../core/login-name.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { systemdUnit } from "../systemd-unit.ts";
@@ -64,7 +64,7 @@ const install = defineCommand({
       base: localPlaces(context.settings, paths, context.cwd).base,
       configPath: context.configPath,
       scope,
-      user: context.env.SUDO_USER || userInfo().username,
+      user: context.env.SUDO_USER || ownLoginName(),
     });
     const path = unitPath(scope, context.env);
     const able = systemdRuns();

@@ -19,6 +19,11 @@ const add = defineCommand({
   schemas: { "ml.key.add/1": "`key_id`, `user`, `role`, `key`" },
   async run(context, args) {
     const [user = ""] = args.words;
+    if (!/^[A-Za-z0-9_.@-]{1,64}$/.test(user)) {
+      throw new MlError("usage", `\`${user}\` cannot be a user name`, {
+        hint: "use 1 to 64 letters, digits, `_`, `.`, `@` and `-`",
+      });
+    }
     const connection = await context.connect({ start: true });
     const role = (args.flags.role ?? "user") as Role;
     const made = await connection.ask("key.add", { user, role, label: args.flags.label });

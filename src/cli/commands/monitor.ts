@@ -11,6 +11,6 @@ export const command = defineCommand({
   flags: {},
   examples: [],
   async run() {
-    throw new MlError("unreachable", "the terminal UI is not in this build", { hint: "ml status --watch" });
+    throw new MlError("refused", "the terminal UI is not in this build", { hint: "ml status --watch" });
   },
 });

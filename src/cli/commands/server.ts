@@ -2,16 +2,19 @@
  * `ml server start·stop·status`: the server of this machine in the background. The server itself, `ml server`, is
  * started by src/main.ts before the thin client is loaded. All three may be repeated without harm.
  */
+import { resolve } from "node:path";
 import { connect } from "../../client/connect.ts";
 import type { Connection } from "../../client/connection.ts";
 import { localPlaces } from "../../config/home.ts";
 import { formatDuration } from "../../core/duration.ts";
 import { MlError } from "../../core/error.ts";
 import { isSameProcess } from "../../core/process-identity.ts";
+import { quoteCommand } from "../../core/shell-quote.ts";
 import { formatSize } from "../../core/size.ts";
 import type { Reply } from "../../protocol/requests.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { type Context, defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
 import { isGone, readServerRecord, recordTarget, type ServerRecord } from "../local-server.ts";
 
 const stopTimeoutMs = 30_000;
@@ -93,22 +96,62 @@ function stateText(state: Reply<"server.status">, options: { done: string; log: 
   return `${lines.join("\n")}\n`;
 }
 
+/** Options of `ml server` that make sense in the background too. */
+const serverFlags = {
+  listen: flag.text("HOST:PORT", "TCP address; default 127.0.0.1:9100"),
+  "tls-cert": flag.text("FILE", "certificate; with --tls-key the server speaks TLS", { complete: "file" }),
+  "tls-key": flag.text("FILE", "private key of that certificate", { complete: "file" }),
+  "no-worker": flag.on("only serve; `ml worker` starts the runs"),
+  queue: flag.choice(["sqlite", "fs", "redis"], "where the waiting line is kept"),
+  "redis-url": flag.text("URL", "the Redis of --queue redis"),
+  slots: flag.number("N", "how many runs at a time", { least: 0, whole: true }),
+  cpus: flag.number("N", "CPU cores to hand out", { least: 0 }),
+  gpus: flag.number("N", "GPUs to hand out", { least: 0, whole: true }),
+  name: flag.text("NAME", "name of the worker in it"),
+  "allowed-origins": flag.text("LIST", "web origins that may open a WebSocket"),
+};
+
+/** The same flags as words for `ml server`, which is started in another folder. */
+function serverWords(flags: Readonly<Record<string, unknown>>, cwd: string): string[] {
+  return Object.keys(serverFlags).flatMap((name) => {
+    const value = flags[name];
+    if (value === null || value === undefined || value === false) return [];
+    if (value === true) return [`--${name}`];
+    return [`--${name}`, name.startsWith("tls-") ? resolve(cwd, String(value)) : String(value)];
+  });
+}
+
 const start = defineCommand({
   name: "start",
   group: "set up",
   summary: "start the server in the background, unless it runs",
+  about:
+    "What it is started with holds until it is stopped; to keep it, `ml config set` the settings of these names. One that runs already is left as it is.",
   positionals: [],
-  flags: {},
-  examples: [["ml server start --base /data/ml", "serve another base directory"]],
+  flags: serverFlags,
+  examples: [
+    ["ml server start --base /data/ml", "serve another base directory"],
+    ["ml server start --listen 0.0.0.0:9100", "let others in; wants a key first: `ml key add NAME`"],
+  ],
   schemas: {
     "ml.server/1":
       "`running`, `pid`, `base`, `url`, `socket`, `version`, `host`, `started_at`, `queue`, `disk`, `workers`, `problems`, `log`",
   },
-  async run(context) {
+  async run(context, args) {
+    const words = serverWords(args.flags, context.cwd);
     const found = await findLocal(context);
     if (found !== null) {
       const state = await found.connection.ask("server.status", {});
       found.connection.close();
+      if (words.length > 0) {
+        throw new MlError(
+          "conflict",
+          `the server (pid ${state.pid}) runs already, started with what it was given then`,
+          {
+            hint: `ml server stop && ml server start ${quoteCommand(words)}`,
+          },
+        );
+      }
       printState(context, state, "the server runs already");
       return;
     }
@@ -118,6 +161,7 @@ const start = defineCommand({
       env: context.env,
       home: context.home,
       configPath: context.configPath,
+      args: words,
     });
     const now = await findLocal(context);
     if (now === null) throw new MlError("unreachable", "the server started, and is gone again", { hint: "ml server" });

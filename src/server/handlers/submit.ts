@@ -8,6 +8,7 @@ import type { RunRecord } from "../../catalog/record.ts";
 import { isoTime } from "../../core/clock.ts";
 import { MlError, systemCode } from "../../core/error.ts";
 import { fault } from "../../core/fault.ts";
+import { quoteCommand } from "../../core/shell-quote.ts";
 import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
@@ -24,9 +25,13 @@ function requireFit(context: Context, specs: readonly Spec[]): void {
   for (const spec of specs) {
     const reasons = capacities.map((capacity) => cannotEver(spec.requested, capacity));
     if (reasons.includes(null)) continue;
-    throw new MlError("refused", `queueing \`${spec.argv[0]}\` was refused: ${reasons.at(-1)}`, {
-      hint: "ask for less; `ml status` shows what the workers have",
-    });
+    throw new MlError(
+      "refused",
+      `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${reasons.at(-1)}`,
+      {
+        hint: "ask for less; `ml status` shows what the workers have",
+      },
+    );
   }
 }
 

@@ -48,6 +48,7 @@ describe("the order of sources", () => {
 
   test("a wrong value in the environment is refused by the variable's name", () => {
     expect(() => resolveSettings({ env: { ML_SLOTS: "many" }, file: null })).toThrow("`ML_SLOTS`");
+    expect(() => resolveSettings({ env: { ML_GRACE_SECONDS: "-1" }, file: null })).toThrow("at least 0");
     expect(() => resolveSettings({ env: { ML_TRANSPORT: "pigeon" }, file: null })).toThrow("wants one of auto");
   });
 });
@@ -57,11 +58,12 @@ describe("a config file that is wrong", () => {
     ["no value", 'python = "x"\nslots =\n', 2, 8, ""],
     ["a text that does not end", 'worker_host = "x\n', 1, 17, ""],
     ["a key twice", "slots = 1\nslots = 2\n", 2, 1, "there already"],
-    ["a wrong type", 'python = "x"\n  priority = "3"\n', 2, 14, "wants a number"],
+    ["a wrong type", 'python = "x"\n  priority = "3"\n', 2, 14, "wants a whole number from 1 to 10"],
+    ["a number out of its range", "priority = 77\n", 1, 12, "wants a whole number from 1 to 10"],
     ["a wrong choice", 'transport = "pigeon"\n', 1, 13, "one of auto"],
     ["an unknown key", "prioritty = 3\n", 1, 1, "there is no setting `prioritty`"],
     ["a table", "[server]\nx = 1\n", 1, 1, "there is no setting `server`"],
-    ["Windows line ends", 'python = "x"\r\nslots = true\r\n', 2, 9, "wants a number"],
+    ["Windows line ends", 'python = "x"\r\nslots = true\r\n', 2, 9, "wants a whole number"],
   ];
   for (const [name, text, line, column, words] of cases) {
     test(`[I3] ${name}: line, column and caret, exit 2`, () => {
