@@ -18,8 +18,10 @@ interface Case {
   /** What ML_FAULTS says at each start, in order; after these the server runs without. Default: the point, killed. */
   starts?: string[];
   backend?: "sqlite" | "fs" | "redis";
+  /** The queue's database is gone after the first crash. */
+  loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate" | "hold";
+  act?: "code" | "cancel" | "annotate";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -36,7 +38,7 @@ const table: Record<string, Case | Case[]> = {
   "queue/added": [{ rows: "K2" }, { rows: "K2", backend: "fs" }],
   "server/after-enqueue": { rows: "K2 Q12" },
   "server/before-reply": { rows: "K2 Q12" },
-  "queue/rebuilding": { rows: "K2 D6", starts: ["server/after-folders", "queue/rebuilding"] },
+  "queue/rebuilding": { rows: "K2 D6", starts: ["server/after-folders", "queue/rebuilding"], loseQueue: true },
   "queue/merge-claimed": { rows: "Q3", backend: "redis" },
   "queue/merge-added": { rows: "Q3", backend: "redis" },
   // From the claim to the process.
@@ -138,7 +140,8 @@ async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<st
   return "";
 }
 
-async function crashAt(point: string, { starts = [point], backend = "sqlite", act = "hold" }: Case): Promise<void> {
+async function crashAt(point: string, each: Case): Promise<void> {
+  const { starts = [point], backend = "sqlite", act, loseQueue = false } = each;
   const home = tempFolder("ml-crash-");
   const witness = join(home, "witness.txt");
   const at = serveFrom(home, { ML_QUEUE_BACKEND: backend, ML_REDIS_URL: `redis+unix://${join(home, "r.sock")}` });
@@ -152,6 +155,9 @@ async function crashAt(point: string, { starts = [point], backend = "sqlite", ac
     await until(`the crash at ${point}\n${at.log()}`, () => hasEnded(server));
     expect(server.signalCode).toBe("SIGKILL");
     deaths += 1;
+    if (loseQueue && deaths === 1) {
+      for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(join(at.base.base, `queue.db${suffix}`), { force: true });
+    }
     server = await at.start({ faults: plan.shift() });
   };
   const body = {
