@@ -2,6 +2,7 @@
  * Which environment variables are recorded, and how: values of those that change what a script computes; everything
  * that looks like a credential by name alone, with null for a value. Pure. Where in doubt a value is left out.
  */
+import { isSecretName, isSecretValue } from "../core/secrets.ts";
 import type { Probe } from "./probe.ts";
 
 /** Variables whose values are recorded; a trailing `*` stands for any ending. */
@@ -16,46 +17,6 @@ export const recordedNames = [
 
 /** Longest value that is kept whole, in characters. */
 const valueLimit = 4096;
-
-const secretName =
-  /KEY|TOKEN|SECRET|PASS|PWD_|_PWD|CRED|AUTH|COOKIE|SIGNATURE|PRIVATE|BEARER|LICEN[CS]E|WEBHOOK|DSN|SAS_?URL|CONNECTION_STRING/i;
-/** Names that contain such a word and are known to hold no secret. */
-const harmlessNames = new Set(["TOKENIZERS_PARALLELISM"]);
-
-/** Shapes of credentials, anywhere in a value. */
-const secretValues = [
-  /\bsk-[\w-]{12,}/,
-  /\b(?:gh[opsur]|github_pat)_\w{16,}/,
-  /\bglpat-[\w-]{12,}/,
-  /\bhf_\w{16,}/,
-  /\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}/,
-  /\bAIza[\w-]{30,}/,
-  /\bxox[a-z]-[\w-]{10,}/,
-  /\b(?:npm|pypi|dckr_pat|lsv2_pt|nvapi)[-_][\w-]{20,}/,
-  /\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/,
-  /-----BEGIN [A-Z ]+-----/,
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#]*:[^\s/?#]*@/i,
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]{12,}@/i,
-  /[?&](?:[\w-]*(?:key|token|secret|password|sig|signature|auth))=[^&\s]+/i,
-  /\b(?:Bearer|Basic)\s+[\w+/=.-]{8,}/i,
-];
-
-/** True where the name of a variable says that its value is nobody's business. */
-export function isSecretName(name: string): boolean {
-  return secretName.test(name) && !harmlessNames.has(name);
-}
-
-/** True where something in the text has the shape of a credential, whatever it is called. */
-export function isSecretValue(value: string): boolean {
-  return secretValues.some((pattern) => pattern.test(value));
-}
-
-/** A URL without the user name and password in it; every other text as it is. */
-export function withoutUserInfo(url: string): string {
-  return url.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, (whole, scheme: string) =>
-    whole === `${scheme}git@` || whole === `${scheme}hg@` ? whole : scheme,
-  );
-}
 
 function isRecorded(name: string, asked: ReadonlySet<string>): boolean {
   if (asked.has(name)) return true;

@@ -6,7 +6,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { withoutUserInfo } from "./env-vars.ts";
+import { withoutUserInfo } from "../core/secrets.ts";
 import { readHead } from "./interpreter.ts";
 import type { ProbeContext } from "./probe.ts";
 import type { SiteFolder } from "./site-folders.ts";

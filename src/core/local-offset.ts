@@ -67,7 +67,8 @@ export function localOffsetMs(ms: number): number {
   const zone = zoneOf(process.env.TZ);
   const seconds = Math.floor(ms / 1000);
   const last = zone?.transitions.at(-1) ?? Number.NEGATIVE_INFINITY;
-  if (zone === null || (seconds >= last && zone.rule.includes(","))) return 0 - new Date(ms).getTimezoneOffset() * 60_000;
+  if (zone === null || (seconds >= last && zone.rule.includes(",")))
+    return 0 - new Date(ms).getTimezoneOffset() * 60_000;
   let index = zone.transitions.length;
   while (index > 0 && (zone.transitions[index - 1] ?? 0) > seconds) index -= 1;
   return (zone.offsets[index] ?? 0) * 1000;

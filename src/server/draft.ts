@@ -4,6 +4,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { resolveRun } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
 import { newRunId } from "../core/ids.ts";
+import { isCredentialName, isSecretValue } from "../core/secrets.ts";
 import { quoteCommand } from "../core/shell-quote.ts";
 import { limits } from "../protocol/frames.ts";
 import type { ParsedBody } from "../protocol/requests.ts";
@@ -42,6 +43,15 @@ function requireTexts(spec: Spec): void {
   }
   for (const [name, value] of Object.entries(spec.env)) {
     if (value.includes("\0")) throw new MlError("usage", `the environment variable \`${name}\` contains a NUL byte`);
+    if (isCredentialName(name) || isSecretValue(value)) {
+      throw new MlError(
+        "refused",
+        `\`${name}\` looks like a credential, and what a run is queued with is kept in files`,
+        {
+          hint: "set it in the environment of the worker (where `ml server start` is typed), or let the script read it from a file of yours",
+        },
+      );
+    }
   }
   if (spec.cwd !== "." && badPath(spec.cwd) !== null) {
     throw new MlError("bad_path", `the run cannot start in \`${spec.cwd}\`: ${badPath(spec.cwd)}`);

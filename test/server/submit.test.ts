@@ -44,6 +44,17 @@ test("[K2 Q12] a repeated submission gives the same run, at once, at the same ti
   expect(runsOf(server.base).length).toBe(2);
 });
 
+test("[P16] a credential given as an environment variable is refused before anything reaches the disk", async () => {
+  const server = await serve();
+  for (const env of [{ WANDB_API_KEY: "x" }, { HF_TOKEN: "x" }, { MODE: "sk-abcdefghijklmnop" }]) {
+    const refused = await server.try("submit", { runs: [spec({ env })] });
+    expect(refused.error?.code).toBe("refused");
+    expect(refused.error?.hint).toContain("environment of the worker");
+  }
+  expect(runsOf(server.base)).toEqual([]);
+  await server.ask("submit", { runs: [spec({ env: { AUTHOR: "ana", MONKEY: "1" } })] });
+});
+
 test("[Q12] the same submit_id twice in one request, or from another user, is refused", async () => {
   const server = await serve();
   const one = spec();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { isSecretName, isSecretValue, maskEnvironment, withoutUserInfo } from "../../../src/capture/env-vars.ts";
+import { maskEnvironment } from "../../../src/capture/env-vars.ts";
+import { isSecretName, isSecretValue, withoutUserInfo } from "../../../src/core/secrets.ts";
 
 const secretNames = [
   ...["WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "PGPASS"],
