@@ -5,8 +5,10 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { basePaths } from "../../src/run/paths.ts";
 import { mlBinary } from "../support/binary.ts";
 import { seeded } from "../support/seeded.ts";
+import { killScript } from "../support/served.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
 export interface Planned {
@@ -230,20 +232,34 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     deeds: [],
     dispose: async () => {
       for (const actor of actors) await kill(actor);
+      const paths = basePaths(base);
+      if (fs.existsSync(paths.runs)) for (const runId of fs.readdirSync(paths.runs)) killScript(paths.run(runId));
     },
   };
+  try {
+    await storm(report, { actors, random: seeded(seed + 1), log, redisSocket }, random);
+  } catch (cause) {
+    await report.dispose();
+    throw cause;
+  }
+  return report;
+}
+
+/** Submissions and deeds at once, then the calm in which everything must end. */
+async function storm(report: ChaosReport, weather: Storm, random: () => number): Promise<void> {
+  const { actors, log } = weather;
+  const { base } = report;
   for (const actor of actors) start(actor, log);
   await until("the server to come up", () => fs.existsSync(join(base, "server.json")), 20_000);
 
-  const storm: Storm = { actors, random: seeded(seed + 1), log, redisSocket };
   let submitted = false;
   const submitting = Promise.all([submitAll(report, random), cancelAll(report)]).then(() => {
     submitted = true;
   });
   // While there is something to disturb, and no longer than so many deeds after the last submission.
   for (let after = 0; after < 6 && !(submitted && countUnfinished(base) === 0); ) {
-    await Bun.sleep(50 + storm.random() * 450);
-    await disturb(report, storm);
+    await Bun.sleep(50 + weather.random() * 450);
+    await disturb(report, weather);
     if (submitted) after += 1;
   }
   await submitting;
@@ -256,7 +272,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     process.stderr.write(`${fs.readFileSync(log, "utf8").slice(-4000)}\n${describeUnfinished(base)}\n`);
     throw cause;
   });
-  return report;
 }
 
 function describeUnfinished(base: string): string {

@@ -17,8 +17,7 @@ import { tempFolder, until } from "../support/temp.ts";
 const opened: Served[] = [];
 afterEach(async () => {
   for (const served of opened.splice(0)) {
-    if (fs.existsSync(served.home)) fs.writeFileSync(join(served.home, "go"), "");
-    await served.killAll();
+    await served.end();
   }
 });
 

@@ -10,7 +10,7 @@ import { tempFolder, until } from "../support/temp.ts";
 let served: Served | null = null;
 unmountAfterEach();
 afterEach(async () => {
-  await served?.killAll();
+  await served?.end();
   served = null;
 });
 

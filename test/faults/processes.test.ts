@@ -8,7 +8,7 @@ import { tempFolder, until } from "../support/temp.ts";
 
 let served: Served | null = null;
 afterEach(async () => {
-  await served?.killAll();
+  await served?.end();
   served = null;
 });
 

@@ -87,7 +87,7 @@ afterEach(async () => {
   redis?.kill("SIGKILL");
   await redis?.exited;
   redis = null;
-  await served?.killAll();
+  await served?.end();
   served = null;
 });
 

@@ -32,8 +32,10 @@ export interface Served {
   manifest(runId: string): Manifest;
   sealed(runId: string, timeoutMs?: number): Promise<{ manifest: Manifest; paths: RunPaths }>;
   runIds(): string[];
-  /** SIGKILL for every process that was started here and still lives. */
+  /** SIGKILL for every process that was started here and still lives; the runs go on. */
   killAll(): Promise<void>;
+  /** The same, and an end to the runs: for the end of a test. */
+  end(): Promise<void>;
 }
 
 export function hasEnded(child: Bun.Subprocess): boolean {
@@ -75,6 +77,7 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
       throw new Error(`${answer.error.code}: ${answer.error.message} (${answer.error.hint})`);
     return answer.reply as T;
   };
+  const runIds = () => (existsSync(base.runs) ? readdirSync(base.runs) : []);
   const manifest = (runId: string) => JSON.parse(readFileSync(base.run(runId).manifest, "utf8")) as Manifest;
   return {
     home,
@@ -127,7 +130,7 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
       });
       return { manifest: manifest(runId), paths };
     },
-    runIds: () => (existsSync(base.runs) ? readdirSync(base.runs) : []),
+    runIds,
     async killAll() {
       for (const child of children) {
         if (hasEnded(child)) continue;
@@ -136,7 +139,22 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
         await child.exited;
       }
     },
+    async end() {
+      await this.killAll();
+      for (const runId of runIds()) killScript(base.run(runId));
+    },
   };
+}
+
+/** Ends the script of a run, if its record still means the process that bears the run's id. */
+export function killScript(paths: RunPaths): void {
+  try {
+    const { script } = JSON.parse(readFileSync(paths.processRecord, "utf8")) as { script: { pid: number } };
+    const environment = readFileSync(`/proc/${script.pid}/environ`, "latin1");
+    if (environment.includes(`ML_RUN_ID=${paths.runId}\0`)) process.kill(-script.pid, "SIGKILL");
+  } catch {
+    // Never started, or gone.
+  }
 }
 
 /** What `sha256sum -c` finds wrong in a sealed folder; empty where all is well. */
