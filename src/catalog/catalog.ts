@@ -113,9 +113,16 @@ export class Catalog {
   private read(runId: string, path: string): Keyed | null {
     const read = readManifest(path);
     if (read.kind === "ok") return recordOf({ ...read.manifest, run_id: runId });
-    if (read.kind === "damaged") return damagedRecord(runId, path, read.reason);
+    if (read.kind === "damaged") return this.damagedAs(runId, damagedRecord(runId, path, read.reason));
     if (!fs.existsSync(this.base.run(runId).folder)) return null;
-    return damagedRecord(runId, path, `\`${path}\` is missing`);
+    return this.damagedAs(runId, damagedRecord(runId, path, `\`${path}\` is missing`));
+  }
+
+  /** A damaged run stays the answer to its submission, as long as anybody remembers which one that was. */
+  private damagedAs(runId: string, keyed: Keyed): Keyed {
+    if (keyed.submitId !== null) return keyed;
+    const row = this.database.query("SELECT submit_id FROM runs WHERE run_id = ?").get(runId);
+    return { ...keyed, submitId: (row as { submit_id: string | null } | null)?.submit_id ?? null };
   }
 
   /** Takes manifests that were just written, without reading them back; all in one transaction. */

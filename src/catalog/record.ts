@@ -99,7 +99,8 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
   const queuedAt = salvage(text, "queued_at") ?? `${runId.slice(0, 10)}T00:00:00.000Z`;
   const status = statuses.find((known) => known === salvage(text, "status")) ?? "failed";
   return {
-    submitId: null,
+    // Kept as long as it can be read, so that a repeated submission does not make a second run.
+    submitId: salvage(text, "submit_id"),
     sequence: Date.parse(queuedAt) || 0,
     record: {
       run_id: runId,
@@ -130,9 +131,9 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
   };
 }
 
-/** The text value of a top-level key in what is left of a manifest, or null. */
+/** The text value of a key, top-level or one below it, in what is left of a manifest, or null. */
 function salvage(text: string, key: string): string | null {
-  const match = new RegExp(`^ {2}"${key}": ("(?:[^"\\\\\\n]|\\\\.)*"),?$`, "m").exec(text);
+  const match = new RegExp(`^ {2,4}"${key}": ("(?:[^"\\\\\\n]|\\\\.)*"),?$`, "m").exec(text);
   if (!match) return null;
   try {
     return String(JSON.parse(match[1] ?? ""));

@@ -1,13 +1,15 @@
 /**
  * What people changed after queueing. Each change is first appended to history.jsonl (when, who, which field, new
- * value), then folded into the manifest: nothing a person did is ever overwritten without a trace.
+ * value), then folded into the manifest: nothing a person did is ever overwritten without a trace, and a crash between
+ * the two is made good by folding again (`foldLateHistories`, at the start of a server). Folding twice changes nothing.
  */
+import * as fs from "node:fs";
 import { appendDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonLines } from "../core/json-lines.ts";
-import type { Manifest } from "./manifest.ts";
-import type { RunPaths } from "./paths.ts";
-import { changeManifest, requireManifest } from "./store.ts";
+import { annotationSchema, type Manifest } from "./manifest.ts";
+import type { BasePaths, RunPaths } from "./paths.ts";
+import { changeManifest, listRunIds, requireManifest } from "./store.ts";
 
 export interface HistoryEntry {
   /** RFC 3339, UTC. */
@@ -18,10 +20,49 @@ export interface HistoryEntry {
   value: unknown;
 }
 
+/** How an entry of a field becomes part of the manifest; false where it is there already, or comes too late. */
+const folds: Record<string, (manifest: Manifest, value: unknown) => boolean> = {
+  annotations(manifest, value) {
+    const { data } = annotationSchema.safeParse(value);
+    if (data === undefined) return false;
+    const { timestamp, author, note } = data;
+    const known = manifest.annotations.some((a) => a.timestamp === timestamp && a.author === author && a.note === note);
+    if (!known) manifest.annotations.push(data);
+    return !known;
+  },
+  priority(manifest, value) {
+    const fits = typeof value === "number" && manifest.status === "queued" && manifest.priority !== value;
+    if (fits) manifest.priority = value;
+    return fits;
+  },
+  "launch.held"(manifest, value) {
+    const fits = typeof value === "boolean" && manifest.status === "queued" && manifest.launch.held !== value;
+    if (fits) manifest.launch.held = value;
+    return fits;
+  },
+};
+
+function fold(manifest: Manifest, entry: HistoryEntry): boolean {
+  return folds[entry.field]?.(manifest, entry.value) ?? false;
+}
+
 /** Appends one entry durably. Throws `not_found` for a missing run, and system errors. */
 export function appendHistory(paths: RunPaths, entry: HistoryEntry): void {
   requireManifest(paths);
   appendDurable(paths.history, JSON.stringify(entry));
+}
+
+/**
+ * Appends the entry, then folds it into the manifest. `check` may throw where the manifest (read under its lock) no longer
+ * allows the change. Errors of appendHistory and changeManifest.
+ */
+export function recordChange(paths: RunPaths, entry: HistoryEntry, check?: (manifest: Manifest) => void): Manifest {
+  appendHistory(paths, entry);
+  fault("server/after-history");
+  return changeManifest(paths, (manifest) => {
+    check?.(manifest);
+    return fold(manifest, entry);
+  });
 }
 
 /** All entries in order; torn lines are skipped. */
@@ -29,9 +70,30 @@ export function readHistory(paths: RunPaths): HistoryEntry[] {
   return readJsonLines<HistoryEntry>(paths.history).records;
 }
 
-/** Appends the entry, then folds it into the manifest by `fold`. Errors of appendHistory and changeManifest. */
-export function recordChange(paths: RunPaths, entry: HistoryEntry, fold: (manifest: Manifest) => unknown): Manifest {
-  appendHistory(paths, entry);
-  fault("server/after-history");
-  return changeManifest(paths, fold);
+/** Folds what a crash left in history alone. Of a field with one value the last entry counts. */
+function foldHistory(paths: RunPaths): void {
+  const last = new Map<string, HistoryEntry>();
+  for (const [index, entry] of readHistory(paths).entries()) {
+    last.set(entry.field === "annotations" ? `${entry.field} ${index}` : entry.field, entry);
+  }
+  changeManifest(paths, (manifest) => [...last.values()].filter((entry) => fold(manifest, entry)).length > 0);
+}
+
+/**
+ * Looks at each run whose history is as new as its manifest, or newer, and folds it. A run that cannot be folded
+ * is handed to `onProblem` and stops nobody.
+ */
+export function foldLateHistories(base: BasePaths, onProblem: (runId: string, cause: unknown) => void): void {
+  for (const runId of listRunIds(base)) {
+    const paths = base.run(runId);
+    const history = fs.statSync(paths.history, { throwIfNoEntry: false });
+    if (history === undefined) continue;
+    const manifest = fs.statSync(paths.manifest, { throwIfNoEntry: false });
+    if (manifest === undefined || manifest.mtimeMs > history.mtimeMs) continue;
+    try {
+      foldHistory(paths);
+    } catch (cause) {
+      onProblem(runId, cause);
+    }
+  }
 }

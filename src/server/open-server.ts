@@ -11,6 +11,7 @@ import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
 import { openQueue } from "../queue/open.ts";
+import { foldLateHistories } from "../run/history.ts";
 import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
 import { prepareBase } from "../run/store.ts";
@@ -161,6 +162,9 @@ async function buildServices(
   const { options, base, state, clock, log, settings } = ground;
   const problems = new Problems();
   const journaled = replay(base, state, log);
+  foldLateHistories(base, (runId, cause) =>
+    log.say("warn", "history not folded", { run: runId, why: messageOf(cause) }),
+  );
   const catalog = openCatalog(base, state, log);
   undo.push(() => catalog.close());
   const queue = await openQueue({

@@ -10,7 +10,6 @@ export interface WaitingChange {
   action: string;
   field: string;
   value: unknown;
-  fold(manifest: Manifest): void;
   queue: { priority?: number; held?: boolean };
 }
 
@@ -39,7 +38,6 @@ export async function changeWaiting(
       if (current.status !== "queued") {
         throw new MlError("conflict", `${change.action} of run \`${runId}\` comes too late: it is ${current.status}`);
       }
-      change.fold(current);
     });
     manifests.push(manifest);
     await context.queue.update(runId, change.queue).catch(() => context.feeder.refill());

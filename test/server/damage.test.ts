@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { basePaths } from "../../src/run/paths.ts";
-import { queued, serve } from "./harness.ts";
+import { queued, serve, spec } from "./harness.ts";
 
 test("[K9] damaged manifests stop nothing: they are named, copied aside, and everything else goes on", async () => {
   const server = await serve();
@@ -125,4 +125,17 @@ test("what a crash left half-deleted is swept at the next start", async () => {
 test("the base stays closed to others even where its folder was open before", async () => {
   const server = await serve();
   expect(statSync(join(server.base, "runs")).mode & 0o777).toBe(0o700);
+});
+
+test("[K9 Q12] a submission repeated after its manifest was damaged still makes no second run", async () => {
+  const server = await serve();
+  const one = spec();
+  const { runs } = await server.ask("submit", { runs: [one] });
+  const { manifest } = basePaths(server.base).run(runs[0]?.run_id ?? "");
+  truncateSync(manifest, 40);
+  await server.close();
+  const again = await serve({ base: server.base });
+  const repeated = await again.ask("submit", { runs: [one] });
+  expect(repeated.runs[0]).toMatchObject({ run_id: runs[0]?.run_id, duplicate: true });
+  expect(readdirSync(join(server.base, "runs")).length).toBe(1);
 });

@@ -16,9 +16,7 @@ export function runAnnotate(context: Context, body: ParsedBody<"run.annotate">):
   const timestamp = isoTime(context.clock.nowMs());
   const annotation = { timestamp, author: body.author ?? context.asker.user, note: body.note };
   const entry = { at: timestamp, by: context.asker.user, field: "annotations", value: annotation };
-  recordChange(context.base.run(runId), entry, (manifest) => {
-    manifest.annotations.push(annotation);
-  });
+  recordChange(context.base.run(runId), entry);
   context.audit.note(context.asker, { action: "annotate", runs: [runId] });
   context.hub.changed(runId);
   return { run_id: runId, timestamp };

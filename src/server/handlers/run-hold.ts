@@ -11,9 +11,6 @@ export async function runHold(context: Context, body: ParsedBody<"run.hold">): P
     action,
     field: "launch.held",
     value: body.held,
-    fold: (manifest) => {
-      manifest.launch.held = body.held;
-    },
     queue: { held: body.held },
   });
   return { runs: records.map(({ run_id }) => ({ run_id, held: body.held })) };

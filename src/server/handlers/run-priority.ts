@@ -12,9 +12,6 @@ export async function runPriority(context: Context, body: ParsedBody<"run.priori
     action: "priority",
     field: "priority",
     value: priority,
-    fold: (manifest) => {
-      manifest.priority = priority;
-    },
     queue: { priority },
   });
   const runs = records.map(({ run_id }) => {
