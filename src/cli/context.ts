@@ -41,6 +41,7 @@ export async function configuredTarget({ values }: Resolved): Promise<Target | n
       .text()
       .catch((cause) => {
         throw new MlError("bad_config", `the certificate \`${values.tls_ca}\` (\`tls_ca\`) cannot be read`, {
+          hint: "ml config set tls_ca FILE",
           cause: messageOf(cause),
         });
       });

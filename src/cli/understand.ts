@@ -66,7 +66,8 @@ function interpreter(around: Surroundings): { python: string; from: string | nul
 
 /** A script inside the folder, named by its absolute path, would run from the live tree: name it inside the snapshot. */
 function insideSnapshot(script: string, cwd: string): string {
-  if (!isAbsolute(script)) return script;
+  // Python takes what begins with a dash for an option.
+  if (!isAbsolute(script)) return script.startsWith("-") ? `./${script}` : script;
   const inside = relative(cwd, script);
   return inside.startsWith("..") || isAbsolute(inside) ? script : inside;
 }

@@ -5,6 +5,7 @@
  * First what we did ourselves (stop, time limit), then what the kernel says, then what the script said in its last lines.
  */
 import { constants } from "node:os";
+import { formatDuration } from "../core/duration.ts";
 import type { Failure, FailureKind } from "../run/manifest.ts";
 import type { ExitRecord } from "./records.ts";
 import { lastTraceback, type Traceback } from "./traceback.ts";
@@ -82,7 +83,10 @@ function ownDoing(evidence: Evidence): Verdict | null {
   const { exit, stopped } = evidence;
   const code = { exit_code: exit?.rc ?? null, signal: exit === null ? null : signalOf(exit.rc) };
   if (exit?.timeLimit || stopped?.why === "time_limit") {
-    const limit = evidence.limitHours === null ? "its time limit" : `its time limit of ${evidence.limitHours} h`;
+    const limit =
+      evidence.limitHours === null
+        ? "its time limit"
+        : `its time limit of ${formatDuration(evidence.limitHours * 3_600_000)}`;
     const hint = "give it more with `--max-runtime`, or let it resume from a checkpoint";
     return {
       status: "failed",
@@ -163,11 +167,20 @@ function byMemory(evidence: Evidence, exit: ExitRecord, trace: Traceback | null)
   return null;
 }
 
+/** `input()` and the debugger at the end of stdin. */
+function wantedInput(trace: Traceback): boolean {
+  return /(^|\.)BdbQuit$/.test(trace.type) || (trace.type === "EOFError" && trace.message.includes("reading a line"));
+}
+
 function byTraceback(trace: Traceback): Failure {
   const said = trace.message === "" ? trace.type : `${trace.type}: ${trace.message}`;
   if (environmentErrors.has(trace.type)) {
     const hint = "install it where the worker's `python3` finds it, or name another interpreter with `--python`";
     return failure("environment_error", said, hint, trace.text);
+  }
+  if (wantedInput(trace)) {
+    const hint = "it asked for input, and a run has none: take out `input()` or `breakpoint()`, or give it an argument";
+    return failure("code_error", said, hint, trace.text);
   }
   if (dataErrors.has(trace.type)) {
     return failure(

@@ -58,7 +58,8 @@ export class RedisConnection {
 
   constructor(url: string, options: RedisConnectionOptions = {}) {
     this.name = redactRedisUrl(url);
-    this.#url = url;
+    // Bun's client takes `unix://` for the name of a host.
+    this.#url = url.replace(/^unix:/i, "redis+unix:");
     this.#timeoutMs = options.timeoutMs ?? 2000;
     this.#pauseMs = options.pauseMs ?? 200;
     this.#tendMs = options.tendMs ?? 1000;

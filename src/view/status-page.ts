@@ -67,8 +67,11 @@ export function problemsOf(status: Status, nowMs: number): string[] {
   const { queue } = status.server;
   if (queue.problem !== null && !problems.includes(queue.problem)) problems.push(queue.problem);
   for (const worker of status.workers) {
-    if (worker.alive) problems.push(...worker.problems.map((problem) => `worker ${worker.worker}: ${problem}`));
-    else if (worker.running.length > 0)
+    if (worker.alive) problems.push(...worker.problems.map((problem) => `worker \`${worker.worker}\`: ${problem}`));
+    else if (
+      worker.running.length > 0 &&
+      !problems.some((one) => one.startsWith(`worker \`${worker.worker}\` is gone`))
+    )
       problems.push(`worker ${worker.worker} was last seen ${ago(worker.seen_at, nowMs) ?? "at an unknown time"}`);
     if (worker.alive && worker.draining) problems.push(`worker ${worker.worker} is draining and starts nothing new`);
   }

@@ -36,6 +36,18 @@ const ids = async (queue: QueueBackend) => (await queue.waiting(100, true)).map(
 
 describe("the redis queue", () => {
   testWithRedis(
+    "a socket is found by `unix://` and by `redis+unix://`",
+    async () => {
+      const { server } = await setting();
+      const queue = openRedisQueue(`unix://${server.socket}`, { namespace: "test", timeoutMs: 500 });
+      closing.push(queue);
+      await queue.add([entry("a")]);
+      expect(await ids(queue)).toEqual(["a"]);
+    },
+    60_000,
+  );
+
+  testWithRedis(
     "[Q3] throws try_later while redis is down and works again when it is back",
     async () => {
       const { server, queue } = await setting();

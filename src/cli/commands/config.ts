@@ -1,4 +1,5 @@
 /** `ml config show·get·set·path`: every setting with its value and where that came from. Keys are never printed in full. */
+import { resolve } from "node:path";
 import { editConfig, readConfigText, writeConfigText } from "../../config/edit.ts";
 import { environmentName, parseSetting, readConfig, settingKeys } from "../../config/resolve.ts";
 import { type SettingKey, settings } from "../../config/settings.ts";
@@ -99,6 +100,9 @@ const get = defineCommand({
   },
 });
 
+/** Files of this machine: a relative name is meant from where it was typed, and `ml` is called from anywhere. */
+const atHome: ReadonlySet<SettingKey> = new Set<SettingKey>(["tls_ca", "tls_cert", "tls_key", "state_dir"]);
+
 const set = defineCommand({
   name: "set",
   group: "set up",
@@ -125,7 +129,8 @@ const set = defineCommand({
       throw new MlError("usage", "`ml config set` wants a value, or `--unset`", { hint: `ml config set ${key} VALUE` });
     }
     const text = given === "-" ? (await Bun.stdin.text()).trim() : given;
-    const value = text === undefined ? null : checkValue(key, text);
+    const value =
+      text === undefined ? null : checkValue(key, atHome.has(key) && text !== "" ? resolve(context.cwd, text) : text);
     const path = context.configPath;
     const edited = editConfig(readConfigText(path), { [key]: value });
     readConfig({ path, text: edited, mode: null });

@@ -167,9 +167,17 @@ const start = defineCommand({
     if (now === null) throw new MlError("unreachable", "the server started, and is gone again", { hint: "ml server" });
     const state = await now.connection.ask("server.status", {});
     now.connection.close();
+    sayElsewhere(context);
     printState(context, state, started ? "started the server" : "the server runs already");
   },
 });
+
+/** Where the config names a server elsewhere, the one of this machine is not the one that other commands mean. */
+function sayElsewhere(context: Context): void {
+  const { server_url: url, worker_host: host } = context.settings;
+  if (url === null && host === null) return;
+  context.output.say(`other commands use the server of the config, ${safeText(url ?? host ?? "")}: \`ml status\``);
+}
 
 const status = defineCommand({
   name: "status",
@@ -183,6 +191,7 @@ const status = defineCommand({
     const found = await findLocal(context);
     if (found === null) {
       printState(context, null, "no server runs on this machine; `ml server start` starts one");
+      sayElsewhere(context);
       return;
     }
     const state = await found.connection.ask("server.status", {});

@@ -53,6 +53,9 @@ describe("what will run", () => {
     const cwd = folderWith("train.py");
     expect(understand(["train.py", "--lr", "1"], around(cwd)).argv).toEqual(["python3", "train.py", "--lr", "1"]);
   });
+  test("a script whose name begins with a dash is no option of the interpreter", () => {
+    expect(understand(["-x.py", "-1"], around(folderWith("-x.py"))).argv).toEqual(["python3", "./-x.py", "-1"]);
+  });
   test("an active environment counts on this machine only, and is said", () => {
     const cwd = folderWith("train.py");
     const env = tempFolder();

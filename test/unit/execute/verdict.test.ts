@@ -53,6 +53,14 @@ describe("kinds", () => {
     });
   }
 
+  test("who asked for input is told that a run has none", () => {
+    for (const last of ["EOFError: EOF when reading a line", "bdb.BdbQuit"]) {
+      const { failure } = judge(evidence({ tail: trace(last) }));
+      expect([failure?.kind, failure?.hint]).toEqual(["code_error", expect.stringContaining("`breakpoint()`")]);
+    }
+    expect(kind({ tail: trace("EOFError: Ran out of input") })).toBe("data_error");
+  });
+
   test("an earlier error that was survived does not decide", () => {
     const tail = `${trace("RuntimeError: CUDA out of memory")}retrying\n${trace("ValueError: bad shape")}`;
     expect(kind({ tail })).toBe("code_error");
@@ -91,7 +99,7 @@ describe("what we did ourselves", () => {
   test("the time limit is a timeout even where the script exited 0 on SIGTERM", () => {
     expect(judge(evidence({ exit: exit(0, { timeLimit: true }), limitHours: 2 }))).toMatchObject({
       status: "failed",
-      failure: { kind: "timeout" },
+      failure: { kind: "timeout", message: "it was still running at its time limit of 2h00m and was stopped" },
     });
   });
   test("a kill of ours is no out-of-memory", () => {

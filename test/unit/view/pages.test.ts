@@ -58,6 +58,15 @@ describe("status page", () => {
     expect(text(page)).toContain("no worker is alive");
   });
 
+  test("what server and worker both say is said once", () => {
+    const status = sample.status();
+    const [worker] = status.workers;
+    const said = { ...worker!, problems: ["the disk is full"] };
+    const problems = [`worker \`${said.worker}\`: the disk is full`];
+    const page = text(statusPage({ ...status, workers: [said], server: { ...status.server, problems } }, face(100)));
+    expect(page.split("the disk is full").length).toBe(2);
+  });
+
   test("subtitles give way where the screen is low", () => {
     expect(text(statusPage(sample.status(), face(100), { height: 12 }))).not.toContain("linear LR");
     expect(text(statusPage(sample.status(), face(100), { height: 40 }))).toContain("linear LR");
