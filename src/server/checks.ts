@@ -77,12 +77,11 @@ function inotifyCheck(): Check {
 }
 
 function permissionCheck(services: Services): Check {
-  const open = [services.base.base, services.state.stateDir, services.base.users, services.base.audit].filter(
-    (path) => {
-      const stat = fs.statSync(path, { throwIfNoEntry: false });
-      return stat !== undefined && (stat.mode & 0o077) !== 0;
-    },
-  );
+  const ours = new Set([services.base.base, services.state.stateDir, services.base.users, services.base.audit]);
+  const open = [...ours].filter((path) => {
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && (stat.mode & 0o077) !== 0;
+  });
   return {
     name: "permissions",
     ok: open.length === 0,

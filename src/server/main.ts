@@ -64,6 +64,7 @@ function watchForBugs(server: OpenServer): void {
 /** Exits by itself: 0 after a clean stop, else by the code of what went wrong. */
 export async function serverMain(args: string[]): Promise<void> {
   let log: Log | null = null;
+  let logged = false;
   try {
     const parsed = parseServerArguments(args);
     if (parsed.help) {
@@ -72,11 +73,13 @@ export async function serverMain(args: string[]): Promise<void> {
     }
     process.umask(0o077);
     log = openLog(parsed.logFile);
+    logged = parsed.logFile !== null;
     await serve(parsed, log);
     process.exit(0);
   } catch (cause) {
     const error = asMlError(cause, "starting the server");
-    log?.say("error", "the server ends", { why: error.message });
+    // Without a file of its own the log goes where the words below go.
+    if (logged) log?.say("error", "the server ends", { why: error.message });
     const lines = [`ml: ${error.message}`];
     if (error.detail.cause) lines.push(`cause: ${error.detail.cause}`);
     if (error.detail.hint) lines.push(`hint: ${error.detail.hint}`);

@@ -55,3 +55,12 @@ test("[N7] a server that cannot be reached, a readable key, an open home: exit 8
   chmodSync(join(loose, ".ml"), 0o777);
   expect(named((await examine(loose)).checks, "home")).toMatchObject({ ok: false });
 }, 60_000);
+
+test("an interpreter in the settings that is not there is found before a run fails by it", async () => {
+  const wrong = await examine(tempFolder(), { ML_PYTHON: "/nowhere/python" });
+  expect([wrong.code, named(wrong.checks, "python")]).toMatchObject([
+    8,
+    { ok: false, cure: "ml config set python PATH" },
+  ]);
+  expect((await examine(tempFolder(), { ML_PYTHON: "sh" })).code).toBe(0);
+});

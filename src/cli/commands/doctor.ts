@@ -67,6 +67,14 @@ function checkProgram(name: string, env: Context["env"], without: string): Check
   return path === null ? note(name, `not found: ${without}`, `install ${name}`) : fine(name, path);
 }
 
+/** The setting `python`, where runs start on this machine; elsewhere it cannot be looked at from here. */
+function checkPython({ settings, env }: Context): Check[] {
+  const { python } = settings;
+  if (python === null || settings.server_url !== null || settings.worker_host !== null) return [];
+  if (Bun.which(python, { PATH: env.PATH ?? "" }) !== null) return [fine("python", python)];
+  return [bad("python", `the setting \`python\` names \`${python}\`, which is not there`, "ml config set python PATH")];
+}
+
 async function checkServer(context: Context): Promise<{ checks: Check[]; connection: Connection | null }> {
   const startedAtMs = performance.now();
   try {
@@ -128,6 +136,7 @@ async function findAll(context: Context, flags: Readonly<Record<string, unknown>
   findings.push(...checks.map(here), here(await checkHome(context)));
   findings.push(here(checkProgram("git", context.env, "runs are queued without their commit")));
   if (resolved === null) return findings;
+  findings.push(...checkPython(context).map(here));
   if ((await configuredTarget(resolved)) === null && (await isFresh(context))) {
     return [
       ...findings,
