@@ -308,6 +308,14 @@ export class Catalog {
     );
   }
 
+  /** Runs that recorded a metric of this name, newest first; within a group where one is named. */
+  withMetric(metric: string, group: string | null): RunRecord[] {
+    const path = `$.metrics."${metric.replaceAll('"', "")}"`;
+    const inGroup = group === null ? "" : "AND grp = ?2";
+    const values = group === null ? [path] : [path, group];
+    return this.select(`json_extract(record, ?1) IS NOT NULL ${inGroup}`, values, "ORDER BY sequence DESC");
+  }
+
   totals(): Record<Status, number> {
     return Object.fromEntries(statuses.map((status) => [status, this.counters.get(status) ?? 0])) as Record<
       Status,

@@ -47,6 +47,12 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
       const failed = preferOwn(catalog.list({ status: ["failed"], limit: manyLimit }), user);
       return pick(text, many ? failed : failed.slice(0, 1), many);
     }
+    case "extreme": {
+      const run = extremeRun(catalog, reference);
+      if (run !== null) return [run.run_id];
+      const where = reference.group === null ? "" : ` of group \`${reference.group}\``;
+      throw new MlError("not_found", `no run${where} has a number for the metric \`${reference.metric}\``, seeStatus);
+    }
     case "word":
       return pick(text, byWord(catalog, reference.word, user), false);
   }
@@ -55,6 +61,27 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
 /** As resolveRuns for exactly one run. */
 export function resolveRun(catalog: Catalog, text: string, user: string): string {
   return resolveRuns(catalog, text, { user })[0] ?? "";
+}
+
+/** The last or the best recorded value, whichever lies further in the direction that is asked for; null where neither is a number. */
+function extremeValue(run: RunRecord, metric: string, most: boolean): number | null {
+  const values = [run.metrics[metric], run.metrics[`best_${metric}`]].filter((value) => typeof value === "number");
+  if (values.length === 0) return null;
+  return most ? Math.max(...values) : Math.min(...values);
+}
+
+/** Of equals the newest. */
+function extremeRun(
+  catalog: Catalog,
+  wanted: { most: boolean; metric: string; group: string | null },
+): RunRecord | null {
+  let found: { run: RunRecord; value: number } | null = null;
+  for (const run of catalog.withMetric(wanted.metric, wanted.group)) {
+    const value = extremeValue(run, wanted.metric, wanted.most);
+    if (value === null) continue;
+    if (found === null || (wanted.most ? value > found.value : value < found.value)) found = { run, value };
+  }
+  return found?.run ?? null;
 }
 
 function preferOwn(runs: RunRecord[], user: string): RunRecord[] {

@@ -13,7 +13,7 @@
  */
 import type { Connection } from "../client/connection.ts";
 import type { Origin, SettingKey, Settings } from "../config/settings.ts";
-import type { Flag, FlagTable, FlagValues } from "./flags.ts";
+import { type Flag, type FlagTable, type FlagValues, flag } from "./flags.ts";
 import type { Output } from "./output.ts";
 
 export type CommandGroup = "set up" | "queue" | "watch" | "think" | "data" | "keep" | "code";
@@ -65,9 +65,29 @@ export interface Command<Flags extends FlagTable = FlagTable> {
   run(context: Context, args: Arguments<Flags>): Promise<number | undefined>;
 }
 
+/** Understood by every command that takes the names of runs. */
+const groupFlag = flag.text("GROUP", "where a run is named best:METRIC or min:METRIC: among the runs of this group", {
+  complete: "group",
+});
+
+export function namesRun(positional: Positional | undefined): boolean {
+  return positional?.complete === "run" || positional?.complete === "live_run";
+}
+
 /** Gives `args.flags` their types from the declared flags; the result fits the untyped table of commands. */
 export function defineCommand<Flags extends FlagTable>(command: Command<Flags>): Command {
-  return command as unknown as Command;
+  const flags = command.positionals.some(namesRun) ? { ...command.flags, group: groupFlag } : command.flags;
+  return { ...command, flags } as unknown as Command;
+}
+
+/** The words of a command with `--group` folded into the names of runs: `best:val_acc` becomes `best:val_acc@GROUP`. */
+export function wordsWithGroup(command: Command, args: Arguments): string[] {
+  const { group } = args.flags;
+  if (typeof group !== "string" || command.script) return args.words;
+  const last = command.positionals.length - 1;
+  return args.words.map((word, index) =>
+    namesRun(command.positionals[Math.min(index, last)]) && /^(best|min):[^@]+$/.test(word) ? `${word}@${group}` : word,
+  );
 }
 
 /** A line of the table of commands: enough for `ml help` and completion without loading the command. */

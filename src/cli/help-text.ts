@@ -82,7 +82,8 @@ export function overviewText(table: readonly CommandEntry[], paint: HelpPaint): 
 ${shown.join("\n")}
 ${paint.dim("Everywhere")}
 ${columns(flagRows(globalFlags), paint)}
-\`ml help COMMAND\` explains a command. A run is named by its id or a beginning of it, its name, @last, @running, @failed.
+\`ml help COMMAND\` explains a command. A run is named by its id or a beginning of it, its name,
+@last, @last~2, @running, @failed, or best:METRIC and min:METRIC (with --group).
 `;
 }
 

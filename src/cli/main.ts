@@ -7,7 +7,7 @@ import type { Resolved } from "../config/resolve.ts";
 import { MlError } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
 import { version } from "../core/version.ts";
-import type { Command } from "./command.ts";
+import { type Command, wordsWithGroup } from "./command.ts";
 import { commands, findCommand } from "./commands.ts";
 import { makeContext } from "./context.ts";
 import type { Mode, Output } from "./output.ts";
@@ -154,7 +154,7 @@ async function runCommand(command: Command, call: Call): Promise<number> {
     terminal: { stdin: isTerminal(0), stdout: isTerminal(1), stderr: isTerminal(2) },
   });
   try {
-    return (await command.run(context, args)) ?? 0;
+    return (await command.run(context, { ...args, words: wordsWithGroup(command, args) })) ?? 0;
   } finally {
     context.dispose();
   }

@@ -3,7 +3,7 @@
  * HTTP route, docs/protocol.md and the client's types all come from this table. Clients import it as types only.
  *
  * A `run` is any name of a run: id, prefix of the id or of its random part, name, `@last`, `@last~2`, `@running`,
- * `@failed`. Unknown fields are ignored. Times are RFC 3339 in UTC, sizes in bytes, unknown is null.
+ * `@failed`, `best:METRIC` or `min:METRIC` (`best:METRIC@GROUP`). Unknown fields are ignored. Times are RFC 3339 in UTC, sizes in bytes, unknown is null.
  */
 import { z } from "zod";
 import type { Manifest } from "../run/manifest.ts";

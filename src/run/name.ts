@@ -11,19 +11,25 @@ export type Reference =
   | { kind: "last"; back: number }
   | { kind: "running" }
   | { kind: "failed" }
+  /** The run with the highest (`best:val_acc`) or lowest (`min:loss`) value of a metric; `best:val_acc@GROUP` within a group. */
+  | { kind: "extreme"; most: boolean; metric: string; group: string | null }
   /** A name, or a prefix of an id or of its random part. */
   | { kind: "word"; word: string };
 
 /** What kind of reference `text` is. Throws `usage` for an `@` word that means nothing. */
 export function parseReference(text: string): Reference {
   if (isRunId(text)) return { kind: "id", runId: text };
+  const extreme = /^(best|min):([^@]+)(?:@(.+))?$/.exec(text);
+  if (extreme) {
+    return { kind: "extreme", most: extreme[1] === "best", metric: extreme[2] ?? "", group: extreme[3] ?? null };
+  }
   if (!text.startsWith("@")) return { kind: "word", word: text };
   if (text === "@running") return { kind: "running" };
   if (text === "@failed") return { kind: "failed" };
   const last = /^@last(?:~(\d{1,6}))?$/.exec(text);
   if (last) return { kind: "last", back: Number(last[1] ?? 0) };
   throw new MlError("usage", `\`${text}\` names no run`, {
-    hint: "use an id, the start of one, a name, `@last`, `@last~2`, `@running` or `@failed`",
+    hint: "use an id, the start of one, a name, `@last`, `@last~2`, `@running`, `@failed` or `best:METRIC`",
   });
 }
 
@@ -32,6 +38,7 @@ export function badName(name: string): string | null {
   if (name.trim() === "") return "it is empty";
   if (name.length > 128) return "it is longer than 128 characters";
   if (name.startsWith("@")) return "it begins with `@`, which is kept for `@last` and its like";
+  if (/^(best|min):/.test(name)) return "it begins like `best:METRIC`, which means the best run";
   if (name.startsWith("-")) return "it begins with `-`, like an option";
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "it contains control characters";
   if (isRunId(name)) return "it looks like the id of a run";

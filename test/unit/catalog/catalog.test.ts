@@ -185,3 +185,26 @@ test("equal names: live before ended, own before others', and several are an err
   expect(resolve("@last", "bob")).toEqual([idOf(3)]);
   expect(resolve("@last", "eve")).toEqual([idOf(5)]);
 });
+
+test("best:METRIC and min:METRIC mean the run with the highest and lowest number, of all or of a group", () => {
+  const { base, openCatalog } = setUp(0);
+  const runs: [number, Manifest["metrics"], string | null][] = [
+    [1, { acc: 0.8, loss: 0.5 }, "a"],
+    [2, { acc: 0.6, best_acc: 0.95, loss: "NaN" }, "b"],
+    [3, { acc: 0.9, loss: 0.1 }, "a"],
+    [4, {}, "a"],
+  ];
+  for (const [n, metrics, group] of runs) {
+    const manifest = { ...sample(n), metrics };
+    write(base, { ...manifest, narrative: { ...manifest.narrative, experiment_group: group } });
+  }
+  const catalog = openCatalog();
+  catalog.sync();
+  const means = (text: string) => resolveRuns(catalog, text, { user: "ana" });
+  expect(means("best:acc")).toEqual([idOf(2)]);
+  expect(means("best:acc@a")).toEqual([idOf(3)]);
+  expect(means("min:loss")).toEqual([idOf(3)]);
+  expect(() => means("best:nothing")).toThrow("no run has a number for the metric `nothing`");
+  expect(() => means("best:acc@c")).toThrow("group `c`");
+  expect(() => means('best:a"b')).toThrow("no run");
+});
