@@ -64,7 +64,7 @@ test("set checks key and value, keeps the rest, and mends permissions", async ()
   expect(statSync(configOf(home)).mode & 0o777).toBe(0o600);
   expect((await runMl(["config", "get", "slots"], { home })).stdout).toBe("3\n");
   const wrong = await runMl(["config", "set", "slots", "many"], { home });
-  expect([wrong.code, wrong.stderr.includes("wants a number")]).toEqual([2, true]);
+  expect([wrong.code, wrong.stderr.includes("wants a whole number")]).toEqual([2, true]);
   const unknown = await runMl(["config", "set", "slotz", "3"], { home });
   expect([unknown.code, unknown.stderr.includes("did you mean `slots`?")]).toEqual([2, true]);
   expect((await runMl(["config", "set", "slots", "--unset"], { home })).code).toBe(0);
