@@ -96,10 +96,10 @@ function detailCell(run: RunSummary, options: RowOptions): Line {
   if (run.problem !== null) return [span(safeText(run.problem), "warn")];
   if (run.status === "failed" && run.failure !== null) return [span(safeText(run.failure.message), "dim")];
   const gpus = options.gpus ?? [];
-  const parts: Span[][] = [metricSpans(run), gpus.length > 0 ? [span(`GPU ${gpus.join(",")}`, "dim")] : []];
-  const said = parts.filter((part) => part.length > 0);
-  if (said.length === 0) return [span(safeText(run.command), "dim")];
-  return said.flatMap((part, index) => (index === 0 ? part : [dot(options.face), ...part]));
+  const metric = metricSpans(run);
+  if (gpus.length === 0) return metric.length > 0 ? metric : [span(safeText(run.command), "dim")];
+  const held = span(`GPU ${gpus.join(",")}`, "dim");
+  return metric.length > 0 ? [...metric, dot(options.face), held] : [held];
 }
 
 /** The cells of one run for `runColumns`. */

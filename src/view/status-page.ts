@@ -126,14 +126,14 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
   const plainHeight = head.length + all.length + 2 * sections.length;
   const withSubtitles =
     plainHeight + all.filter((run) => subtitle(run, face) !== null).length <= (options.height ?? Infinity);
-  const body = sections.flatMap((section) => [
-    [],
-    sectionTitle(section),
-    ...section.runs.flatMap((run) => {
-      const line = layRow(fitted, rows.get(run) ?? {}, face, { indent });
+  const page: Line[] = head;
+  for (const section of sections) {
+    page.push([], sectionTitle(section));
+    for (const run of section.runs) {
+      page.push(layRow(fitted, rows.get(run) ?? {}, face, { indent }));
       const below = withSubtitles ? subtitle(run, face) : null;
-      return below === null ? [line] : [line, cutLine([span("    "), ...below], face.width, face.unicode)];
-    }),
-  ]);
-  return [...head, ...body];
+      if (below !== null) page.push(cutLine([span("    "), ...below], face.width, face.unicode));
+    }
+  }
+  return page;
 }

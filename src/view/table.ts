@@ -3,7 +3,7 @@
  * shrink are cut, and after that the least important ones go. Several sections can share one set of widths, so that
  * a page lines up. Nothing is ever wrapped.
  */
-import { cutLine, type Face, type Line, lineWidth, span } from "./face.ts";
+import { cutLine, type Face, type Line, lineWidth, type Span } from "./face.ts";
 
 export interface Column {
   name: string;
@@ -32,10 +32,17 @@ export interface Fitted extends Column {
 }
 
 function naturalWidths(columns: readonly Column[], rows: readonly Row[]): Fitted[] {
-  return columns.map((column) => {
-    const widest = rows.reduce((most, row) => Math.max(most, lineWidth(row[column.name] ?? [])), 0);
-    return { ...column, width: Math.min(widest, column.most ?? Infinity) };
-  });
+  const fitted: Fitted[] = [];
+  for (const column of columns) {
+    let widest = 0;
+    for (const row of rows) {
+      let width = 0;
+      for (const part of row[column.name] ?? []) width += Bun.stringWidth(part.text);
+      if (width > widest) widest = width;
+    }
+    fitted.push({ ...column, width: Math.min(widest, column.most ?? Infinity) });
+  }
+  return fitted;
 }
 
 function totalWidth(columns: readonly Fitted[], gap: number): number {
@@ -72,13 +79,21 @@ export function fitColumns(columns: readonly Column[], rows: readonly Row[], wid
 
 /** One row by fitted columns, cut to the face's width as a last resort. */
 export function layRow(columns: readonly Fitted[], row: Row, face: Face, options: TableOptions = {}): Line {
-  const shown = columns.filter((column) => column.width > 0);
-  const cells = shown.flatMap((column, index) => {
-    const cell = cutLine(row[column.name] ?? [], column.width, face.unicode);
-    const fill = span(" ".repeat(column.width - lineWidth(cell)));
-    const gap = span(" ".repeat(index === 0 ? (options.indent ?? 0) : (options.gap ?? 2)));
-    return column.align === "right" ? [gap, fill, ...cell] : [gap, ...cell, fill];
-  });
+  const cells: Span[] = [];
+  for (const column of columns) {
+    if (column.width === 0) continue;
+    let cell = row[column.name] ?? [];
+    let width = 0;
+    for (const part of cell) width += Bun.stringWidth(part.text);
+    if (width > column.width) {
+      cell = cutLine(cell, column.width, face.unicode);
+      width = lineWidth(cell);
+    }
+    const gap = cells.length === 0 ? (options.indent ?? 0) : (options.gap ?? 2);
+    const fill = column.width - width;
+    cells.push({ text: " ".repeat(column.align === "right" ? gap + fill : gap), tone: "plain" }, ...cell);
+    if (column.align !== "right") cells.push({ text: " ".repeat(fill), tone: "plain" });
+  }
   return cutLine(trimEnd(cells), face.width, face.unicode);
 }
 
