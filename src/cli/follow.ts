@@ -5,7 +5,7 @@
  */
 import type { Connection } from "../client/connection.ts";
 import { MlError } from "../core/error.ts";
-import type { LogStream } from "../protocol/frames.ts";
+import type { LogStream, ServerEvent } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { span } from "../view/face.ts";
 import { stateOf } from "../view/mark.ts";
@@ -15,7 +15,7 @@ import { durationText, elapsedMs } from "../view/time.ts";
 import { type RunDetail, verdictBlock } from "../view/verdict-block.ts";
 import { type Bell, makeBell } from "./bell.ts";
 import type { Context } from "./command.ts";
-import { copyToEnd, type LogPlace } from "./log-reader.ts";
+import { copyToEnd, type LogPlace, textBytes } from "./log-reader.ts";
 import { type LogSink, makeSink } from "./log-sink.ts";
 import { sayPage, serverNowMs, talkFace } from "./page.ts";
 import { readPoints } from "./read-points.ts";
@@ -36,6 +36,8 @@ export interface FollowOptions {
   /** Show nothing of the log, only wait for its end. */
   silent?: boolean;
 }
+
+type LogEvent = Extract<ServerEvent, { kind: "log" }>;
 
 interface Reading {
   place: LogPlace;
@@ -95,6 +97,33 @@ async function readAll(context: Context, readings: readonly Reading[], options: 
   return readings.every((reading) => reading.ended);
 }
 
+/**
+ * Takes the bytes that come with an event, where they are those that we want next and the output takes them; the shortest
+ * way for a line. Gives whether the event asks for nothing more.
+ */
+function makeTaker(context: Context, ring: () => void): (reading: Reading, event: LogEvent) => boolean {
+  let writing = false;
+  let missed = false;
+  const written = () => {
+    writing = false;
+    if (missed) ring();
+    missed = false;
+  };
+  return ({ place, sink }, { size, ended, added }) => {
+    if (added === undefined || added.offset !== place.offset) return size === place.offset && !ended;
+    if (writing) {
+      // A slow reader of ours: once it has read, the log is asked for the rest.
+      missed = true;
+      return true;
+    }
+    sink.write(textBytes(added), place.offset);
+    place.offset = size;
+    writing = true;
+    void context.output.flush().then(written, written);
+    return !ended;
+  };
+}
+
 /** Follows to the end of the log and gives what the run became. Rejects when aborted. Throws `unreachable`, `not_found`. */
 export async function followRun(context: Context, options: FollowOptions): Promise<RunDetail> {
   const { connection, runId, streams, signal } = options;
@@ -114,6 +143,8 @@ export async function followRun(context: Context, options: FollowOptions): Promi
     return { place, sink, ended: false };
   });
   const stopTelling = tellState(context, connection, bell);
+  const taken = makeTaker(context, () => bell.ring());
+  let pulling = false;
   const subscription = await connection.subscribe(
     { runs: [runId], logs: streams.map((stream) => ({ run: runId, stream })) },
     {
@@ -123,6 +154,10 @@ export async function followRun(context: Context, options: FollowOptions): Promi
       },
       onEvent(event) {
         if (event.kind === "run") take(event.run);
+        if (event.kind === "log" && event.run_id === runId && !pulling && state.run?.status !== "queued") {
+          const reading = readings.find(({ place }) => place.stream === event.stream);
+          if (reading !== undefined && taken(reading, event)) return;
+        }
         if (event.kind === "removed" && event.run_id === runId) state.removed = true;
         bell.ring();
       },
@@ -136,6 +171,7 @@ export async function followRun(context: Context, options: FollowOptions): Promi
       if (state.removed) throw new MlError("not_found", `run \`${runId}\` was deleted while it was followed`);
       try {
         const waiting = state.run?.status === "queued" && rung;
+        pulling = true;
         if (!waiting && (await readAll(context, readings, options))) break;
         lostAtMs = null;
       } catch (cause) {
@@ -144,6 +180,7 @@ export async function followRun(context: Context, options: FollowOptions): Promi
         if (performance.now() - lostAtMs > giveUpMs) throw cause;
         await Bun.sleep(1000);
       }
+      pulling = false;
       rung = await bell.wait(lookAnywayMs);
     }
     for (const reading of readings) reading.sink.end();

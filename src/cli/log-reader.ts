@@ -11,7 +11,8 @@ import { fetchFile } from "./run-files.ts";
 
 type Piece = Reply<"log.read">;
 
-export function pieceBytes(piece: Piece): Uint8Array {
+/** The bytes of a piece of a log, as a reply or an event carries it. */
+export function textBytes(piece: Pick<Piece, "encoding" | "data">): Uint8Array {
   return piece.encoding === "base64" ? Buffer.from(piece.data, "base64") : new TextEncoder().encode(piece.data);
 }
 
@@ -73,7 +74,7 @@ export async function copyToEnd(place: LogPlace, options: CopyOptions): Promise<
     const more = moved && !isLong && piece.next < piece.size ? ask(piece.next) : null;
     // A rejection while we write is looked at when its turn comes.
     more?.catch(() => {});
-    if (moved) sink.write(pieceBytes(piece), piece.offset);
+    if (moved) sink.write(textBytes(piece), piece.offset);
     place.offset = Math.max(piece.next, piece.offset);
     await context.output.flush();
     if (isLong) {

@@ -29,18 +29,29 @@ export interface EventFrame {
 }
 export type ServerFrame = ReplyFrame | ErrorFrame | EventFrame;
 
-/** What a subscriber is told. Log bytes are never pushed: `log` only says how far the file has grown. */
+/**
+ * What a subscriber is told. `log` says how far the file has grown; where that is little and the subscriber keeps up, the
+ * new bytes come along as `added`. A reader uses them where `added.offset` is the byte that it wants next, else it asks
+ * `log.read`; so who does not know `added` misses nothing.
+ */
 export type ServerEvent =
   | { kind: "run"; run: RunSummary }
   | { kind: "removed"; run_id: string }
   /** `ended` is true once the run is final and no more bytes will come. */
-  | { kind: "log"; run_id: string; stream: LogStream; size: number; ended: boolean }
+  | { kind: "log"; run_id: string; stream: LogStream; size: number; ended: boolean; added?: AddedBytes }
   /** The reader was too slow and events were dropped: subscribe again. */
   | { kind: "resync" }
   /** The server is about to stop; reconnect later. */
   | { kind: "stopping" };
 
 export type LogStream = "output" | "stdout" | "stderr";
+
+/** The bytes from `offset` to the `size` of the event, at most `limits.addedBytes`. */
+export interface AddedBytes {
+  offset: number;
+  encoding: "utf8" | "base64";
+  data: string;
+}
 
 /** Limits both sides keep to. */
 export const limits = {
@@ -52,6 +63,8 @@ export const limits = {
   jsonDepth: 64,
   /** Log bytes in one `log.read` reply. */
   logChunkBytes: 256 * 1024,
+  /** Log bytes that come with an event. */
+  addedBytes: 16 * 1024,
   /** Runs in one `submit`. */
   submitRuns: 250,
   /** Bytes of a note, hypothesis or other free text. */

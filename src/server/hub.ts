@@ -1,13 +1,13 @@
 /**
  * Turns changes of run folders into events. Whoever learns that a run changed calls `changed`; the hub reads the folder
- * once, brings the catalog up to date and tells every subscriber. Log bytes never pass through here: a follower is
- * told how far the file has grown and reads it by offset.
+ * once, brings the catalog up to date and tells every subscriber. A follower of a log is told how far the file has grown
+ * and reads it by offset; only a few bytes come along at once.
  *
  * Invariant: what `subscribe` returns together with the events after it has no gap, because both happen in one turn.
  */
 import type { Catalog } from "../catalog/catalog.ts";
 import type { RunRecord } from "../catalog/record.ts";
-import type { LogStream, ServerEvent } from "../protocol/frames.ts";
+import type { AddedBytes, LogStream, ServerEvent } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { isFinal } from "../run/status.ts";
@@ -17,6 +17,8 @@ import { LogFollower } from "./log-follower.ts";
 export interface EventSink {
   readonly seq: number;
   push(event: ServerEvent, json: string): void;
+  /** False where log bytes should not come along with events now, because they would wait in our memory. */
+  takesBytes(): boolean;
 }
 
 export interface Wanted {
@@ -143,14 +145,18 @@ export class Hub {
         const record = this.options.catalog.get(runId);
         return record === null || isFinal(record.status);
       },
-      onGrowth: (size, ended) => this.tellLog(key, { kind: "log", run_id: runId, stream, size, ended }),
+      onGrowth: ({ size, ended, added }) =>
+        this.tellLog(key, { kind: "log", run_id: runId, stream, size, ended }, added),
     });
     this.followers.set(key, follower);
   }
 
-  private tellLog(key: string, event: ServerEvent): void {
-    const json = JSON.stringify(event);
-    for (const [sink, subscription] of this.subscriptions) if (subscription.logs.has(key)) sink.push(event, json);
+  private tellLog(key: string, event: ServerEvent, added: AddedBytes | null): void {
+    const short = JSON.stringify(event);
+    const long = added === null ? short : JSON.stringify({ ...event, added });
+    for (const [sink, subscription] of this.subscriptions) {
+      if (subscription.logs.has(key)) sink.push(event, sink.takesBytes() ? long : short);
+    }
   }
 
   private dropFollowers(keys: ReadonlySet<string>): void {

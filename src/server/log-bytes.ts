@@ -6,6 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import * as fs from "node:fs";
 import { systemCode } from "../core/error.ts";
+import type { AddedBytes } from "../protocol/frames.ts";
 
 const blockBytes = 64 * 1024;
 /** Lines are looked for no further back than this. */
@@ -102,6 +103,24 @@ export async function readLogChunk(
     };
   } finally {
     await handle.close();
+  }
+}
+
+/** Exactly the bytes from `from` to `to`, read at once; null where they are not all there. Throws nothing. */
+export function readAdded(path: string, from: number, to: number): AddedBytes | null {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  let fd: number | null = null;
+  try {
+    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fs.fstatSync(fd).isFile()) return null;
+    const bytes = Buffer.alloc(to - from);
+    if (fs.readSync(fd, bytes, 0, bytes.length, from) !== bytes.length) return null;
+    const { encoding, data } = encode(bytes, { offset: from, isLast: true });
+    return { offset: from, encoding, data };
+  } catch {
+    return null;
+  } finally {
+    if (fd !== null) fs.closeSync(fd);
   }
 }
 

@@ -20,6 +20,10 @@ export class PollSession implements EventSink {
     readonly user: string,
   ) {}
 
+  takesBytes(): boolean {
+    return false;
+  }
+
   push(event: ServerEvent): void {
     if (this.frames.length >= keptEvents) {
       this.frames = [];

@@ -116,6 +116,10 @@ export class Session implements EventSink {
     if (this.unsent.length > 0 || this.socket.send(text, false) === 0) this.unsent.push(text);
   }
 
+  takesBytes(): boolean {
+    return this.unsent.length === 0 && this.socket.getBufferedAmount() < caughtUpBytes;
+  }
+
   push(_event: ServerEvent, json: string): void {
     if (this.lagging || this.closed) return;
     if (this.isSlow()) {

@@ -99,6 +99,34 @@ test("followers hear of growth, of a log that is yet to come, and of the end", a
   expect(sizes().at(-1)).toEqual([6, true]);
 });
 
+test("[N1] few new bytes come with the event, exactly, from where the last one ended; many are only told of", async () => {
+  const server = await serve();
+  const run = await queued(server);
+  const client = await server.connect();
+  const poll = { runs: false, logs: [{ run }] };
+  const polled = await server.ask("events.poll", poll);
+  await client.ask("subscribe", poll);
+  const logs = () => client.events.flatMap(({ event }) => (event.kind === "log" ? [event] : []));
+  await until("where things stand", () => logs().length > 0);
+  const pieces = ["one\n", Buffer.from("🧪").subarray(0, 2), "x".repeat(20_000), "\ufefftwo", "three"];
+  let content = Buffer.alloc(0);
+  for (const piece of pieces) {
+    content = Buffer.concat([content, Buffer.from(piece)]);
+    appendFileSync(pathOf(server, run), piece);
+    await until("the growth", () => logs().at(-1)?.size === content.length);
+  }
+  const bare = logs().flatMap(({ size, added }) => (added === undefined ? [size] : []));
+  expect([...new Set(bare)]).toEqual([0, 20_006]);
+  for (const [index, { size, added }] of logs().entries()) {
+    if (added === undefined) continue;
+    expect(added.offset).toBe(logs()[index - 1]?.size as number);
+    expect(Buffer.from(added.data, added.encoding).equals(content.subarray(added.offset, size))).toBe(true);
+  }
+  const { events } = await server.ask("events.poll", { ...poll, poll_id: polled.poll_id, after: polled.seq });
+  expect(events.some(({ event }) => event.kind === "log" && event.size === content.length)).toBe(true);
+  expect(JSON.stringify(events)).not.toContain("added");
+});
+
 test("[D12] a log that is cut or replaced is told by a smaller size, and read from its new beginning", async () => {
   const server = await serve();
   const run = await queued(server);
