@@ -1,13 +1,13 @@
 /**
- * The code of a submission: the working tree as a snapshot, checked against what is to run, sent only where the server
- * lacks it, and described in a line or two. Nothing about what is left out is silent.
+ * The code of a submission: the working tree as a snapshot, checked against what is to run, and described in a line or
+ * two. Nothing about what is left out is silent. Sending it is send-code.ts, loaded only where the server lacks it.
  */
 import { relative, resolve } from "node:path";
-import type { Connection } from "../client/connection.ts";
-import { type ErrorValue, MlError } from "../core/error.ts";
+import { MlError } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
 import type { SubmitSpec } from "../protocol/requests.ts";
-import { blobHash, type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
+import { blobHash } from "../transfer/blob-hash.ts";
+import type { Sent } from "../transfer/send.ts";
 import { defaultLimits } from "../transfer/tree-limits.ts";
 import { collectTree, type Tree } from "../transfer/walk.ts";
 import { safeText } from "../view/safe-text.ts";
@@ -91,47 +91,6 @@ export function checkInTree(context: Context, tree: Tree, runs: readonly Planned
         hint: "see .gitignore and .mlignore; a line `!NAME` in .mlignore brings something back",
       },
     );
-  }
-}
-
-/** An HTTP answer that is none of success, as the MlError it carries. */
-async function checkAnswer(response: Response): Promise<unknown> {
-  const text = await response.text();
-  if (response.ok) return text;
-  let error: ErrorValue | undefined;
-  try {
-    error = (JSON.parse(text) as { error?: ErrorValue }).error;
-  } catch {
-    // Not from our server, or cut off.
-  }
-  if (error !== undefined) throw MlError.fromValue(error);
-  const code = response.status >= 500 ? "try_later" : "failed";
-  throw new MlError(code, `sending the code failed: the server answered ${response.status}`);
-}
-
-function senderOver(connection: Connection, signal: AbortSignal): Sender {
-  return {
-    ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
-    put: async (path, stream, options) =>
-      checkAnswer(await connection.fetch(path, { method: "PUT", body: stream, ...options })),
-  };
-}
-
-/** Sends what the server lacks, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
-export async function sendCode(
-  context: Context,
-  code: Code,
-  options: { connection: Connection; signal: AbortSignal },
-): Promise<Sent> {
-  const progress = context.output.progress("sending code", "bytes");
-  try {
-    return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
-      signal: options.signal,
-      onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
-      ...(code.diff === null ? {} : { extra: [{ name: "git.diff", bytes: code.diff }] }),
-    });
-  } finally {
-    progress.end();
   }
 }
 

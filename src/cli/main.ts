@@ -13,6 +13,7 @@ import { makeContext } from "./context.ts";
 import type { Mode, Output } from "./output.ts";
 import { parseCommand, parseLeading } from "./parse.ts";
 import { makeOutput } from "./printer.ts";
+import { askEarly } from "./read-early.ts";
 import { reportError } from "./report-error.ts";
 import { loadCommandSettings } from "./settings.ts";
 import { emit, flushStreams } from "./streams.ts";
@@ -54,6 +55,9 @@ async function dispatch(words: readonly string[]): Promise<number> {
   const name = words[leading.at];
   if (name === undefined || name === "--")
     return runCommand(await load("help"), { title: "ml help", words: [], leading });
+  const { home, configPath } = homePaths(process.env);
+  if (configPath !== null) askEarly(configPath);
+  if (home !== null) askEarly(`${home}/data/server.json`);
   let command = await load(name);
   let title = `ml ${name}`;
   let at = leading.at + 1;

@@ -28,11 +28,19 @@ export function flagWord(name: string): string {
 }
 
 function findLong(flags: FlagTable, word: string): { name: string; flag: Flag; off: boolean } | null {
-  for (const [name, flag] of Object.entries(flags)) {
-    if (dashed(name) === word) return { name, flag, off: false };
-    if (flag.kind === "on" && `no-${dashed(name)}` === word) return { name, flag, off: true };
-  }
-  return null;
+  const name = nameOf(flags, word);
+  if (name !== null) return { name, flag: flags[name] as Flag, off: false };
+  const negated = word.startsWith("no-") ? nameOf(flags, word.slice("no-".length)) : null;
+  const flag = negated === null ? undefined : flags[negated];
+  return negated === null || flag?.kind !== "on" ? null : { name: negated, flag, off: true };
+}
+
+/** The name in the table that is written `word` on the command line; null where there is none. */
+function nameOf(flags: FlagTable, word: string): string | null {
+  const name = [word, word.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())].find((one) =>
+    Object.hasOwn(flags, one),
+  );
+  return name === undefined || dashed(name) !== word ? null : name;
 }
 
 function findShort(flags: FlagTable, letter: string): { name: string; flag: Flag } | null {

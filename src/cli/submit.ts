@@ -8,7 +8,7 @@ import { MlError } from "../core/error.ts";
 import { limits } from "../protocol/frames.ts";
 import type { SubmitSpec, Submitted } from "../protocol/requests.ts";
 import type { Sent } from "../transfer/send.ts";
-import { type Code, noCode, sendCode } from "./code.ts";
+import { type Code, noCode } from "./code.ts";
 import type { Context } from "./command.ts";
 import type { Stage } from "./interruptible.ts";
 import type { PlannedRun } from "./planned-run.ts";
@@ -112,6 +112,8 @@ async function submitBatch(
   } catch (cause) {
     if (!isMissing(cause) || code === null) throw told(cause, done);
   }
+  stage.stopHere();
+  const { sendCode } = await import("./send-code.ts");
   stage.stopHere();
   done.sent = await sendCode(context, code, { connection, signal: stage.signal });
   try {

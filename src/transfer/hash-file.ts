@@ -4,7 +4,7 @@ import { MlError } from "../core/error.ts";
 import { shownPath } from "../run/snapshot.ts";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
+let buffer: Buffer | null = null;
 
 export interface HashedFile {
   /** Lower-case hex. */
@@ -19,6 +19,7 @@ function sameStat(a: fs.Stats, b: fs.Stats): boolean {
 
 function hashOpen(fd: number): string {
   const sum = new Bun.CryptoHasher("sha256");
+  buffer ??= Buffer.allocUnsafeSlow(1024 * 1024);
   for (let position = 0; ; ) {
     const count = fs.readSync(fd, buffer, 0, buffer.length, position);
     sum.update(buffer.subarray(0, count));

@@ -1,7 +1,7 @@
 /** The paths of a tree that no git speaks for: all but .mlignore and the built-in list. Links are listed, never followed. */
 import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
-import { mlignoreMatcher } from "./ignore.ts";
+import { builtInPart, type IgnoredPart, mlignoreMatcher } from "./ignore.ts";
 import { type LeftOut, notUtf8, unsendable } from "./left-out.ts";
 import type { ListedPath } from "./list-git.ts";
 
@@ -16,15 +16,18 @@ export interface FolderListing {
 export async function listFolder(root: string, maxFiles: number): Promise<FolderListing> {
   const listing: FolderListing = { paths: [], leftOut: [], tooMany: false };
   const texts = new Map<string, string>();
-  const ignoredPart = await mlignoreMatcher(texts, true);
+  let ignoredPart: IgnoredPart | null = null;
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const entries = readFolder(root, folder, listing);
-    if (entries.some((entry) => entry.name === ".mlignore")) texts.set(folder, readText(`${root}/${folder}.mlignore`));
+    if (entries.some((entry) => entry.name === ".mlignore")) {
+      texts.set(folder, readText(`${root}/${folder}.mlignore`));
+      ignoredPart ??= await mlignoreMatcher(texts, true);
+    }
     for (const entry of entries) {
       const isFolder = entry.isDirectory();
       const path = `${folder}${entry.name}${isFolder ? "/" : ""}`;
-      const ignored = ignoredPart(path);
+      const ignored = ignoredPart === null ? builtInPart(path) : ignoredPart(path);
       if (ignored === null && isFolder) folders.push(path);
       else if (ignored === null) listing.paths.push({ path, tracked: false });
       else listing.leftOut.push({ path, why: "ignored", kind: "ignored" });

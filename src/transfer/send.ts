@@ -5,6 +5,7 @@
 import { MlError, messageOf } from "../core/error.ts";
 import type { SnapshotFile } from "../run/snapshot.ts";
 import { snapshotText } from "../run/snapshot.ts";
+import { blobHash } from "./blob-hash.ts";
 import { type PackEntry, packBlobs } from "./pack.ts";
 
 /** What the client's connection must be able to do; both throw MlError, `unreachable` or `try_later` where a retry may help. */
@@ -50,11 +51,6 @@ const offerHashes = 12_000;
 const packBytes = 48 * 1024 * 1024;
 /** A tree whose text is longer travels as a blob: a frame takes 1 MiB. */
 const inlineTreeBytes = 256 * 1024;
-
-/** sha256 of bytes, as blobs are named: lower-case hex. */
-export function blobHash(bytes: Uint8Array | string): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-}
 
 function entriesOf(tree: { root: string; files: readonly SnapshotFile[]; hash: string }, options: SendOptions) {
   const entries = new Map<string, PackEntry>();

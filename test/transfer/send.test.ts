@@ -6,8 +6,9 @@ import { hasSnapshot, missingBlobs, readBlob, storeSnapshot } from "../../src/ru
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { snapshotHash } from "../../src/run/snapshot.ts";
 import { prepareBase } from "../../src/run/store.ts";
+import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
-import { blobHash, type Sender, sendSnapshot } from "../../src/transfer/send.ts";
+import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
 import { defaultLimits } from "../../src/transfer/tree-limits.ts";
 import { collectTree } from "../../src/transfer/walk.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -13,7 +13,6 @@ import { readBatch } from "../batch-file.ts";
 import { type Code, checkInTree, codeLines, collectCode } from "../code.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
-import { followRun, tellVerdict } from "../follow.ts";
 import { interruptible } from "../interruptible.ts";
 import { faceOf, pageText, sayPage, serverNowMs, talkFace } from "../page.ts";
 import { type PlannedRun, planBatch, planRun } from "../planned-run.ts";
@@ -201,6 +200,7 @@ async function follow(
   const short = shortId(run.run_id);
   const detached = `detached; run ${run.run_id} goes on: \`ml logs -f ${short}\` follows it again, \`ml cancel ${short}\` stops it`;
   return context.detachable(detached, async (signal) => {
+    const { followRun, tellVerdict } = await import("../follow.ts");
     const detail = await followRun(context, {
       connection,
       runId: run.run_id,

@@ -1,0 +1,47 @@
+/** Sends the code of a submission over the command's connection, with a progress line. Loaded where the server lacks it. */
+import type { Connection } from "../client/connection.ts";
+import { type ErrorValue, MlError } from "../core/error.ts";
+import { type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
+import type { Code } from "./code.ts";
+import type { Context } from "./command.ts";
+
+/** An HTTP answer that is none of success, as the MlError it carries. */
+async function checkAnswer(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (response.ok) return text;
+  let error: ErrorValue | undefined;
+  try {
+    error = (JSON.parse(text) as { error?: ErrorValue }).error;
+  } catch {
+    // Not from our server, or cut off.
+  }
+  if (error !== undefined) throw MlError.fromValue(error);
+  const code = response.status >= 500 ? "try_later" : "failed";
+  throw new MlError(code, `sending the code failed: the server answered ${response.status}`);
+}
+
+function senderOver(connection: Connection, signal: AbortSignal): Sender {
+  return {
+    ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
+    put: async (path, stream, options) =>
+      checkAnswer(await connection.fetch(path, { method: "PUT", body: stream, ...options })),
+  };
+}
+
+/** Sends what the server lacks, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
+export async function sendCode(
+  context: Context,
+  code: Code,
+  options: { connection: Connection; signal: AbortSignal },
+): Promise<Sent> {
+  const progress = context.output.progress("sending code", "bytes");
+  try {
+    return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
+      signal: options.signal,
+      onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
+      ...(code.diff === null ? {} : { extra: [{ name: "git.diff", bytes: code.diff }] }),
+    });
+  } finally {
+    progress.end();
+  }
+}
