@@ -43,6 +43,19 @@ interface Reading {
   place: LogPlace;
   sink: LogSink;
   ended: boolean;
+  /** As the events tell it; null before the first. */
+  sizeBytes: number | null;
+  floodUntilMs: number;
+}
+
+/** Between two events that are 100 ms apart: a log that grows by more is a flood, until it has not for a while. */
+const floodBytes = 8 * 1024 * 1024;
+const floodMs = 300;
+
+function noteGrowth(reading: Reading, { size, ended }: LogEvent): void {
+  if (ended) reading.floodUntilMs = 0;
+  else if (size - (reading.sizeBytes ?? size) > floodBytes) reading.floodUntilMs = performance.now() + floodMs;
+  reading.sizeBytes = size;
 }
 
 /** Says once each: where in the line, held, started. */
@@ -91,8 +104,10 @@ function tellState(context: Context, connection: Connection, bell: Bell): () => 
 async function readAll(context: Context, readings: readonly Reading[], options: FollowOptions): Promise<boolean> {
   const { connection, signal } = options;
   for (const reading of readings) {
-    if (!reading.ended)
-      reading.ended = await copyToEnd(reading.place, { connection, context, sink: reading.sink, signal });
+    if (reading.ended) continue;
+    const { place, sink } = reading;
+    const isFlooding = () => performance.now() < reading.floodUntilMs;
+    reading.ended = await copyToEnd(place, { connection, context, sink, signal, isFlooding });
   }
   return readings.every((reading) => reading.ended);
 }
@@ -140,7 +155,7 @@ export async function followRun(context: Context, options: FollowOptions): Promi
     const sink = options.silent
       ? silentSink
       : makeSink(context, { runId, stream, raw: options.raw === true, schema: "ml.follow/1" });
-    return { place, sink, ended: false };
+    return { place, sink, ended: false, sizeBytes: null, floodUntilMs: 0 };
   });
   const stopTelling = tellState(context, connection, bell);
   const taken = makeTaker(context, () => bell.ring());
@@ -154,9 +169,12 @@ export async function followRun(context: Context, options: FollowOptions): Promi
       },
       onEvent(event) {
         if (event.kind === "run") take(event.run);
-        if (event.kind === "log" && event.run_id === runId && !pulling && state.run?.status !== "queued") {
+        if (event.kind === "log" && event.run_id === runId) {
           const reading = readings.find(({ place }) => place.stream === event.stream);
-          if (reading !== undefined && taken(reading, event)) return;
+          if (reading !== undefined) {
+            noteGrowth(reading, event);
+            if (!pulling && state.run?.status !== "queued" && taken(reading, event)) return;
+          }
         }
         if (event.kind === "removed" && event.run_id === runId) state.removed = true;
         bell.ring();

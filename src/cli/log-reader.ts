@@ -30,26 +30,51 @@ export interface CopyOptions {
   signal: AbortSignal;
   /** The first piece where it was read already (a tail). */
   first?: Piece;
+  /** True while the script prints so fast that reading along would slow it down. */
+  isFlooding?(): boolean;
 }
 
 /** More than this is fetched as a file, in one answer, several times faster than piece by piece. */
 const bulkBytes = 4 * 1024 * 1024;
+/** A log that floods is read so much at a time, and left alone for so many times as long as that took. */
+const sipBytes = 16 * 1024 * 1024;
+const restPerSip = 4;
+const longestRestMs = 250;
 const fileNames: Record<LogStream, string> = { output: "output.log", stdout: "stdout.log", stderr: "stderr.log" };
 
-/** Moves on by as much as one file answer gives; the pieces go on from there, whatever happened to it. */
-async function copyInBulk(place: LogPlace, { connection, context, sink, signal }: CopyOptions): Promise<void> {
+type Pace = (pieceBytes: number) => Promise<void>;
+
+/** Told of each piece; in a flood it makes us wait now and then, so that the script that prints has the machine. */
+function makePace(isFlooding: () => boolean): Pace {
+  let sip = 0;
+  let sinceMs = performance.now();
+  return async (pieceBytes) => {
+    sip += pieceBytes;
+    if (sip < sipBytes) return;
+    if (isFlooding()) await Bun.sleep(Math.min(longestRestMs, restPerSip * (performance.now() - sinceMs)));
+    sip = 0;
+    sinceMs = performance.now();
+  };
+}
+
+/** Moves on by as much as one file answer gives; the pieces go on from there, whatever happened to it. False where it broke off. */
+async function copyInBulk(place: LogPlace, options: CopyOptions & { pace: Pace }): Promise<boolean> {
+  const { connection, context, sink, signal, pace } = options;
   const file = { runId: place.run, path: fileNames[place.stream], from: place.offset, signal };
   try {
     const answer = await fetchFile(connection, file);
-    if (answer.from !== place.offset) return;
+    if (answer.from !== place.offset) return false;
     for await (const bytes of answer.body) {
       signal.throwIfAborted();
       sink.write(bytes, place.offset);
       place.offset += bytes.length;
       await context.output.flush();
+      await pace(bytes.length);
     }
+    return true;
   } catch (cause) {
     if (signal.aborted) throw cause;
+    return false;
   }
 }
 
@@ -61,6 +86,7 @@ export async function copyToEnd(place: LogPlace, options: CopyOptions): Promise<
     return connection.ask("log.read", body, { signal });
   };
   let piece = options.first ?? (await ask(place.offset));
+  const pace = makePace(options.isFlooding ?? (() => false));
   let bulk = true;
   for (;;) {
     if (piece.size < place.offset) {
@@ -77,10 +103,10 @@ export async function copyToEnd(place: LogPlace, options: CopyOptions): Promise<
     if (moved) sink.write(textBytes(piece), piece.offset);
     place.offset = Math.max(piece.next, piece.offset);
     await context.output.flush();
+    await pace(piece.next - piece.offset);
     if (isLong) {
-      // Once: where it stops early, the pieces bring the rest.
-      bulk = false;
-      await copyInBulk(place, options);
+      // Where it broke off, the pieces bring the rest.
+      bulk = await copyInBulk(place, { ...options, pace });
       piece = await ask(place.offset);
       continue;
     }
