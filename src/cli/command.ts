@@ -13,6 +13,7 @@
  */
 import type { Connection } from "../client/connection.ts";
 import type { Origin, SettingKey, Settings } from "../config/settings.ts";
+import type { Ask } from "../protocol/requests.ts";
 import { type Flag, type FlagTable, type FlagValues, flag } from "./flags.ts";
 import type { Output } from "./output.ts";
 
@@ -105,6 +106,8 @@ export interface ConnectOptions {
   start?: boolean;
   /** Stop trying after this long; default 10 s. */
   timeoutMs?: number;
+  /** The first ask, if it may be repeated: it travels with the greeting. `connection.ask` with the same body takes the reply. */
+  ahead?: { name: Ask; body: object };
 }
 
 export interface Context {

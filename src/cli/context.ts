@@ -55,6 +55,7 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
     transport: resolved.values.transport,
     warn: (sentence: string) => output.warn(sentence),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
   };
   const remote = await configuredTarget(resolved);
   if (remote !== null) return connect(async () => remote, settings);

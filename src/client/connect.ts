@@ -16,6 +16,8 @@ export interface ConnectSettings {
   transport: "auto" | "websocket" | "polling";
   /** To open one link; default 10 s. */
   timeoutMs?: number;
+  /** Sent together with the greeting, without waiting for its answer; the `ask` with the very same body takes the reply. */
+  ahead?: { name: Ask; body: object };
   /** Said once each: polling instead of WebSocket, clocks apart, versions apart. */
   warn(sentence: string): void;
 }
@@ -51,6 +53,7 @@ class HealingConnection implements Connection {
   private readonly said = new Set<string>();
   private ended: MlError | null = null;
   private mustPoll = false;
+  private early: { name: Ask; body: object; link: Link; reply: Promise<unknown> } | null = null;
 
   constructor(
     private readonly locate: () => Promise<Target>,
@@ -81,7 +84,9 @@ class HealingConnection implements Connection {
     });
     try {
       const askedAt = Date.now();
-      this.hello = await link.ask("hello", greeting, { timeoutMs });
+      const greeted = link.ask("hello", greeting, { timeoutMs });
+      this.askAhead(link);
+      this.hello = await greeted;
       this.compare(place, (askedAt + Date.now()) / 2);
     } catch (cause) {
       link.close();
@@ -91,6 +96,23 @@ class HealingConnection implements Connection {
     Object.assign(this, { target, place, link, transport: link.transport });
     void link.lost.then((why) => this.onLost(link, why));
     this.setState("open", null);
+  }
+
+  /** Once, with the first link; a failure is told to whoever asks, or to nobody. */
+  private askAhead(link: Link): void {
+    const { ahead } = this.settings;
+    if (ahead === undefined || this.early !== null) return;
+    const reply = link.ask(ahead.name, ahead.body as never, { timeoutMs: askTimeoutMs });
+    reply.catch(() => {});
+    this.early = { ...ahead, link, reply };
+  }
+
+  /** What was asked ahead on this very link, handed out once. */
+  private takeEarly<A extends Ask>(link: Link, name: A, body: Body<A>): Promise<Reply<A>> | null {
+    const { early } = this;
+    if (early === null || early.link !== link || early.name !== name || early.body !== body) return null;
+    this.early = { ...early, body: {} };
+    return early.reply as Promise<Reply<A>>;
   }
 
   private compare(place: string, nowMs: number): void {
@@ -189,6 +211,8 @@ class HealingConnection implements Connection {
       const link = await this.ready(name, { deadline, signal: options.signal });
       options.signal?.throwIfAborted();
       try {
+        const early = this.takeEarly(link, name, body);
+        if (early !== null) return await raceAbort(early, options.signal);
         return await link.ask(name, body, { timeoutMs: deadline - performance.now(), signal: options.signal });
       } catch (cause) {
         if (cause instanceof MlError) throw this.explain(cause, name);

@@ -62,6 +62,18 @@ function zoneOf(name: string | undefined): Zone | null {
   return zone;
 }
 
+/** Reads the zone while there is time, so that the first use does not wait for it and needs no `node:fs`. Throws nothing. */
+export async function readZoneAhead(): Promise<void> {
+  const name = process.env.TZ;
+  const file = fileOf(name);
+  if (file === null || zones.has(name ?? "")) return;
+  try {
+    zones.set(name ?? "", parseZone(await Bun.file(file).bytes()));
+  } catch {
+    // The first use finds out by itself.
+  }
+}
+
 /** Milliseconds to add to a moment (milliseconds since 1970) so that its UTC fields read as the local ones. */
 export function localOffsetMs(ms: number): number {
   const zone = zoneOf(process.env.TZ);

@@ -30,24 +30,24 @@ export const builtInIgnores: readonly string[] = [
   ".ml/",
 ];
 
-const suffixes = builtInIgnores.filter((name) => name.startsWith("*."));
+const suffixes = new Set(builtInIgnores.filter((name) => name.startsWith("*.")).map((name) => name.slice(1)));
 const names = new Set(builtInIgnores.filter((name) => !name.startsWith("*.")));
 
 function isBuiltInName(name: string, isFolder: boolean): boolean {
   if (names.has(name) || (isFolder && names.has(`${name}/`))) return true;
-  return suffixes.some((suffix) =>
-    suffix.endsWith("/") ? isFolder && name.endsWith(suffix.slice(1, -1)) : name.endsWith(suffix.slice(1)),
-  );
+  const dot = name.lastIndexOf(".");
+  if (dot < 0) return false;
+  const suffix = name.slice(dot);
+  return suffixes.has(suffix) || (isFolder && suffixes.has(`${suffix}/`));
 }
 
 /** The first part of `path` (a file, or a folder with a slash at its end) that the built-in list names, or null. */
 export function builtInPart(path: string): string | null {
-  const parts = path.split("/");
-  const isFolder = path.endsWith("/");
-  const names = isFolder ? parts.slice(0, -1) : parts;
-  for (const [index, name] of names.entries()) {
-    const folder = index < names.length - 1 || isFolder;
-    if (isBuiltInName(name, folder)) return `${names.slice(0, index + 1).join("/")}${folder ? "/" : ""}`;
+  for (let start = 0; start < path.length; ) {
+    const slash = path.indexOf("/", start);
+    const end = slash < 0 ? path.length : slash;
+    if (isBuiltInName(path.slice(start, end), slash >= 0)) return path.slice(0, end + 1);
+    start = end + 1;
   }
   return null;
 }

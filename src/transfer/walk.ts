@@ -242,6 +242,13 @@ function specialKind(stat: fs.Stats): string {
   return "device";
 }
 
+/** By path, in code units; the runtime sorts bare texts without calling us. */
+function sorted(files: readonly SnapshotFile[]): SnapshotFile[] {
+  const byPath = new Map<string, SnapshotFile>();
+  for (const file of files) byPath.set(file.path, file);
+  return [...byPath.keys()].sort().map((path) => byPath.get(path) as SnapshotFile);
+}
+
 /** The snapshot's rows for what was gathered, sorted; what cannot be read, and links that leave the tree, are left out. */
 function contents(root: string, gathered: Gathered, cache: HashCache): SnapshotFile[] {
   const files: SnapshotFile[] = [];
@@ -266,5 +273,5 @@ function contents(root: string, gathered: Gathered, cache: HashCache): SnapshotF
     if (bad !== null) gathered.leftOut.push(unsendable(path, bad));
     else files.push({ path, kind: "link", size: Buffer.byteLength(target), hash: linkHash(target), target });
   }
-  return files.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return sorted(files);
 }

@@ -51,10 +51,17 @@ export function betterDirection(name: string): "min" | "max" | null {
 const derived = /^(best|final)_|^training_time_hours$/;
 const held = /(^|[_/.\- ])(val|valid|validation|test|eval|dev)([_/.\- ]|$)/i;
 
-/** How well a metric stands for a run: held-out scores before held-out losses, before training ones. */
+const ranks = new Map<string, number>();
+
+/** How well a metric stands for a run: held-out scores before held-out losses, before training ones. Runs share names. */
 function rank(name: string): number {
-  const direction = betterDirection(name);
-  return (held.test(name) ? 4 : 0) + (direction === "max" ? 2 : direction === "min" ? 1 : 0);
+  let known = ranks.get(name);
+  if (known === undefined) {
+    const direction = betterDirection(name);
+    known = (held.test(name) ? 4 : 0) + (direction === "max" ? 2 : direction === "min" ? 1 : 0);
+    if (ranks.size < 1000) ranks.set(name, known);
+  }
+  return known;
 }
 
 /** The one metric to show where there is room for one, with the best value where one was recorded; null without any. */

@@ -1,4 +1,5 @@
 /** `ml status`: what runs, what waits, what ended, and anything wrong with the server; --watch keeps it current. */
+import { readZoneAhead } from "../../core/local-offset.ts";
 import { plainRun } from "../../view/run-row.ts";
 import { statusPage } from "../../view/status-page.ts";
 import { timeMs } from "../../view/time.ts";
@@ -31,10 +32,14 @@ export const command = defineCommand({
     "ml.status/1": `\`server\`, \`workers\`, \`running\`, \`waiting\`, \`recent\` (each run: ${runFields}), \`totals\` by status; with --watch one line a change`,
   },
   async run(context, args) {
-    const connection = await context.connect();
     const limit = args.flags.limit ?? 20;
-    if (args.flags.watch) return watchStatus(context, { connection, limit, user: args.flags.user });
-    const status = await connection.ask("status", { limit, user: args.flags.user });
+    const { user } = args.flags;
+    if (args.flags.watch) return watchStatus(context, { connection: await context.connect(), limit, user });
+    const body = { limit, user };
+    const zone = readZoneAhead();
+    const connection = await context.connect({ ahead: { name: "status", body } });
+    const status = await connection.ask("status", body);
+    await zone;
     const runs = [...status.running, ...status.waiting, ...status.recent];
     const { output } = context;
     output.result({
