@@ -39,6 +39,11 @@ interface Row {
   sequence: number;
 }
 
+interface KnownRow extends Row {
+  submit_id: string | null;
+  record: string;
+}
+
 interface ListedRow {
   run_id: string;
   sequence: number;
@@ -141,6 +146,8 @@ export class Catalog {
 
   private put({ record, submitId, sequence }: Keyed, stamp: string): void {
     const before = this.known(record.run_id);
+    const text = JSON.stringify(record);
+    if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return;
     this.database
       .query(
         `INSERT OR REPLACE INTO runs(run_id, tail, sequence, name, user, status, live, priority, held, grp, submit_id,
@@ -160,20 +167,22 @@ export class Catalog {
         submitId,
         record.problem,
         stamp,
-        JSON.stringify(record),
+        text,
       );
-    if (before !== null) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
-    for (const tag of new Set(record.tags)) {
-      this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
+    const tagsBefore = before === null ? [] : parseRow(before).tags;
+    if (before?.sequence !== sequence || tagsBefore.join("\n") !== record.tags.join("\n")) {
+      if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
+      for (const tag of new Set(record.tags))
+        this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
     }
     if (before !== null) this.count(before, -1);
     this.count({ ...record, held: record.held ? 1 : 0, sequence }, 1);
     this.newest = Math.max(this.newest, sequence);
   }
 
-  private known(runId: string): Row | null {
-    const query = "SELECT status, priority, held, sequence FROM runs WHERE run_id = ?";
-    return this.database.query(query).get(runId) as Row | null;
+  private known(runId: string): KnownRow | null {
+    const query = "SELECT status, priority, held, sequence, stamp, submit_id, record FROM runs WHERE run_id = ?";
+    return this.database.query(query).get(runId) as KnownRow | null;
   }
 
   private count(row: Pick<Row, "status" | "priority" | "held" | "sequence">, by: 1 | -1): void {

@@ -17,6 +17,22 @@ export type ManifestRead =
   /** `reason` is one sentence that names what is wrong. */
   | { kind: "damaged"; reason: string };
 
+/** By path: exact texts that fit the schema with nothing to fill in. Read again unchanged, they are not checked again. */
+const checked = new Map<string, string>();
+const checkedEntries = 128;
+/** Longer ones are checked each time: they would fill the memory. */
+const checkedLength = 64 * 1024;
+
+function remember(path: string, text: string): void {
+  if (text.length > checkedLength) return;
+  checked.delete(path);
+  checked.set(path, text);
+  for (const oldest of checked.keys()) {
+    if (checked.size <= checkedEntries) break;
+    checked.delete(oldest);
+  }
+}
+
 /** Reads and checks one manifest. Newer schema versions are read as far as they are understood. Throws nothing. */
 export function readManifest(path: string): ManifestRead {
   let text: string;
@@ -26,6 +42,8 @@ export function readManifest(path: string): ManifestRead {
     if (systemCode(cause) === "ENOENT" || systemCode(cause) === "ENOTDIR") return { kind: "missing" };
     return { kind: "damaged", reason: `\`${path}\` cannot be read: ${messageOf(cause)}` };
   }
+  // A copy of its own for each reader, who may change it.
+  if (checked.get(path) === text) return { kind: "ok", manifest: JSON.parse(text) as Manifest };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -34,7 +52,10 @@ export function readManifest(path: string): ManifestRead {
     return { kind: "damaged", reason: `\`${path}\` is not JSON: ${why}` };
   }
   const parsed = manifestSchema.safeParse(value);
-  if (parsed.success) return { kind: "ok", manifest: parsed.data };
+  if (parsed.success) {
+    if (manifestText(parsed.data) === text) remember(path, text);
+    return { kind: "ok", manifest: parsed.data };
+  }
   const issue = parsed.error.issues[0];
   return {
     kind: "damaged",
@@ -68,10 +89,9 @@ export type Change = (manifest: Manifest) => unknown;
 export function changeManifest(paths: RunPaths, change: Change, options: WriteOptions = {}): Manifest {
   makePrivateFolder(paths);
   return withLock(paths.manifestLock, () => {
-    const manifest = requireManifest(paths);
-    const before = manifest.status;
-    const next = structuredClone(manifest);
-    if (change(next) === false) return manifest;
+    const next = requireManifest(paths);
+    const before = next.status;
+    if (change(next) === false) return requireManifest(paths);
     if (next.status !== before) checkStep(paths.runId, before, next.status);
     if (next.schema_version > schemaVersion) {
       throw new MlError(
@@ -82,7 +102,9 @@ export function changeManifest(paths: RunPaths, change: Change, options: WriteOp
         },
       );
     }
-    writeDurable(paths.manifest, manifestText(next), { mode: 0o644, ...options });
+    const text = manifestText(next);
+    writeDurable(paths.manifest, text, { mode: 0o644, ...options });
+    remember(paths.manifest, text);
     return next;
   });
 }
