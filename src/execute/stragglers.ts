@@ -78,18 +78,30 @@ export function processesOf(runId: string, script: ProcessIdentity | null): RunP
   return found;
 }
 
-function childrenOf(pid: number): number[] {
-  const tasks = fs.readdirSync(`/proc/${pid}/task`);
+/**
+ * Children that a process has inherited, and some of its own: the kernel gives an orphan to the first thread that is
+ * alive (find_alive_thread, since Linux 4.0), which is the main one unless that has ended before the others.
+ */
+function adoptedBy(pid: number): number[] {
+  const alone = readProcessStat(pid)?.state !== "Z";
+  const tasks = alone ? [String(pid)] : fs.readdirSync(`/proc/${pid}/task`);
   return tasks.flatMap((task) =>
     fs.readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),
   );
 }
 
-/** This process and those above it, up to init: one of them inherits whoever loses its parent in a run that we started. */
+/**
+ * This process and those above it, up to init: one of them inherits whoever loses its parent in a run that we started.
+ * Kept: whoever is our ancestor later stood in the chain before.
+ */
+let ancestors: number[] | null = null;
+
 function ownAncestors(): number[] {
+  if (ancestors !== null) return ancestors;
   const chain = [process.pid];
   for (let pid = process.ppid; pid > 0 && chain.length < 64; pid = readProcessStat(pid)?.parent ?? 0) chain.push(pid);
-  return chain.includes(1) ? chain : [...chain, 1];
+  ancestors = chain.includes(1) ? chain : [...chain, 1];
+  return ancestors;
 }
 
 /**
@@ -107,13 +119,15 @@ export function nobodyIsLeft(runId: string, script: ProcessIdentity): boolean {
   const needles = [Buffer.from(`ML_RUN_ID=${runId}\0`)];
   try {
     return !ownAncestors()
-      .flatMap(childrenOf)
+      .flatMap(adoptedBy)
       .some((pid) => {
         const stat = readProcessStat(pid);
         if (stat === null || Number(stat.start) < Number(script.start)) return false;
         return stat.session === script.pid || environmentHas(pid, needles);
       });
   } catch {
+    // One of those above us has ended: the chain is shorter now.
+    ancestors = null;
     return false;
   }
 }
