@@ -14,6 +14,10 @@ export interface FoundFile {
   kind: "file" | "link" | "other";
   sizeBytes: number;
   mtimeMs: number;
+  ctimeMs: number;
+  ino: number;
+  /** Type and permission bits. */
+  mode: number;
 }
 
 /** All files under `folder`, sorted by path; unreadable folders and names that are no UTF-8 are left out. */
@@ -33,10 +37,11 @@ export function walkFiles(folder: string): FoundFile[] {
         todo.push(path);
         continue;
       }
-      const stat = fs.lstatSync(join(folder, path), { throwIfNoEntry: false });
+      const stat = fs.lstatSync(`${folder}/${path}`, { throwIfNoEntry: false });
       if (stat === undefined) continue;
       const kind = stat.isFile() ? "file" : stat.isSymbolicLink() ? "link" : "other";
-      found.push({ path, kind, sizeBytes: stat.size, mtimeMs: stat.mtimeMs });
+      const { size, mtimeMs, ctimeMs, ino, mode } = stat;
+      found.push({ path, kind, sizeBytes: size, mtimeMs, ctimeMs, ino, mode });
     }
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
@@ -93,9 +98,13 @@ const listLimit = 10_000;
 /** Above this many bytes of artifacts, their hashes are left to sealing, so that the end of the run is not held up. */
 const hashLimitBytes = 64 * 1024 * 1024;
 
+/** Which file was laid out where, as the file system tells files apart; by path. */
+export type LaidOut = ReadonlyMap<string, { ino: number; ctimeMs: number; sizeBytes: number }>;
+
 export interface Discovery {
   artifacts: Artifacts;
-  /** Hashes that were computed on the way, by path under work/; for sealing. */
+  /** What was found under work/, and the hashes that were computed or known on the way, by path; for sealing. */
+  found: FoundFile[];
   hashes: Map<string, Hashed>;
 }
 
@@ -104,6 +113,30 @@ export interface DiscoverOptions {
   snapshot: Snapshot | null;
   now: string;
   limit?: number;
+  /**
+   * What is known of the files as they were laid out, and a moment of the same file system's clock before the script's
+   * first instruction. Who has the inode, the size and the change time of then, and had them before that moment, still
+   * has the content: no program can set a change time.
+   */
+  untouched?: { laidOut: LaidOut; beforeMs: number } | null;
+}
+
+/** ext2 to ext4, XFS, Btrfs, F2FS: there every write moves the change time, also one through mmap (not so on tmpfs). */
+const tellingTypes = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010]);
+
+/** True where a change time can be trusted to tell that a file was written to. */
+export function tellsChanges(folder: string): boolean {
+  try {
+    return tellingTypes.has(fs.statfsSync(folder).type);
+  } catch {
+    return false;
+  }
+}
+
+function isUntouched(file: FoundFile, { untouched }: DiscoverOptions): boolean {
+  const then = untouched?.laidOut.get(file.path);
+  if (untouched == null || then === undefined || then.ctimeMs >= untouched.beforeMs) return false;
+  return then.ino === file.ino && then.ctimeMs === file.ctimeMs && then.sizeBytes === file.sizeBytes;
 }
 
 async function asArtifact(work: string, file: FoundFile, hashed: Hashed | null): Promise<Artifact> {
@@ -124,13 +157,15 @@ export async function discoverArtifacts(work: string, options: DiscoverOptions):
   const code = new Map(snapshot?.files.map((file) => [file.path, file]) ?? []);
   const hashes = new Map<string, Hashed>();
   const fresh: FoundFile[] = [];
-  for (const file of walkFiles(work)) {
+  const found = walkFiles(work);
+  for (const file of found) {
     if (file.kind === "other" || isByproduct(file.path)) continue;
     const sent = code.get(file.path);
     if (sent !== undefined && (sent.kind === "link") === (file.kind === "link")) {
       if (sent.kind === "link" && fs.readlinkSync(join(work, file.path)) === sent.target) continue;
       if (sent.kind !== "link" && sent.size === file.sizeBytes) {
-        const hashed = await hashFile(join(work, file.path));
+        const known = isUntouched(file, options) ? { sha256: sent.hash, changedWhileReading: false } : null;
+        const hashed = known ?? (await hashFile(join(work, file.path)));
         if (hashed !== null) hashes.set(file.path, hashed);
         if (hashed?.sha256 === sent.hash) continue;
       }
@@ -148,5 +183,9 @@ export async function discoverArtifacts(work: string, options: DiscoverOptions):
     files.push(await asArtifact(work, file, hashed));
   }
   const notListed = Math.max(0, fresh.length - limit);
-  return { artifacts: { discovery_time: now, files, total_size_bytes: totalBytes, not_listed: notListed }, hashes };
+  return {
+    artifacts: { discovery_time: now, files, total_size_bytes: totalBytes, not_listed: notListed },
+    found,
+    hashes,
+  };
 }

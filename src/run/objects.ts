@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
+import type { LaidOut } from "./artifacts.ts";
 import { BlobBatch, blobPath, hasBlob } from "./blob-batch.ts";
 import type { BasePaths } from "./paths.ts";
 import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
@@ -93,6 +94,10 @@ export function hasSnapshot(base: BasePaths, hash: string): boolean {
   return fs.existsSync(snapshotPath(base, hash));
 }
 
+/** The snapshot that was last read: runs that are queued one after the other mostly have the same. Nobody changes it. */
+let lastSnapshot: { hash: string; text: string; snapshot: Snapshot } | null = null;
+const heldLength = 1024 * 1024;
+
 /** A stored snapshot, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
 export function readSnapshot(base: BasePaths, hash: string): Snapshot {
   let text: string;
@@ -102,12 +107,17 @@ export function readSnapshot(base: BasePaths, hash: string): Snapshot {
     if (systemCode(cause) !== "ENOENT") throw asMlError(cause, `reading the snapshot \`${hash}\``);
     throw new MlError("snapshot_missing", `there is no snapshot \`${hash}\``, { data: { snapshots: [hash] } });
   }
+  // Named by its hash: a text with this name that was good once need not be parsed again, only compared.
+  const held = lastSnapshot;
+  if (held !== null && held.hash === hash && held.text === text) return held.snapshot;
   if (sha256(text) !== hash) {
     throw new MlError("failed", `the snapshot \`${hash}\` is damaged`, {
       hint: `remove ${snapshotPath(base, hash)} and queue again from the same tree`,
     });
   }
-  return checkSnapshot(JSON.parse(text));
+  const snapshot = checkSnapshot(JSON.parse(text));
+  if (text.length <= heldLength) lastSnapshot = { hash, text, snapshot };
+  return snapshot;
 }
 
 /**
@@ -153,25 +163,26 @@ export function blobHashes(snapshot: Snapshot): string[] {
 /**
  * Lays the tree out in `workFolder`: fresh copies with modes 0644 and 0755, symlinks as they were. It appears whole or
  * not at all, and whatever stood there is replaced: only for a run that has not been started. `hash` null gives an
- * empty folder. Throws MlError (`snapshot_missing`, `failed` for damage, `no_space`, …).
+ * empty folder. Returns what was laid out. Throws MlError (`snapshot_missing`, `failed` for damage, `no_space`, …).
  */
-export async function checkoutSnapshot(base: BasePaths, hash: string | null, workFolder: string): Promise<void> {
+export async function checkoutSnapshot(base: BasePaths, hash: string | null, workFolder: string): Promise<LaidOut> {
   const files = hash === null ? [] : readSnapshot(base, hash).files;
   const laying = `${workFolder}.laying`;
   try {
     fs.rmSync(laying, { recursive: true, force: true });
     fs.mkdirSync(laying, { mode: 0o755, recursive: true });
-    await layOut(base, files, laying);
+    const laidOut = await layOut(base, files, laying);
     fault("objects/laid-out");
     fs.rmSync(workFolder, { recursive: true, force: true });
     fs.renameSync(laying, workFolder);
+    return laidOut;
   } catch (cause) {
     fs.rmSync(laying, { recursive: true, force: true });
     throw asMlError(cause, "laying out the code");
   }
 }
 
-async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: string): Promise<void> {
+async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: string): Promise<LaidOut> {
   if (copyBuffer.length === 0) copyBuffer = Buffer.allocUnsafeSlow(checkedBytes + 1);
   const strictUmask = (process.umask() & 0o755) !== 0;
   const made = new Set<string>([folder]);
@@ -180,19 +191,24 @@ async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: s
     fs.mkdirSync(path, { recursive: true, mode: 0o755 });
     made.add(path);
   };
+  const laidOut = new Map<string, { ino: number; ctimeMs: number; sizeBytes: number }>();
   let pause = performance.now() + sliceMs;
   for (const file of files) {
-    const path = join(folder, file.path);
+    const path = `${folder}/${file.path}`;
     makeFolder(dirname(path));
     if (file.kind === "link") continue;
     const mode = file.kind === "exec" ? 0o755 : 0o644;
     copyBlob(base, file, { path, mode });
     if (strictUmask) fs.chmodSync(path, mode);
+    const { ino, ctimeMs, size } = fs.lstatSync(path);
+    // Of a large file only the size was checked: its content is not known.
+    if (size <= checkedBytes) laidOut.set(file.path, { ino, ctimeMs, sizeBytes: size });
     if (performance.now() < pause) continue;
     await new Promise((resolve) => setImmediate(resolve));
     pause = performance.now() + sliceMs;
   }
   for (const file of files) if (file.kind === "link") fs.symlinkSync(file.target ?? "", join(folder, file.path));
+  return laidOut;
 }
 
 /** One byte more than is ever copied through it, so that a file that is too long is noticed. */

@@ -10,7 +10,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
-import { type Hashed, hashFile, walkFiles } from "./artifacts.ts";
+import { type FoundFile, type Hashed, hashFile, walkFiles } from "./artifacts.ts";
 import type { RunPaths } from "./paths.ts";
 import { isSealed } from "./store.ts";
 
@@ -34,14 +34,13 @@ export function parseSumLine(line: string): { path: string; sha256: string } | n
   return { path, sha256 };
 }
 
-function takeWritePermission(path: string): void {
-  const { mode } = fs.lstatSync(path);
+function takeWritePermission(path: string, mode: number): void {
   if ((mode & 0o222) !== 0) fs.chmodSync(path, mode & 0o7777 & ~0o222);
 }
 
 export interface SealOptions {
-  /** Hashes known from a moment ago, by path under work/. */
-  hashes?: ReadonlyMap<string, Hashed>;
+  /** Found and hashed a moment ago: all files under work/, and the hashes that are known of them, by path. */
+  work?: { found: readonly FoundFile[]; hashes: ReadonlyMap<string, Hashed> };
   /** Called with all sums by path in the run folder, just before SHA256SUMS appears: the last moment for the manifest. */
   beforeSums?: (sums: ReadonlyMap<string, string>) => void;
 }
@@ -54,17 +53,35 @@ export interface Sealed {
   doubtful: string[];
 }
 
-/** The files that a seal covers, as paths in the run folder; an empty output.log is made where there is no log at all. */
-function coveredFiles(paths: RunPaths): string[] {
+interface Covered {
+  /** In the run folder. */
+  path: string;
+  mode: number;
+  known: Hashed | undefined;
+}
+
+/** The files that a seal covers; an empty output.log is made where there is no log at all. */
+function coveredFiles(paths: RunPaths, work: SealOptions["work"]): Covered[] {
   const logs = ["output.log", "stdout.log", "stderr.log"].filter((name) => fs.existsSync(join(paths.folder, name)));
   if (logs.length === 0) {
     fs.writeFileSync(paths.outputLog, "", { flag: "a" });
     logs.push("output.log");
   }
   if (fs.existsSync(paths.metrics)) logs.push("metrics.jsonl");
-  const under = (name: string) =>
-    walkFiles(join(paths.folder, name)).flatMap((file) => (file.kind === "file" ? [`${name}/${file.path}`] : []));
-  return [...logs, ...under("env"), ...under("work")];
+  const own = logs.map((name) => ({
+    path: name,
+    mode: fs.lstatSync(join(paths.folder, name)).mode,
+    known: undefined,
+  }));
+  const under = (name: string, found: readonly FoundFile[], hashes?: ReadonlyMap<string, Hashed>) =>
+    found.flatMap(({ kind, path, mode }) =>
+      kind === "file" ? [{ path: `${name}/${path}`, mode, known: hashes?.get(path) }] : [],
+    );
+  return [
+    ...own,
+    ...under("env", walkFiles(join(paths.folder, "env"))),
+    ...under("work", work?.found ?? walkFiles(paths.work), work?.hashes),
+  ];
 }
 
 /** Seals a run whose manifest is final; does nothing where it is sealed. Throws system errors (a full disk): try again later. */
@@ -72,10 +89,9 @@ export async function sealRun(paths: RunPaths, options: SealOptions = {}): Promi
   if (isSealed(paths)) return null;
   const sums = new Map<string, string>();
   const doubtful: string[] = [];
-  for (const name of coveredFiles(paths)) {
-    const path = join(paths.folder, name);
-    takeWritePermission(path);
-    const known = name.startsWith("work/") ? options.hashes?.get(name.slice("work/".length)) : undefined;
+  for (const { path: name, mode, known } of coveredFiles(paths, options.work)) {
+    const path = `${paths.folder}/${name}`;
+    takeWritePermission(path, mode);
     const hashed = known ?? (await hashFile(path));
     if (hashed === null || hashed.changedWhileReading) doubtful.push(name);
     if (hashed !== null) sums.set(name, hashed.sha256);

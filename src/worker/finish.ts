@@ -13,7 +13,7 @@ import { scriptEnvironment } from "../execute/launch.ts";
 import { tailOf } from "../execute/log-tail.ts";
 import type { ExitRecord } from "../execute/records.ts";
 import { type Evidence, judge, type Verdict } from "../execute/verdict.ts";
-import { type Discovery, discoverArtifacts } from "../run/artifacts.ts";
+import { type DiscoverOptions, type Discovery, discoverArtifacts, tellsChanges } from "../run/artifacts.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { encodeMetricValue } from "../run/metric-value.ts";
 import { summarizeMetrics } from "../run/metrics.ts";
@@ -158,6 +158,13 @@ async function endCapture(run: LiveRun, ranMs: number): Promise<void> {
   await run.capturing.done;
 }
 
+/** The script's process writes its record before the script's first instruction; null where we did not lay it out. */
+function untouchedOf({ paths, laidOut }: LiveRun): NonNullable<DiscoverOptions["untouched"]> | null {
+  if (laidOut === null || !tellsChanges(paths.work)) return null;
+  const record = fs.statSync(paths.processRecord, { throwIfNoEntry: false });
+  return record === undefined ? null : { laidOut, beforeMs: record.mtimeMs };
+}
+
 async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Discovery> {
   const { paths } = run;
   const manifest = requireManifest(paths);
@@ -169,7 +176,8 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     metrics.training_time_hours ??= round(Math.max(0, ending.endedAtMs - startedAtMs) / 3_600_000, 6);
   }
   const snapshot = snapshotOf(shop, manifest);
-  const found = await discoverArtifacts(paths.work, { snapshot, now: isoTime(shop.clock.nowMs()) });
+  const now = isoTime(shop.clock.nowMs());
+  const found = await discoverArtifacts(paths.work, { snapshot, now, untouched: untouchedOf(run) });
   const verdict = verdictOf(shop, run, { manifest, ending });
   fault("worker/before-final");
   changeManifest(paths, (now) => {
@@ -203,9 +211,12 @@ function addHashes(paths: RunPaths, sums: ReadonlyMap<string, string>): void {
 }
 
 /** Seals a run that is final already: what a crash left undone, or a run that was cancelled before it started. */
-export async function sealFinal(shop: Shop, run: LiveRun, hashes?: Discovery["hashes"]): Promise<void> {
-  const beforeSums = (sums: ReadonlyMap<string, string>) => addHashes(run.paths, sums);
-  await sealRun(run.paths, hashes === undefined ? { beforeSums } : { beforeSums, hashes });
+export async function sealFinal(shop: Shop, run: LiveRun, work?: Discovery): Promise<void> {
+  const complete = work?.artifacts.files.every((file) => file.sha256 !== undefined || file.link !== undefined) ?? false;
+  const beforeSums = (sums: ReadonlyMap<string, string>) => {
+    if (!complete) addHashes(run.paths, sums);
+  };
+  await sealRun(run.paths, work === undefined ? { beforeSums } : { beforeSums, work });
   fault("worker/after-seal");
   shop.changed(run.runId);
 }
@@ -215,5 +226,5 @@ export async function finishRun(shop: Shop, run: LiveRun, ending: Ending): Promi
   run.phase = "finishing";
   const found = await makeFinal(shop, run, ending);
   shop.changed(run.runId);
-  await sealFinal(shop, run, found.hashes);
+  await sealFinal(shop, run, found);
 }

@@ -8,6 +8,7 @@ import type { ProcessIdentity } from "../core/process-identity.ts";
 import type { Stopping } from "../execute/stop.ts";
 import type { StopReason } from "../execute/verdict.ts";
 import type { Claim, QueueBackend } from "../queue/port.ts";
+import type { LaidOut } from "../run/artifacts.ts";
 import type { Manifest, Requested } from "../run/manifest.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
 import { type Capacity, minus } from "../schedule/fit.ts";
@@ -66,6 +67,8 @@ export interface LiveRun {
   script: ProcessIdentity | null;
   /** This process started its supervisor. */
   startedHere: boolean;
+  /** The code as this process laid it out. */
+  laidOut: LaidOut | null;
   memoryPeakGb: number | null;
   stopping: Stopping | null;
   /** Why we stopped it, set before the first signal. */
@@ -128,6 +131,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     bell: new Bell(),
     script: null,
     startedHere: false,
+    laidOut: null,
     memoryPeakGb: null,
     stopping: null,
     stopped: null,

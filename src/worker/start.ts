@@ -78,7 +78,7 @@ async function layOutWork(shop: Shop, run: LiveRun, options: { claim: Claim; man
   const { claim, manifest } = options;
   const staged = join(shop.base.staging, `work-${run.runId}-${claim.token}`);
   try {
-    await checkoutSnapshot(shop.base, manifest.environment.snapshot, staged);
+    run.laidOut = await checkoutSnapshot(shop.base, manifest.environment.snapshot, staged);
     checkClaim(run, claim);
     if (fs.existsSync(run.paths.startedMark)) throw new ClaimLost();
     fs.rmSync(run.paths.work, { recursive: true, force: true });
