@@ -4,10 +4,10 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { syncFolder } from "../core/durable.ts";
+import { syncFolder, writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { bootId } from "../core/process-identity.ts";
-import type { RunPaths } from "../run/paths.ts";
+import type { BasePaths, RunPaths } from "../run/paths.ts";
 import { type LaunchOptions, launchScript } from "./launch.ts";
 import superviseText from "./supervise.sh" with { type: "text" };
 
@@ -46,13 +46,37 @@ function uptimeHundredths(): number {
   }
 }
 
+/** Folders whose copy of supervise.sh was looked at by this process. */
+const looked = new Set<string>();
+
+/** The one copy in lib/ that the runs share as a link, named by its content; made or mended where it has to be. */
+function sharedSupervisor(base: BasePaths): string {
+  const path = join(base.lib, `supervise-${Bun.hash(superviseText).toString(16)}.sh`);
+  if (looked.has(path)) return path;
+  const text = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "";
+  if (text !== superviseText) writeDurable(path, superviseText, { mode: 0o555 });
+  looked.add(path);
+  return path;
+}
+
+/** A link costs no inode; where none can be made (too many, another file system) the text is written. */
+function putSupervisor(paths: RunPaths, base: BasePaths): void {
+  fs.rmSync(paths.supervisorScript, { force: true });
+  try {
+    fs.linkSync(sharedSupervisor(base), paths.supervisorScript);
+  } catch {
+    looked.clear();
+    fs.writeFileSync(paths.supervisorScript, superviseText, { mode: 0o755 });
+  }
+}
+
 /**
  * Writes launch.sh, supervise.sh and the reserve. Their names are synced, their contents are not: after a power cut the
  * name of launch.sh says that a supervisor may have been spawned. Throws system errors.
  */
 export function layOut(paths: RunPaths, options: LaunchOptions): void {
   fs.writeFileSync(paths.launchScript, launchScript(paths, options), { mode: 0o755 });
-  fs.writeFileSync(paths.supervisorScript, superviseText, { mode: 0o755 });
+  putSupervisor(paths, options.base);
   fs.writeFileSync(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o644 });
   syncFolder(paths.private);
 }

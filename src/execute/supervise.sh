@@ -140,7 +140,7 @@ clock
 leave_record() {
   printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s"}\n' \
     "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" 2>/dev/null 1<>"$own/reserve" &&
-    mv -f "$own/reserve" "$own/exit.json" 2>/dev/null
+    LC_ALL=C mv -f "$own/reserve" "$own/exit.json" 2>/dev/null
 }
 tries=0
 until leave_record; do
@@ -151,7 +151,7 @@ done
 event "\"exit status $rc\""
 # After the rename: who waits for the record has it at once. A power cut before this line is a reboot, and the run counts
 # as lost with or without the record.
-sync "$own/exit.json" "$own" 2>/dev/null
+LC_ALL=C sync "$own/exit.json" "$own" 2>/dev/null
 
 # The time limit holds for what the script left behind, too.
 if [ -n "$timer" ]; then

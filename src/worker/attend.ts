@@ -24,9 +24,16 @@ import { type Ending, finishRun } from "./finish.ts";
 import { isPassing } from "./passing.ts";
 import { type LiveRun, letGo, type Shop, settleClaim } from "./shop.ts";
 
+/** The files in `.run/` that somebody waits for. */
+const telling = new Set(["started", "process.json", "exit.json", "stop.json"]);
+/** A run that is over within this goes from `starting` to its end in one write. */
+const briefMs = 20;
+
 function watchFolder(run: LiveRun): () => void {
   try {
-    const watcher = fs.watch(run.paths.private, { persistent: false }, () => run.bell.ring());
+    const watcher = fs.watch(run.paths.private, { persistent: false }, (_, name) => {
+      if (name === null || telling.has(name)) run.bell.ring();
+    });
     watcher.on("error", () => watcher.close());
     return () => watcher.close();
   } catch {
@@ -75,6 +82,18 @@ async function letOthersStart(shop: Shop): Promise<void> {
   while (isPreparing() && performance.now() < deadline) await Bun.sleep(1);
 }
 
+/** Waits for a moment whether the run is over at once. */
+async function isBrief(shop: Shop, run: LiveRun): Promise<boolean> {
+  const { exitRecord, stopRequest } = run.paths;
+  const deadline = performance.now() + briefMs;
+  for (;;) {
+    if (fs.existsSync(exitRecord)) return true;
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0 || shop.closing || !run.startedHere || fs.existsSync(stopRequest)) return false;
+    await run.bell.wait(leftMs);
+  }
+}
+
 async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null): Promise<void> {
   const started = await waitForProcess(shop, run, own);
   if (shop.closing && started.record === null) return;
@@ -84,8 +103,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   run.script = started.record?.script ?? null;
   const startedAtMs = started.record?.atMs ?? Date.parse(manifest.started_at ?? isoTime(shop.clock.nowMs()));
   run.capturing = beginCapture(shop, run, manifest);
-  // A run that is over already goes from `starting` to its end in one write.
-  if (started.record !== null && !fs.existsSync(run.paths.exitRecord)) markRunning(shop, run, started.record);
+  if (started.record !== null && !(await isBrief(shop, run))) markRunning(shop, run, started.record);
   await settleClaim(shop, run);
   fault("worker/after-settle");
   const end = await waitForEnding(shop, run, { manifest, started, startedAtMs });

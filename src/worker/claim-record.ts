@@ -23,6 +23,7 @@ export interface ClaimRecord {
 /** After so many attempts that took the worker down, a run is given up (HyperQueue calls it the crash limit). */
 export const attemptLimit = 3;
 
+const ownHost = hostname();
 const self = identityOf(process.pid) ?? { pid: process.pid, start: "", boot: "unknown" };
 
 /** This process, as claim records name it. */
@@ -43,7 +44,7 @@ export function writeClaimRecord(paths: RunPaths, claim: Claim, options: { attem
   const record = {
     version: 1,
     worker: claim.worker,
-    host: hostname(),
+    host: ownHost,
     ...self,
     token: claim.token,
     attempt: options.attempt,
