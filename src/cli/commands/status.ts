@@ -36,8 +36,9 @@ export const command = defineCommand({
     const { user } = args.flags;
     if (args.flags.watch) return watchStatus(context, { connection: await context.connect(), limit, user });
     const body = { limit, user };
+    const connecting = context.connect({ ahead: { name: "status", body } });
     const zone = readZoneAhead();
-    const connection = await context.connect({ ahead: { name: "status", body } });
+    const connection = await connecting;
     const status = await connection.ask("status", body);
     await zone;
     const runs = [...status.running, ...status.waiting, ...status.recent];

@@ -1,7 +1,7 @@
 /** The connection against a fake server: healing, falling back, and saying why. */
 import { afterEach, expect, test } from "bun:test";
 import { join } from "node:path";
-import { backoffMs, connect } from "../../../src/client/connect.ts";
+import { backoffMs, type ConnectSettings, connect } from "../../../src/client/connect.ts";
 import type { Connection } from "../../../src/client/connection.ts";
 import { parseTarget, type Target } from "../../../src/client/target.ts";
 import type { MlError } from "../../../src/core/error.ts";
@@ -25,10 +25,16 @@ function serve(options: FakeOptions = {}): FakeServer {
 async function connectTo(
   target: Target | (() => Target),
   transport: "auto" | "websocket" | "polling" = "auto",
+  more: Partial<ConnectSettings> = {},
 ): Promise<{ connection: Connection; warnings: string[] }> {
   const warnings: string[] = [];
   const locate = async () => (typeof target === "function" ? target() : target);
-  const connection = await connect(locate, { transport, timeoutMs: 3000, warn: (line) => warnings.push(line) });
+  const connection = await connect(locate, {
+    transport,
+    timeoutMs: 3000,
+    warn: (line) => warnings.push(line),
+    ...more,
+  });
   open.push(connection);
   return { connection, warnings };
 }
@@ -82,6 +88,28 @@ test("[N1 N3] a connection that breaks mid-ask is opened again and the ask repea
   connection.onState((state) => states.push(state));
   expect(await connection.ask("run.resolve", { runs: ["x"] })).toEqual({ run_ids: ["again"] });
   expect(states).toEqual(["reconnecting", "open"]);
+});
+
+test("an ask sent ahead is asked once, its reply given once, and asked again where the connection breaks before it", async () => {
+  let calls = 0;
+  const whole = serve({ answer: () => ({ run_ids: [String(++calls)] }) });
+  const body = { runs: ["x"] };
+  const ahead = { name: "run.resolve" as const, body };
+  const first = await connectTo(at(whole), "auto", { ahead });
+  expect(await first.connection.ask("run.resolve", body)).toEqual({ run_ids: ["1"] });
+  expect(await first.connection.ask("run.resolve", body)).toEqual({ run_ids: ["2"] });
+  let broken = 0;
+  const breaking = serve({
+    answer: (_ask, _body, ws) => {
+      broken += 1;
+      if (broken > 1) return { run_ids: ["again"] };
+      setTimeout(() => ws?.terminate(), 20);
+      return new Promise<never>(() => {});
+    },
+  });
+  const second = await connectTo(at(breaking), "auto", { ahead });
+  expect(await second.connection.ask("run.resolve", body)).toEqual({ run_ids: ["again"] });
+  expect(broken).toBe(2);
 });
 
 test("an ask that may not be repeated fails and says that it may have been done", async () => {
