@@ -5,7 +5,7 @@
 import { gone } from "../client/open-link.ts";
 import type { Target } from "../client/target.ts";
 import { MlError } from "../core/error.ts";
-import { readWhole } from "./read-early.ts";
+import { readText } from "./read-early.ts";
 
 /** `server.json`, as far as a client needs it. */
 export interface ServerRecord {
@@ -19,7 +19,7 @@ export interface ServerRecord {
 /** What the record says, or null where there is none or it cannot be understood. */
 export async function readServerRecord(path: string): Promise<ServerRecord | null> {
   try {
-    const value = JSON.parse((await readWhole(path)).text) as Partial<ServerRecord> | null;
+    const value = JSON.parse(await readText(path)) as Partial<ServerRecord> | null;
     if (value === null || typeof value !== "object" || typeof value.pid !== "number") return null;
     if (typeof value.socket !== "string" && typeof value.url !== "string") return null;
     return {

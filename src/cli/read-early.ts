@@ -4,29 +4,17 @@
  * once; after that the file is read anew, because it may have changed.
  */
 
-interface Read {
-  text: string;
-  /** Permission bits. */
-  mode: number;
-}
-
-const early = new Map<string, Promise<Read>>();
-
-async function read(path: string): Promise<Read> {
-  const file = Bun.file(path);
-  const text = await file.text();
-  return { text, mode: (await file.stat()).mode & 0o777 };
-}
+const early = new Map<string, Promise<string>>();
 
 export function askEarly(path: string): void {
-  const reading = read(path);
+  const reading = Bun.file(path).text();
   reading.catch(() => {});
   early.set(path, reading);
 }
 
 /** Throws system errors. */
-export function readWhole(path: string): Promise<Read> {
-  const reading = early.get(path) ?? read(path);
+export function readText(path: string): Promise<string> {
+  const reading = early.get(path) ?? Bun.file(path).text();
   early.delete(path);
   return reading;
 }

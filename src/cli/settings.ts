@@ -1,12 +1,13 @@
 /** The settings of one command, from its flags, the environment and the config file. */
 import { homePaths } from "../config/home.ts";
 import { type ConfigFile, missingConfig, type Resolved, resolveSettings } from "../config/resolve.ts";
-import { readWhole } from "./read-early.ts";
+import { readText } from "./read-early.ts";
 import type { Environment } from "./terminal.ts";
 
 async function readFile(path: string, named: boolean): Promise<ConfigFile | null> {
   try {
-    return { path, ...(await readWhole(path)) };
+    const text = await readText(path);
+    return { path, text, mode: (await Bun.file(path).stat()).mode & 0o777 };
   } catch (cause) {
     return missingConfig(path, { named, cause });
   }
