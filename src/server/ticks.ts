@@ -3,6 +3,7 @@
  * that an idle server costs nothing. Also sees to it that our memory stays bounded.
  */
 import * as fs from "node:fs";
+import { untilBeatMs } from "../core/beat.ts";
 import { formatSize } from "../core/size.ts";
 import type { Services } from "./context.ts";
 
@@ -34,7 +35,7 @@ export class Ticks {
 
   private arm(): void {
     if (this.closed) return;
-    const delayMs = this.services.hub.isWatched() ? watchedMs : idleMs;
+    const delayMs = this.services.hub.isWatched() ? watchedMs : untilBeatMs(idleMs);
     const dueMs = performance.now() + delayMs;
     this.timer = setTimeout(() => {
       this.noteLateness(performance.now() - dueMs);

@@ -78,13 +78,19 @@ export class WorkerBoard {
   constructor(private readonly options: WorkerBoardOptions) {
     try {
       this.watcher = fs.watch(options.folder, { persistent: false }, (_, name) => {
-        if (name === null || name.endsWith(".json")) this.look();
+        if (name === null || (name.endsWith(".json") && !this.isOwn(name))) this.look();
       });
       this.watcher.on("error", () => this.close());
     } catch {
       // The ticks look.
     }
     this.look();
+  }
+
+  /** The worker in our own process tells us itself: its file is read when somebody asks, and on each tick. */
+  private isOwn(name: string): boolean {
+    const heartbeat = this.known.get(name)?.heartbeat;
+    return heartbeat !== undefined && heartbeat.pid === process.pid && heartbeat.boot === bootId();
   }
 
   /** Reads the heartbeats that changed. Throws nothing. */

@@ -10,6 +10,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { untilBeatMs } from "../core/beat.ts";
 import { isoTime } from "../core/clock.ts";
 import { writeEvenIfFull } from "../core/durable.ts";
 import { version } from "../core/version.ts";
@@ -103,7 +104,7 @@ export class Heartbeat {
     } catch {
       // Silence is the message: readers see an old heartbeat.
     }
-    this.#writeIn(everyMs);
+    this.#writeIn(untilBeatMs(everyMs));
   }
 
   #dueMs = 0;

@@ -7,7 +7,7 @@ import { messageOf } from "../core/error.ts";
 import { rebuildQueue } from "../queue/rebuild.ts";
 import type { Shop } from "./shop.ts";
 
-export const refillEveryMs = 3000;
+export const refillEveryMs = 5000;
 
 const problem = "refill";
 

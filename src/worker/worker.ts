@@ -15,6 +15,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import runnerText from "../../python/ml_runner/ml_runner.py" with { type: "text" };
 import { captureEnvironment } from "../capture/capture.ts";
+import { onBeat, untilBeatMs } from "../core/beat.ts";
 import { systemClock } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
@@ -44,7 +45,7 @@ const youngMs = 5000;
 /** Other workers are looked after at every so manieth poll. */
 const deadWorkersPolls = 15;
 /** With nothing in hand the line is polled less often: the queue wakes us, and idle ticks are most of what an idle worker costs. */
-const idlePolls = 3;
+const idlePolls = 5;
 /** How long a clean end waits for runs that are just being started or sealed. */
 const closeMs = 10_000;
 
@@ -166,21 +167,21 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const stopListening = shop.queue.onChange(() => bell.ring());
   const deadSeen = new Set<string>();
   let refilling: Promise<void> | null = null;
-  const timers = [
-    setInterval(() => void renewClaims(shop), leaseMs / 3),
-    setInterval(() => void adoptFromDeadWorkers(shop, deadSeen), deadWorkersPolls * shop.pollMs),
-    setInterval(() => {
+  const stopBeats = [
+    onBeat(leaseMs / 3, () => void renewClaims(shop)),
+    onBeat(deadWorkersPolls * shop.pollMs, () => void adoptFromDeadWorkers(shop, deadSeen)),
+    onBeat(refillEveryMs, () => {
       refilling ??= refillLine(shop).finally(() => {
         refilling = null;
       });
-    }, refillEveryMs),
+    }),
   ];
   const sampler = makeSampler(shop);
   const loop = (async () => {
     while (!shop.closing) {
       await look(shop);
       sampler.run();
-      await bell.wait(shop.live.size > 0 ? shop.pollMs : idlePolls * shop.pollMs);
+      await bell.wait(shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs));
     }
   })();
   let stopped: Promise<void> | null = null;
@@ -199,7 +200,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         shop.closing = true;
         ringAll();
         await loop;
-        for (const timer of timers) clearInterval(timer);
+        for (const stopBeat of stopBeats) stopBeat();
         stopListening();
         await refilling;
         await settleDown(shop);
