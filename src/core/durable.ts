@@ -12,6 +12,9 @@ export const fileOps = {
   open: (path: string, flags: string, mode: number): number => fs.openSync(path, flags, mode),
   write: (fd: number, data: Uint8Array): number => fs.writeSync(fd, data),
   fsync: (fd: number): void => fs.fsyncSync(fd),
+  /** The same in a thread: the event loop goes on. */
+  fsyncAside: (fd: number): Promise<void> =>
+    new Promise((resolve, reject) => fs.fsync(fd, (cause) => (cause ? reject(cause) : resolve()))),
   close: (fd: number): void => fs.closeSync(fd),
   rename: (from: string, to: string): void => fs.renameSync(from, to),
   link: (from: string, to: string): void => fs.linkSync(from, to),
@@ -82,6 +85,31 @@ export function writeDurable(path: string, data: string | Uint8Array, options: W
     throw cause;
   }
   if ((options.sync ?? true) === true) syncFolder(dirname(path));
+}
+
+/** As writeDurable, with the syncs in a thread; resolves when all is durable. The caller sees to it that nobody else writes. */
+export async function writeDurableAside(
+  path: string,
+  data: string | Uint8Array,
+  options: Omit<WriteOptions, "sync"> = {},
+): Promise<void> {
+  const temporary = writeTemporary(path, data, { ...options, sync: false });
+  const sync = async (of: string) => {
+    const fd = fileOps.open(of, "r", 0);
+    try {
+      await fileOps.fsyncAside(fd);
+    } finally {
+      fileOps.close(fd);
+    }
+  };
+  try {
+    await sync(temporary);
+    fileOps.rename(temporary, path);
+  } catch (cause) {
+    fs.rmSync(temporary, { force: true });
+    throw cause;
+  }
+  await sync(dirname(path));
 }
 
 /**

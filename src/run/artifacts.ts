@@ -47,6 +47,11 @@ export function walkFiles(folder: string): FoundFile[] {
   return found.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
+function stateOf(path: string): Pick<FoundFile, "kind" | "sizeBytes" | "mtimeMs" | "ino"> {
+  const stat = fs.lstatSync(path);
+  return { kind: stat.isFile() ? "file" : "other", sizeBytes: stat.size, mtimeMs: stat.mtimeMs, ino: stat.ino };
+}
+
 const smallBytes = 256 * 1024;
 const chunkBytes = 1024 * 1024;
 
@@ -72,15 +77,15 @@ export interface Hashed {
   changedWhileReading: boolean;
 }
 
-/** sha256 of a regular file, giving way between chunks; null where it cannot be read. */
-export async function hashFile(path: string): Promise<Hashed | null> {
+/** sha256 of a regular file, giving way between chunks; null where it cannot be read. `found`: as it was a moment ago. */
+export async function hashFile(path: string, found: FoundFile | null = null): Promise<Hashed | null> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const before = fs.statSync(path);
-      if (!before.isFile()) return null;
-      const sha256 = await hashOnce(path, before.size);
-      const after = fs.statSync(path);
-      const same = before.size === after.size && before.mtimeMs === after.mtimeMs && before.ino === after.ino;
+      const before = attempt === 1 && found !== null ? found : stateOf(path);
+      if (before.kind !== "file") return null;
+      const sha256 = await hashOnce(path, before.sizeBytes);
+      const after = stateOf(path);
+      const same = before.sizeBytes === after.sizeBytes && before.mtimeMs === after.mtimeMs && before.ino === after.ino;
       if (same || attempt === 2) return { sha256, changedWhileReading: !same };
     } catch {
       return null;
@@ -165,7 +170,7 @@ export async function discoverArtifacts(work: string, options: DiscoverOptions):
       if (sent.kind === "link" && fs.readlinkSync(join(work, file.path)) === sent.target) continue;
       if (sent.kind !== "link" && sent.size === file.sizeBytes) {
         const known = isUntouched(file, options) ? { sha256: sent.hash, changedWhileReading: false } : null;
-        const hashed = known ?? (await hashFile(join(work, file.path)));
+        const hashed = known ?? (await hashFile(join(work, file.path), file));
         if (hashed !== null) hashes.set(file.path, hashed);
         if (hashed?.sha256 === sent.hash) continue;
       }

@@ -8,7 +8,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { writeDurable } from "../core/durable.ts";
+import { writeDurableAside } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { type FoundFile, type Hashed, hashFile, walkFiles } from "./artifacts.ts";
 import type { RunPaths } from "./paths.ts";
@@ -100,7 +100,7 @@ export async function sealRun(paths: RunPaths, options: SealOptions = {}): Promi
   options.beforeSums?.(sums);
   fault("run/before-sums");
   const text = [...sums].map(([path, sha256]) => sumLine(path, sha256)).join("");
-  writeDurable(paths.sums, text, { mode: 0o444 });
+  await writeDurableAside(paths.sums, text, { mode: 0o444 });
   fault("run/after-sums");
   return { files: sums.size, sums, doubtful };
 }

@@ -22,7 +22,7 @@ import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.t
 import { beginCapture } from "./capturing.ts";
 import { type Ending, finishRun } from "./finish.ts";
 import { isPassing } from "./passing.ts";
-import { type LiveRun, letGo, type Shop, settleClaim } from "./shop.ts";
+import { freeResources, type LiveRun, letGo, type Shop, settleClaim } from "./shop.ts";
 
 /** The files in `.run/` that somebody waits for. */
 const telling = new Set(["started", "process.json", "exit.json", "stop.json"]);
@@ -108,8 +108,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   fault("worker/after-settle");
   const end = await waitForEnding(shop, run, { manifest, started, startedAtMs });
   if (end === null) return;
-  run.holding = false;
-  shop.lookSoon();
+  freeResources(shop, run);
   await letOthersStart(shop);
   await finishStubbornly(shop, run, end);
 }

@@ -146,12 +146,18 @@ export function goOn(shop: Shop, task: Promise<unknown>): void {
   void task.finally(() => shop.tasks.delete(task));
 }
 
+/** What the run held is free for others from now on. */
+export function freeResources(shop: Shop, run: LiveRun): void {
+  if (!run.holding) return;
+  run.holding = false;
+  shop.lookSoon();
+}
+
 /** Lets go of a run: its resources are free, and nothing here knows it any more. */
 export function letGo(shop: Shop, run: LiveRun): void {
-  run.holding = false;
   shop.live.delete(run.runId);
   shop.problems.delete(run.runId);
-  shop.lookSoon();
+  freeResources(shop, run);
 }
 
 /** Tells the queue to forget a claimed entry; what it cannot take now is told again at each look. */

@@ -21,7 +21,7 @@ import { attendRun } from "./attend.ts";
 import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
 import { finishRun, sealFinal } from "./finish.ts";
 import { isPassing } from "./passing.ts";
-import { type LiveRun, letGo, pickGpus, type Shop, settleClaim } from "./shop.ts";
+import { freeResources, type LiveRun, letGo, pickGpus, type Shop, settleClaim } from "./shop.ts";
 import { readStopRequest } from "./stop-request.ts";
 
 /** After trouble with the disk nothing is claimed for so long. */
@@ -36,7 +36,7 @@ function checkClaim(run: LiveRun, claim: Claim): void {
 
 /** Ends a run that never had a process. */
 async function endUnstarted(shop: Shop, run: LiveRun, verdict: Verdict): Promise<void> {
-  run.holding = false;
+  freeResources(shop, run);
   await settleClaim(shop, run);
   await finishRun(shop, run, {
     exit: null,
@@ -121,7 +121,7 @@ async function prepare(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   }
   if (isFinal(read.manifest.status)) {
     await settleClaim(shop, run);
-    run.holding = false;
+    freeResources(shop, run);
     await sealFinal(shop, run);
     letGo(shop, run);
     return;

@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
-import { appendDurable, createDurable, fileOps, writeDurable } from "../../../src/core/durable.ts";
+import { appendDurable, createDurable, fileOps, writeDurable, writeDurableAside } from "../../../src/core/durable.ts";
 import { parseJsonLines } from "../../../src/core/json-lines.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -96,6 +96,30 @@ describe("durable files", () => {
     expect(
       afterPowerCut(operations, operations.length, new Map([["record.json", "old"]]), folder).get("record.json"),
     ).toBe("new");
+  });
+
+  test("[K8] a replacement with the syncs aside syncs the same things in the same order", async () => {
+    const path = join(tempFolder(), "record.json");
+    const steps: string[] = [];
+    const open = new Map<number, string>();
+    Object.assign(fileOps, {
+      open: (opened: string, flags: string, mode: number) => {
+        const fd = realOps.open(opened, flags, mode);
+        open.set(fd, opened === path ? "target" : opened.endsWith(".tmp") ? "temporary" : "folder");
+        return fd;
+      },
+      fsyncAside: (fd: number) => {
+        steps.push(`sync ${open.get(fd)}`);
+        return realOps.fsyncAside(fd);
+      },
+      rename: (from: string, to: string) => {
+        steps.push("rename");
+        realOps.rename(from, to);
+      },
+    });
+    await writeDurableAside(path, "new");
+    expect(steps).toEqual(["sync temporary", "rename", "sync folder"]);
+    expect(fs.readFileSync(path, "utf8")).toBe("new");
   });
 
   test("[K8] what appendDurable returned from is there after a power cut", () => {

@@ -8,7 +8,7 @@ import { runPaths } from "../../../src/run/paths.ts";
 import { parseSumLine, sealRun, sumLine } from "../../../src/run/seal.ts";
 import type { Snapshot } from "../../../src/run/snapshot.ts";
 import { needs } from "../../support/require.ts";
-import { tempFolder } from "../../support/temp.ts";
+import { tempFolder, until } from "../../support/temp.ts";
 
 const sha256 = (text: string | Uint8Array) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 const now = "2026-11-23T00:00:00.000Z";
@@ -58,6 +58,34 @@ describe("artifacts", () => {
       { path: "fresh", size_bytes: 1, sha256: sha256("z") },
     ]);
     expect(artifacts).toMatchObject({ total_size_bytes: 4, not_listed: 0, discovery_time: now });
+  });
+
+  test("a file is taken for untouched only with the inode, size and change time of its laying out, all before the start", async () => {
+    const { work } = runFolder();
+    const names = ["kept", "written", "replaced", "late", "unknown"];
+    for (const name of names) fs.writeFileSync(join(work, name), "true");
+    const stateOf = (name: string) => {
+      const { ino, ctimeMs, size } = fs.statSync(join(work, name));
+      return { ino, ctimeMs, sizeBytes: size };
+    };
+    const laidOut = new Map(names.slice(0, 4).map((name) => [name, stateOf(name)]));
+    const beforeMs = Math.max(...[...laidOut.values()].map((file) => file.ctimeMs)) + 1;
+    await until("the clock of the file system to go on", () => {
+      fs.writeFileSync(join(work, "written"), "lies");
+      return fs.statSync(join(work, "written")).ctimeMs > beforeMs;
+    });
+    fs.utimesSync(join(work, "written"), new Date(0), new Date(0));
+    fs.writeFileSync(join(work, "late"), "lies");
+    laidOut.set("late", stateOf("late"));
+    fs.writeFileSync(join(work, "new"), "lies");
+    fs.renameSync(join(work, "new"), join(work, "replaced"));
+    // A hash that fits no content shows which files were not read.
+    const files = names.map((path) => ({ path, kind: "file" as const, size: 4, hash: sha256("as sent") }));
+    const untouched = { laidOut, beforeMs };
+    const { artifacts, hashes } = await discoverArtifacts(work, { snapshot: { version: 1, files }, now, untouched });
+    expect(artifacts.files.map(({ path }) => path)).toEqual(["late", "replaced", "unknown", "written"]);
+    expect(hashes.get("kept")?.sha256).toBe(sha256("as sent"));
+    expect(hashes.get("written")?.sha256).toBe(sha256("lies"));
   });
 
   test("[D13] the list is bounded and says how many it leaves out; a loop of links ends", async () => {
