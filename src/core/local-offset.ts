@@ -67,7 +67,7 @@ function zoneOf(name: string | undefined): Zone | null {
   return zone;
 }
 
-/** Reads the zone while there is time, so that the first use does not wait for it and needs no `node:fs`. Throws nothing. */
+/** Reads the zone by Bun.file, so that the first use needs no `node:fs`. Throws nothing. */
 export async function readZoneAhead(): Promise<void> {
   const name = process.env.TZ;
   const file = fileOf(name);

@@ -36,13 +36,12 @@ export const command = defineCommand({
     const { user } = args.flags;
     if (args.flags.watch) return watchStatus(context, { connection: await context.connect(), limit, user });
     const body = { limit, user };
-    const connecting = context.connect({ ahead: { name: "status", body } });
-    const zone = readZoneAhead();
-    const connection = await connecting;
+    const connection = await context.connect({ ahead: { name: "status", body } });
     const status = await connection.ask("status", body);
-    await zone;
     const runs = [...status.running, ...status.waiting, ...status.recent];
     const { output } = context;
+    const showsTimes = output.mode === "human" && runs.some((run) => run.ended_at !== null || run.eta !== null);
+    if (showsTimes) await readZoneAhead();
     output.result({
       schema: "ml.status/1",
       value: () => status,
