@@ -104,6 +104,8 @@ class CaptureRecord {
   private readonly aborted = Promise.withResolvers<"aborted">();
   private python: Promise<FoundPython> | null = null;
   private closed = false;
+  /** A probe was given up and may still be at work. */
+  private outstanding = false;
 
   constructor(private readonly options: CaptureOptions) {
     this.startFolder = resolve(options.workFolder, options.cwd ?? ".");
@@ -122,6 +124,7 @@ class CaptureRecord {
     try {
       const run = probe.run(this.contextFor(probe));
       const result = await Promise.race([run, limit.over, this.aborted.promise]);
+      if (result === null || result === "aborted") this.outstanding = true;
       if (result === null) this.note(probe, `gave no answer in ${probe.limitMs / 1000} s`);
       else if (result === "aborted") this.note(probe, "had not answered when the run was sealed");
       this.findings.set(probe, result === "aborted" ? null : result);
@@ -159,7 +162,7 @@ class CaptureRecord {
       if (last) this.note(last, `env/hardware.json could not be written: ${messageOf(cause)}`);
     }
     this.closed = true;
-    this.stop.abort();
+    if (this.outstanding) this.stop.abort();
     await syncAll(this.options.envFolder, Object.keys(this.files));
     return this.soFar();
   }

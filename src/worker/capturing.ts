@@ -36,9 +36,16 @@ export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capt
     changeManifest(run.paths, (now) => (isFinal(now.status) ? false : foldCapture(now, all)));
     shop.changed(run.runId);
   };
-  const done = work(shop.capture).catch(() => {});
+  let over = false;
+  const done = work(shop.capture)
+    .catch(() => {})
+    .finally(() => {
+      over = true;
+    });
   return {
-    abort: () => stop.abort(),
+    abort: () => {
+      if (!over) stop.abort();
+    },
     done,
     fold: (now) => {
       if (known !== null) foldCapture(now, known);

@@ -1,7 +1,7 @@
 /**
  * `workers/<name>.json`: what a worker has, holds and lacks, for servers in any process. Rewritten without fsync on every
- * change (at most every 100 ms) and every 5 s, removed by a clean end. The keys are those of WorkerState
- * (protocol/requests.ts) but `alive`, and
+ * change (at most every 100 ms, every 250 ms where a server in this process is told of changes) and every 5 s, removed by
+ * a clean end. The keys are those of WorkerState (protocol/requests.ts) but `alive`, and
  *
  *     boot, start    with pid the identity of the process
  *     at             the same as seen_at
@@ -20,7 +20,7 @@ import { freeCapacity, type Shop } from "./shop.ts";
 
 const ringSize = 256;
 const everyMs = 5000;
-const restMs = 100;
+const restMs = { alone: 100, inServer: 250 };
 
 export interface WorkerBeat {
   worker: string;
@@ -55,9 +55,11 @@ export class Heartbeat {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #lastMs = 0;
   #closed = false;
+  readonly #restMs: number;
 
-  constructor(shop: Shop) {
+  constructor(shop: Shop, { inServer = false } = {}) {
     this.#shop = shop;
+    this.#restMs = inServer ? restMs.inServer : restMs.alone;
     this.#path = join(shop.base.workers, `${shop.name}.json`);
   }
 
@@ -66,7 +68,7 @@ export class Heartbeat {
     this.#count += 1;
     this.#changes.push({ n: this.#count, run_id: runId });
     if (this.#changes.length > ringSize) this.#changes.shift();
-    this.#writeIn(Math.max(0, restMs - (performance.now() - this.#lastMs)));
+    this.#writeIn(Math.max(0, this.#restMs - (performance.now() - this.#lastMs)));
   }
 
   state(): WorkerBeat {

@@ -160,7 +160,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
     },
     lookSoon: () => bell.ring(),
   });
-  const heartbeat = new Heartbeat(shop);
+  const heartbeat = new Heartbeat(shop, { inServer: options.onChange !== undefined });
   heartbeat.beat();
   await adoptAll(shop);
   await refillLine(shop);
