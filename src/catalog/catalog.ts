@@ -50,6 +50,10 @@ interface ListedRow {
   record: string;
 }
 
+/** What the indexes hold of a record, but its status. */
+const keysOf = (record: RunRecord | null) =>
+  record && JSON.stringify([record.name, record.user, record.priority, record.held, record.group, record.problem]);
+
 const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
 
 /** What tells a changed manifest from an unchanged one without reading it; empty where there is none. */
@@ -148,6 +152,27 @@ export class Catalog {
     const before = this.known(record.run_id);
     const text = JSON.stringify(record);
     if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return;
+    const earlier = before === null ? null : parseRow(before);
+    const live = isFinal(record.status) ? 0 : 1;
+    const same = before?.sequence === sequence && before.submit_id === submitId && keysOf(earlier) === keysOf(record);
+    if (same) {
+      // Most changes: the indexes over what stays need not be touched.
+      this.database
+        .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE run_id = ?")
+        .run(record.status, live, stamp, text, record.run_id);
+    } else this.replace({ record, submitId, sequence }, { stamp, text, live });
+    const tagsBefore = earlier?.tags ?? [];
+    if (before?.sequence !== sequence || tagsBefore.join("\n") !== record.tags.join("\n")) {
+      if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
+      for (const tag of new Set(record.tags))
+        this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
+    }
+    if (before !== null) this.count(before, -1);
+    this.count({ ...record, held: record.held ? 1 : 0, sequence }, 1);
+    this.newest = Math.max(this.newest, sequence);
+  }
+
+  private replace({ record, submitId, sequence }: Keyed, row: { stamp: string; text: string; live: 0 | 1 }): void {
     this.database
       .query(
         `INSERT OR REPLACE INTO runs(run_id, tail, sequence, name, user, status, live, priority, held, grp, submit_id,
@@ -160,24 +185,15 @@ export class Catalog {
         record.name,
         record.user,
         record.status,
-        isFinal(record.status) ? 0 : 1,
+        row.live,
         record.priority,
         record.held ? 1 : 0,
         record.group,
         submitId,
         record.problem,
-        stamp,
-        text,
+        row.stamp,
+        row.text,
       );
-    const tagsBefore = before === null ? [] : parseRow(before).tags;
-    if (before?.sequence !== sequence || tagsBefore.join("\n") !== record.tags.join("\n")) {
-      if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
-      for (const tag of new Set(record.tags))
-        this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
-    }
-    if (before !== null) this.count(before, -1);
-    this.count({ ...record, held: record.held ? 1 : 0, sequence }, 1);
-    this.newest = Math.max(this.newest, sequence);
   }
 
   private known(runId: string): KnownRow | null {
