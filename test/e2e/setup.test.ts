@@ -151,7 +151,7 @@ describe("words", () => {
       [mlBinary(), ["monitor"]],
     ] as const) {
       const ran = await runMl(words, { home, binary });
-      expect([ran.code, ran.stderr.includes("hint: ml status --watch")]).toEqual([69, true]);
+      expect([ran.code, ran.stderr.includes("hint: ml status --watch")]).toEqual([7, true]);
     }
   });
 
