@@ -9,10 +9,11 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
 import { listRunIds, readManifest } from "../run/store.ts";
 import { moveAside, openIndex } from "./database.ts";
-import { damagedRecord, type Keyed, type RunRecord, recordOf } from "./record.ts";
+import { damagedRecord, type Keyed, recordOf } from "./record.ts";
 import { WaitingRanks } from "./waiting-ranks.ts";
 
 export interface ListFilter {

@@ -4,34 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import type { Manifest } from "../run/manifest.ts";
-import { type Status, statuses } from "../run/status.ts";
-
-export interface RunRecord {
-  run_id: string;
-  name: string;
-  user: string;
-  status: Status;
-  command: string;
-  priority: number;
-  held: boolean;
-  queued_at: string;
-  started_at: string | null;
-  ended_at: string | null;
-  exit_code: number | null;
-  signal: string | null;
-  failure: { kind: string; message: string; hint: string | null } | null;
-  note: string | null;
-  hypothesis: string | null;
-  validation_status: string | null;
-  group: string | null;
-  tags: string[];
-  parent_run: string | null;
-  requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
-  host: string | null;
-  metrics: Record<string, number | string>;
-  artifacts: { count: number; total_size_bytes: number } | null;
-  problem: string | null;
-}
+import type { RunRecord } from "../run/run-record.ts";
+import { statuses } from "../run/status.ts";
 
 /** What the catalog must know besides what it shows. */
 export interface Keyed {

@@ -4,8 +4,8 @@
  */
 import { MlError } from "../core/error.ts";
 import { parseReference } from "../run/name.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import type { Catalog } from "./catalog.ts";
-import type { RunRecord } from "./record.ts";
 
 export interface Asker {
   /** Whose runs `@last` and equal names prefer. */

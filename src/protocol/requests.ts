@@ -10,6 +10,7 @@ import type { Manifest } from "../run/manifest.ts";
 import { requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { statuses } from "../run/status.ts";
+import type { WorkerFacts } from "../run/worker-facts.ts";
 import { limits } from "./frames.ts";
 import type { RunSummary } from "./summary.ts";
 
@@ -84,20 +85,9 @@ export interface FileEntry {
   origin: "code" | "artifact" | "record";
 }
 
-export interface WorkerState {
-  worker: string;
-  host: string;
-  pid: number;
-  version: string;
-  /** RFC 3339 of the last heartbeat, and whether it is recent enough to count as alive. */
-  seen_at: string;
+export interface WorkerState extends WorkerFacts {
+  /** Whether the last heartbeat is recent enough. */
   alive: boolean;
-  draining: boolean;
-  capacity: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
-  free: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
-  running: string[];
-  gpus: { index: number; uuid: string | null; model: string | null; busy_with: string | null }[];
-  problems: string[];
 }
 
 export interface ServerState {

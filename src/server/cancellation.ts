@@ -3,13 +3,14 @@
  * that takes it at the same moment; one that has started gets a stop request, on which its worker acts now or when it
  * is back. Whatever races, one terminal state comes out.
  */
-import type { RunRecord } from "../catalog/record.ts";
+
 import { isoTime } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { appendHistory } from "../run/history.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import { sealRun } from "../run/seal.ts";
 import { isFinal, type Status } from "../run/status.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";

@@ -6,10 +6,10 @@
  * Invariant: what `subscribe` returns together with the events after it has no gap, because both happen in one turn.
  */
 import type { Catalog } from "../catalog/catalog.ts";
-import type { RunRecord } from "../catalog/record.ts";
 import type { AddedBytes, LogStream, ServerEvent } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import type { BasePaths } from "../run/paths.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import { isFinal } from "../run/status.ts";
 import { LogFollower } from "./log-follower.ts";
 

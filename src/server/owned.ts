@@ -1,7 +1,8 @@
 /** From the names in a request to runs that the asker may change: own runs, or any for an administrator. */
-import type { RunRecord } from "../catalog/record.ts";
+
 import { resolveRun, resolveRuns } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import type { Context } from "./context.ts";
 
 /** Ids of all references, each once, in the order given. Errors of resolveRuns. */

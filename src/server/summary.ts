@@ -1,9 +1,9 @@
 /** One row of a listing: what the catalog keeps of a run, and what is only true now. */
 import type { Catalog } from "../catalog/catalog.ts";
-import type { RunRecord } from "../catalog/record.ts";
 import { isoTime } from "../core/clock.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import type { BasePaths } from "../run/paths.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import { type LiveFacts, stoppingOf } from "./live.ts";
 
 const shownMetrics = 20;

@@ -1,9 +1,10 @@
 /** Changes of runs that still wait: written to history and manifest, then told to the queue. */
-import type { RunRecord } from "../catalog/record.ts";
+
 import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
 import { recordChange } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
+import type { RunRecord } from "../run/run-record.ts";
 import type { Context } from "./context.ts";
 
 export interface WaitingChange {

@@ -14,6 +14,7 @@ import { untilBeatMs } from "../core/beat.ts";
 import { isoTime } from "../core/clock.ts";
 import { writeEvenIfFull } from "../core/durable.ts";
 import { version } from "../core/version.ts";
+import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { Capacity } from "../schedule/fit.ts";
 import { ownIdentity } from "./claim-record.ts";
 import { freeCapacity, type Shop } from "./shop.ts";
@@ -22,21 +23,11 @@ const ringSize = 256;
 const everyMs = 5000;
 const restMs = { alone: 100, inServer: 250 };
 
-export interface WorkerBeat {
-  worker: string;
-  host: string;
-  pid: number;
+export interface WorkerBeat extends WorkerFacts {
   start: string;
   boot: string;
-  version: string;
   at: string;
-  seen_at: string;
-  draining: boolean;
-  capacity: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
-  free: { slots: number; cpu_cores: number; gpus: number; ram_gb: number };
-  running: string[];
-  gpus: { index: number; uuid: string | null; model: string | null; busy_with: string | null }[];
-  problems: string[];
+  /** The last changes of runs, counted, for a server in another process. */
   changes: { n: number; run_id: string }[];
 }
 

@@ -4,7 +4,7 @@
  *
  * Between looking for duplicates and the journal nothing is awaited, so two requests cannot make the same run twice.
  */
-import type { RunRecord } from "../../catalog/record.ts";
+
 import { isoTime } from "../../core/clock.ts";
 import { MlError, systemCode } from "../../core/error.ts";
 import { fault } from "../../core/fault.ts";
@@ -13,6 +13,7 @@ import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
+import type { RunRecord } from "../../run/run-record.ts";
 import { cannotEver } from "../../schedule/fit.ts";
 import type { Context } from "../context.ts";
 import { draftRuns, type Spec } from "../draft.ts";

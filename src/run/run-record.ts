@@ -1,0 +1,34 @@
+/**
+ * What listings show of a run, drawn from its manifest alone: a catalog built from nothing says the same. Plain JSON,
+ * snake_case. What changes by the second is not in here; protocol/summary.ts adds it.
+ */
+import type { Status } from "./status.ts";
+
+export interface RunRecord {
+  run_id: string;
+  name: string;
+  user: string;
+  status: Status;
+  command: string;
+  priority: number;
+  held: boolean;
+  queued_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  exit_code: number | null;
+  signal: string | null;
+  failure: { kind: string; message: string; hint: string | null } | null;
+  note: string | null;
+  hypothesis: string | null;
+  validation_status: string | null;
+  group: string | null;
+  tags: string[];
+  parent_run: string | null;
+  requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
+  host: string | null;
+  /** Last value by name; NaN and infinities as strings. At most 20 names. */
+  metrics: Record<string, number | string>;
+  artifacts: { count: number; total_size_bytes: number } | null;
+  /** One sentence where the run's folder is damaged, else null. */
+  problem: string | null;
+}
