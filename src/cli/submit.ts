@@ -94,7 +94,7 @@ export async function submitRuns(
     if (done.stopped) break;
     if (dryRun) done.runs.push(...(await trySubmit(connection, batch)));
     else done.runs.push(...(await submitBatch(context, batch, { options, done })));
-    progress.update(done.runs.length, runs.length);
+    if (batches.length > 1) progress.update(done.runs.length, runs.length);
   }
   progress.end();
   return done;
