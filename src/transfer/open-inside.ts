@@ -37,6 +37,13 @@ function refusal(path: string, why: string): MlError {
   return new MlError("bad_path", `opening \`${shownPath(path)}\` was refused: ${why}`);
 }
 
+/** What went wrong while something inside the folder was opened or listed, as the words for whoever asked. */
+function asRefusal(path: string, cause: unknown): MlError {
+  if (cause instanceof MlError) return cause;
+  if (systemCode(cause) === "EACCES") return new MlError("not_allowed", `\`${shownPath(path)}\` may not be read`);
+  return refusal(path, messageOf(cause));
+}
+
 /** Refuses what is no plain relative path, also where one more decoding would make it leave. */
 function checkPath(path: string): void {
   const bad = badPath(path);
@@ -125,9 +132,7 @@ export function openInside(folder: string, path: string): OpenFile {
     const version = `${stat.ino.toString(36)}-${stat.size.toString(36)}-${Math.round(stat.mtimeMs * 1000).toString(36)}`;
     return { fd: open, sizeBytes: stat.size, modifiedMs: stat.mtimeMs, version };
   } catch (cause) {
-    if (cause instanceof MlError) throw cause;
-    if (systemCode(cause) === "EACCES") throw new MlError("not_allowed", `\`${shownPath(path)}\` may not be read`);
-    throw refusal(path, messageOf(cause));
+    throw asRefusal(path, cause);
   } finally {
     fs.closeSync(fd);
   }
@@ -188,9 +193,7 @@ function readFolder(folder: string, path: string): ListedEntry[] {
     const rank = (entry: ListedEntry) => (entry.kind === "folder" ? 0 : 1);
     return entries.sort((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1));
   } catch (cause) {
-    if (cause instanceof MlError) throw cause;
-    if (systemCode(cause) === "EACCES") throw new MlError("not_allowed", `\`${shownPath(path)}\` may not be read`);
-    throw refusal(path, messageOf(cause));
+    throw asRefusal(path, cause);
   } finally {
     fs.closeSync(fd);
   }
