@@ -38,6 +38,9 @@ export function oomKillCount(): number | null {
   }
 }
 
+/** What /proc/uptime counts in. */
+const uptimeTickMs = 10;
+
 function uptimeHundredths(): number {
   try {
     return Number((fs.readFileSync("/proc/uptime", "utf8").split(" ")[0] ?? "0").replace(".", ""));
@@ -102,7 +105,8 @@ export function startSupervisor(paths: RunPaths, options: StartOptions): Supervi
       String(Math.round(limitSeconds * 1000) / 1000),
       String(manifest.launch.grace_seconds),
       manifest.launch.split_output ? "1" : "0",
-      String(options.nowMs),
+      // The wall clock as it was when that tick began, at the latest: a record may be a tick early, never ahead of its event.
+      String(options.nowMs - uptimeTickMs),
       String(uptimeHundredths()),
       String(oomKillCount() ?? "-"),
       bootId(),
