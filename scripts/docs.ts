@@ -1,10 +1,10 @@
 /**
  * `npm run docs`: writes the parts of docs/ that are made from code; `--check` writes nothing and fails where one is
- * stale. docs/protocol.md's requests come from src/protocol/requests.ts, docs/format.md's keys and
+ * stale. docs/protocol.md's requests come from src/protocol/*requests.ts, docs/format.md's keys and
  * docs/run_manifest.schema.json from src/run/manifest.ts, docs/cli.md and docs/config.md from the tables of commands,
  * errors and settings (docs-cli.ts).
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { requests } from "../src/protocol/requests.ts";
@@ -78,8 +78,11 @@ const toSchema = (schema: z.ZodType): Schema =>
 
 /** For each request its doc comment and reply type, as they stand in the source. */
 function readSource(): Map<string, { about: string; reply: string }> {
-  const text = readFileSync(join(root, "src/protocol/requests.ts"), "utf8");
-  const body = text.slice(text.indexOf("export const requests = {"));
+  const folder = join(root, "src/protocol");
+  const texts = readdirSync(folder)
+    .filter((name) => name.endsWith("requests.ts"))
+    .map((name) => readFileSync(join(folder, name), "utf8"));
+  const body = texts.map((text) => text.slice(text.search(/^export const \w*[rR]equests = \{/m))).join("\n");
   const found = new Map<string, { about: string; reply: string }>();
   const pattern = /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^ {2}"?([a-z_.]+)"?: declare<([\s\S]*?)>\(\)\(/gm;
   for (const match of body.matchAll(pattern)) {

@@ -32,7 +32,10 @@ const walls: Record<string, readonly string[]> = {
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */
 const thin = new Set(["cli", "tui", "client", "view"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
-const typeOnlyFor: Record<string, readonly string[]> = { protocol: ["requests"], run: ["manifest", "store"] };
+const typeOnlyFor: Record<string, readonly string[]> = {
+  protocol: ["requests", "declare"],
+  run: ["manifest", "store"],
+};
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;
 const longFiles: Record<string, string> = {};
 

@@ -11,15 +11,13 @@ import { requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
+import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import { limits } from "./frames.ts";
 import type { RunSummary } from "./summary.ts";
 
-export type Role = "viewer" | "user" | "admin";
+export type { Role };
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const ref = z.string().min(1).max(256);
-const refs = z.array(ref).min(1).max(limits.pageRows);
-const freeText = z.string().max(limits.textBytes).nullable().optional();
 const stream = z.enum(["output", "stdout", "stderr"]).default("output");
 
 export const submitSchema = z.object({
@@ -112,23 +110,6 @@ export interface Check {
   /** What to type where not ok. */
   cure: string | null;
 }
-
-/** A request: its body schema, the least role that may ask, and (as a type) its reply. */
-interface Declared<Body extends z.ZodType, Reply> {
-  body: Body;
-  role: Role | "anyone";
-  reply: Reply;
-}
-/** `reply` exists for the type alone. */
-function declare<Reply>() {
-  return <Body extends z.ZodType>(role: Role | "anyone", body: Body): Declared<Body, Reply> => ({
-    body,
-    role,
-    reply: undefined as Reply,
-  });
-}
-
-const page = { limit: z.number().int().min(1).max(limits.pageRows).default(50) };
 
 export const requests = {
   /** First words of a connection: who am I talking to, and may I? */
