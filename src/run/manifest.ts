@@ -85,7 +85,11 @@ export const requestedSchema = z.looseObject({
 export const resourcesSchema = z.looseObject({
   requested: requestedSchema.prefault({}),
   assigned: z
-    .looseObject({ gpu_ids: z.array(z.string()).default([]) })
+    .looseObject({
+      gpu_ids: z.array(z.string()).default([]),
+      /** What it holds of each of those cards; null where it holds them whole. */
+      gpu_memory_gb: number,
+    })
     .nullable()
     .default(null),
   actual: z

@@ -1,72 +1,229 @@
 /**
- * What fits: CPU slots and GPU count as simple resources. Pure. `canEver` asks about the whole machine, `fitsNow`
- * about what is free; `choose` picks what may start now without letting a later entry delay the head of the line.
+ * What fits: slots, CPU cores, RAM, disk, and GPUs as cards that are held whole or in parts by memory. Pure: it knows no
+ * clock and no machine. `place` says which cards a request would get now, or what it lacks and who has it; `minus` and
+ * `plus` take and give back a placement; `cannotEver` asks about the empty machine.
+ *
+ * A request for GPUs without `gpu_memory_gb` wants whole cards. With it, it wants that much of each card and shares the
+ * rest: what was asked for is taken from the moment of the placement, whatever the run uses so far. Gigabytes are 10^9
+ * bytes, as in the manifest; null is unknown, and what is unknown limits nothing but the sharing of a card.
  */
 import type { Requested } from "../run/manifest.ts";
 
+export interface Card {
+  /** The driver's UUID (`GPU-…`, `MIG-…`); its index as text where no UUID is known. */
+  id: string;
+  index: number;
+  memoryGb: number | null;
+  /** What of it is handed out in parts: all but the headroom. */
+  shareableGb: number | null;
+  /** What of that is left; below zero where one run needs the headroom too and has the card for itself. */
+  freeMemoryGb: number | null;
+  /** The runs that hold it or a part of it. */
+  sharers: readonly string[];
+  /** One sentence where nobody may have it now (somebody outside uses it, it is lost …). */
+  blocked: string | null;
+}
+
+/** What a machine has when it is empty. */
 export interface Capacity {
-  cpuCores: number;
-  gpus: number;
-  /** Bytes → gigabytes (10^9), as in the manifest. */
-  ramGb: number;
   /** How many runs at a time, whatever they ask for. */
   slots: number;
+  cpuCores: number;
+  ramGb: number | null;
+  diskGb: number | null;
+  cards: readonly Card[];
 }
 
-export function fitsNow(requested: Requested, free: Capacity): boolean {
-  return (
-    free.slots >= 1 &&
-    requested.cpu_cores <= free.cpuCores &&
-    requested.gpus <= free.gpus &&
-    (requested.ram_gb ?? 0) <= free.ramGb
-  );
+/** The same, as far as it is free now. */
+export type Free = Capacity;
+
+export interface Placement {
+  /** What of each card: null is the whole. */
+  cards: readonly { id: string; index: number; memoryGb: number | null }[];
 }
 
-/** Null where the request could run on an empty machine; else one sentence that says what is too much. */
-export function cannotEver(requested: Requested, total: Capacity): string | null {
-  if (requested.gpus > total.gpus) {
-    const asked = requested.gpus === 1 ? "a GPU" : `${requested.gpus} GPUs`;
-    return `it asks for ${asked} and the machine has ${total.gpus === 0 ? "none" : total.gpus}`;
+export type Resource = "slots" | "gpus" | "gpu_memory" | "cpu_cores" | "ram" | "disk";
+
+/** Why a request cannot be placed now: the first resource that is too little. */
+export interface Lack {
+  lacks: Resource;
+  wanted: number;
+  free: number;
+  /** Runs that hold it, where cards are lacking; empty for what has no single holder. */
+  heldBy: readonly string[];
+  /** Sentences of cards that nobody may have now. */
+  blocked: readonly string[];
+}
+
+export const isPlacement = (found: Placement | Lack): found is Placement => "cards" in found;
+
+/** Cards of which nothing but their number is known. */
+export function plainCards(count: number): Card[] {
+  return Array.from({ length: count }, (_, index) => emptyCard({ id: String(index), index, memoryGb: null }));
+}
+
+/** A card that nobody holds; `headroom` is the share of its memory that is never handed out in parts. */
+export function emptyCard(card: Pick<Card, "id" | "index" | "memoryGb">, headroom = 0): Card {
+  const shareableGb = card.memoryGb === null ? null : card.memoryGb * (1 - headroom);
+  return { ...card, shareableGb, freeMemoryGb: shareableGb, sharers: [], blocked: null };
+}
+
+/** Whether this card, as it is, can give what is asked of each card. A whole empty card serves a part of any size. */
+function serves(card: Card, wantedGb: number | null): boolean {
+  if (card.blocked !== null) return false;
+  if (card.sharers.length === 0) return wantedGb === null || card.memoryGb === null || wantedGb <= card.memoryGb;
+  return wantedGb !== null && card.freeMemoryGb !== null && wantedGb <= card.freeMemoryGb;
+}
+
+/** Shared cards first, the fullest of them first, so that whole cards stay whole; then the smallest that does. */
+function byTightness(a: Card, b: Card): number {
+  const shared = Number(b.sharers.length > 0) - Number(a.sharers.length > 0);
+  return shared || (a.freeMemoryGb ?? Infinity) - (b.freeMemoryGb ?? Infinity) || a.index - b.index || 0;
+}
+
+function cardLack(requested: Requested, free: Free, serving: number): Lack {
+  const { gpus, gpu_memory_gb: wantedGb } = requested;
+  const unserving = free.cards.filter((card) => !serves(card, wantedGb));
+  const ample = unserving.filter((card) => wantedGb === null || card.memoryGb === null || wantedGb <= card.memoryGb);
+  const heldBy = [...new Set(ample.flatMap((card) => card.sharers))];
+  const blocked = ample.flatMap((card) => card.blocked ?? []);
+  if (wantedGb === null || gpus > 1) return { lacks: "gpus", wanted: gpus, free: serving, heldBy, blocked };
+  const most = Math.max(0, ...free.cards.map((card) => (card.blocked === null ? (card.freeMemoryGb ?? 0) : 0)));
+  return { lacks: "gpu_memory", wanted: wantedGb, free: most, heldBy, blocked };
+}
+
+/** Which cards the request gets, or the first resource that it lacks. */
+export function place(requested: Requested, free: Free): Placement | Lack {
+  const short = (lacks: Resource, wanted: number, left: number): Lack => ({
+    lacks,
+    wanted,
+    free: Math.max(0, left),
+    heldBy: [],
+    blocked: [],
+  });
+  const { cpu_cores: cores, ram_gb: ramGb, disk_gb: diskGb, gpus, gpu_memory_gb: wantedGb } = requested;
+  if (free.slots < 1) return short("slots", 1, free.slots);
+  if (cores > free.cpuCores) return short("cpu_cores", cores, free.cpuCores);
+  if (ramGb !== null && free.ramGb !== null && ramGb > free.ramGb) return short("ram", ramGb, free.ramGb);
+  if (diskGb !== null && free.diskGb !== null && diskGb > free.diskGb) return short("disk", diskGb, free.diskGb);
+  if (gpus === 0) return { cards: [] };
+  const serving = free.cards.filter((card) => serves(card, wantedGb));
+  if (serving.length < gpus) return cardLack(requested, free, serving.length);
+  const chosen = serving.sort(byTightness).slice(0, gpus);
+  const cards = chosen
+    .sort((a, b) => a.index - b.index)
+    .map(({ id, index, memoryGb }) => ({ id, index, memoryGb: memoryGb === null ? null : wantedGb }));
+  return { cards };
+}
+
+export interface Holding {
+  runId: string;
+  requested: Requested;
+  placement: Placement;
+}
+
+const less = (left: number | null, taken: number | null) => (left === null ? null : left - (taken ?? 0));
+
+/** One sign for taking, the other for giving back: what the one does the other undoes exactly. */
+function change(free: Free, { runId, requested, placement }: Holding, sign: 1 | -1): Free {
+  const parts = new Map(placement.cards.map((part) => [part.id, part.memoryGb]));
+  const cards = free.cards.map((card) => {
+    const part = parts.get(card.id);
+    if (part === undefined) return card;
+    const sharers = sign === 1 ? [...card.sharers, runId] : card.sharers.filter((sharer) => sharer !== runId);
+    return { ...card, sharers, freeMemoryGb: less(card.freeMemoryGb, sign * (part ?? card.shareableGb ?? 0)) };
+  });
+  return {
+    slots: free.slots - sign,
+    cpuCores: free.cpuCores - sign * requested.cpu_cores,
+    ramGb: less(free.ramGb, sign * (requested.ram_gb ?? 0)),
+    diskGb: less(free.diskGb, sign * (requested.disk_gb ?? 0)),
+    cards: parts.size === 0 ? free.cards : cards,
+  };
+}
+
+/** What is free once a run holds its placement. */
+export const minus = (free: Free, holding: Holding): Free => change(free, holding, 1);
+
+/** What is free once a run has given its placement back. */
+export const plus = (free: Free, holding: Holding): Free => change(free, holding, -1);
+
+const gigabytes = (value: number) => `${Number(value.toFixed(1))} GB`;
+
+/** Null where the request could run on an empty machine; else one sentence that says what is too much, and the most there is. */
+export function cannotEver(requested: Requested, capacity: Capacity): string | null {
+  const { gpus, gpu_memory_gb: memoryGb, cpu_cores: cores, ram_gb: ramGb, disk_gb: diskGb } = requested;
+  const { cards } = capacity;
+  if (gpus > cards.length) {
+    const asked = gpus === 1 ? "a GPU" : `${gpus} GPUs`;
+    return `it asks for ${asked} and the machine has ${cards.length === 0 ? "none" : cards.length}`;
   }
-  if (requested.cpu_cores > total.cpuCores) {
-    return `it asks for ${requested.cpu_cores} CPU cores and the machine has ${total.cpuCores}`;
+  if (gpus > 0 && memoryGb !== null) {
+    const enough = cards.filter((card) => card.memoryGb === null || memoryGb <= card.memoryGb);
+    const most = Math.max(0, ...cards.map((card) => card.memoryGb ?? 0));
+    if (enough.length === 0) {
+      return `it asks for ${gigabytes(memoryGb)} of GPU memory and the largest GPU has ${gigabytes(most)}`;
+    }
+    if (enough.length < gpus) {
+      const have = enough.length === 1 ? "only 1 GPU has" : `only ${enough.length} GPUs have`;
+      return `it asks for ${gpus} GPUs with ${gigabytes(memoryGb)} each and ${have} as much`;
+    }
   }
-  if ((requested.ram_gb ?? 0) > total.ramGb) {
-    return `it asks for ${requested.ram_gb} GB of RAM and the machine has ${total.ramGb.toFixed(1)} GB`;
+  if (cores > capacity.cpuCores) {
+    return `it asks for ${cores} CPU cores and the machine has ${capacity.cpuCores}`;
+  }
+  if (ramGb !== null && capacity.ramGb !== null && ramGb > capacity.ramGb) {
+    return `it asks for ${gigabytes(ramGb)} of RAM and the machine has ${gigabytes(capacity.ramGb)}`;
+  }
+  if (diskGb !== null && capacity.diskGb !== null && diskGb > capacity.diskGb) {
+    return `it asks for ${gigabytes(diskGb)} of disk and the machine has ${gigabytes(capacity.diskGb)}`;
   }
   return null;
 }
 
-export function minus(free: Capacity, requested: Requested): Capacity {
+/**
+ * What is free for those behind a head that does not fit: a later entry may use only what the head does not need. Of the
+ * cards those are set apart that the head could have soonest: all that serve it now, then the emptiest.
+ */
+export function without(free: Free, head: Requested): Free {
+  const { gpus, gpu_memory_gb: wantedGb } = head;
+  const rank = (card: Card) => (serves(card, wantedGb) ? 0 : card.blocked === null ? 1 : 2);
+  const apart = new Set(
+    [...free.cards]
+      .sort((a, b) => rank(a) - rank(b) || a.sharers.length - b.sharers.length || a.index - b.index)
+      .slice(0, gpus)
+      .map((card) => card.id),
+  );
   return {
-    cpuCores: free.cpuCores - requested.cpu_cores,
-    gpus: free.gpus - requested.gpus,
-    ramGb: free.ramGb - (requested.ram_gb ?? 0),
     slots: free.slots - 1,
+    cpuCores: Math.max(0, free.cpuCores - head.cpu_cores),
+    ramGb: free.ramGb === null ? null : Math.max(0, free.ramGb - (head.ram_gb ?? 0)),
+    diskGb: free.diskGb === null ? null : Math.max(0, free.diskGb - (head.disk_gb ?? 0)),
+    cards: free.cards.filter((card) => !apart.has(card.id)),
   };
 }
 
-/**
- * Entries (in order) that may start now. The first that does not fit blocks everything behind it that would use any
- * resource that it waits for: a later entry may use only what the head does not need.
- */
-export function choose<T extends { requested: Requested }>(ordered: readonly T[], free: Capacity): T[] {
-  const chosen: T[] = [];
+export interface Chosen<T> {
+  entry: T;
+  placement: Placement;
+}
+
+/** Entries (in order) that may start now, and where. The first that does not fit blocks what it waits for (`without`). */
+export function choose<T extends { runId: string; requested: Requested }>(
+  ordered: readonly T[],
+  free: Free,
+): Chosen<T>[] {
+  const chosen: Chosen<T>[] = [];
   let left = free;
   for (const entry of ordered) {
     if (left.slots < 1) break;
-    if (fitsNow(entry.requested, left)) {
-      chosen.push(entry);
-      left = minus(left, entry.requested);
-      continue;
+    const placement = place(entry.requested, left);
+    if (isPlacement(placement)) {
+      chosen.push({ entry, placement });
+      left = minus(left, { ...entry, placement });
+    } else {
+      left = without(left, entry.requested);
     }
-    const head = entry.requested;
-    left = {
-      cpuCores: Math.max(0, left.cpuCores - head.cpu_cores),
-      gpus: Math.max(0, left.gpus - head.gpus),
-      ramGb: Math.max(0, left.ramGb - (head.ram_gb ?? 0)),
-      slots: left.slots - 1,
-    };
   }
   return chosen;
 }

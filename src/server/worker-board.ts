@@ -11,6 +11,7 @@ import { type Clock, isoTime } from "../core/clock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { bootId, isSameProcess, type ProcessIdentity } from "../core/process-identity.ts";
 import type { WorkerState } from "../protocol/requests.ts";
+import { capacityOf } from "../schedule/facts.ts";
 import type { Capacity } from "../schedule/fit.ts";
 
 /** After this long without a heartbeat a worker counts as gone. */
@@ -27,8 +28,14 @@ const isRecord = (given: unknown): given is Record<string, unknown> =>
 
 const numbers = (given: unknown): WorkerState["capacity"] => {
   const from = (given ?? {}) as Record<string, unknown>;
-  const number = (key: string) => (typeof from[key] === "number" ? (from[key] as number) : 0);
-  return { slots: number("slots"), cpu_cores: number("cpu_cores"), gpus: number("gpus"), ram_gb: number("ram_gb") };
+  const known = (key: string) => (typeof from[key] === "number" ? (from[key] as number) : null);
+  return {
+    slots: known("slots") ?? 0,
+    cpu_cores: known("cpu_cores") ?? 0,
+    gpus: known("gpus") ?? 0,
+    ram_gb: known("ram_gb"),
+    disk_gb: known("disk_gb"),
+  };
 };
 const texts = (given: unknown): string[] => (Array.isArray(given) ? given.map(String) : []);
 
@@ -148,12 +155,7 @@ export class WorkerBoard {
   capacities(): Capacity[] {
     return this.states()
       .filter((state) => state.alive)
-      .map(({ capacity }) => ({
-        slots: capacity.slots,
-        cpuCores: capacity.cpu_cores,
-        gpus: capacity.gpus,
-        ramGb: capacity.ram_gb,
-      }));
+      .map(capacityOf);
   }
 
   /** One sentence for each worker that has something wrong. */

@@ -30,6 +30,7 @@ import { changeManifest, isSealed, listRunIds, readManifest } from "../run/store
 import { attendRun } from "./attend.ts";
 import { attemptLimit, type ClaimRecord, readClaimRecord } from "./claim-record.ts";
 import { finishRun, sealFinal } from "./finish.ts";
+import { assignedPlacement } from "./placement.ts";
 import { noteEvent } from "./run-events.ts";
 import { goOn, letGo, newLiveRun, type Shop } from "./shop.ts";
 
@@ -146,7 +147,7 @@ function adopt(
 ): void {
   const held = claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
   const run = newLiveRun(paths, manifest.resources.requested, held);
-  run.gpuIds = manifest.resources.assigned?.gpu_ids ?? [];
+  run.placement = assignedPlacement(manifest.resources, shop.capacity);
   shop.live.set(run.runId, run);
   const attending = attendRun(shop, run, null).then((mine) => {
     if (!mine) letGo(shop, run);

@@ -1,15 +1,15 @@
 /** What this machine has to hand out, where the settings do not say: cores, memory, GPUs as the kernel's drivers list them. */
 import * as fs from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Capacity } from "../schedule/fit.ts";
+import { type Capacity, plainCards } from "../schedule/fit.ts";
 
-/** Gigabytes (10^9) of memory by /proc/meminfo; 0 where unknown. */
-export function memoryGb(): number {
+/** Gigabytes (10^9) of memory by /proc/meminfo; null where unknown. */
+export function memoryGb(): number | null {
   try {
     const match = /^MemTotal:\s+(\d+) kB$/m.exec(fs.readFileSync("/proc/meminfo", "utf8"));
-    return match ? (Number(match[1]) * 1024) / 1e9 : 0;
+    return match ? (Number(match[1]) * 1024) / 1e9 : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 
@@ -32,7 +32,8 @@ export function detectCapacity(settings: {
   return {
     slots: Math.max(1, Math.floor(settings.slots ?? cores)),
     cpuCores: settings.cpu_cores ?? cores,
-    gpus: Math.max(0, Math.floor(settings.gpus ?? gpuCount())),
     ramGb: memoryGb(),
+    diskGb: null,
+    cards: plainCards(Math.max(0, Math.floor(settings.gpus ?? gpuCount()))),
   };
 }

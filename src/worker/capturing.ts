@@ -5,7 +5,7 @@ import { scriptEnvironment } from "../execute/launch.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest } from "../run/store.ts";
-import type { Capturing, LiveRun, Shop } from "./shop.ts";
+import { type Capturing, type LiveRun, type Shop, visibleGpus } from "./shop.ts";
 
 /** Within this, what is cached is ready; the rest comes later. */
 const budgetMs = 150;
@@ -15,7 +15,7 @@ export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capt
   if (shop.capture === null || manifest.environment.os !== null || isFinal(manifest.status)) return null;
   const stop = new AbortController();
   let known: Captured | null = null;
-  const gpuIds = shop.capacity.gpus === 0 ? null : run.gpuIds;
+  const gpuIds = visibleGpus(shop, run);
   const work = async (capture: NonNullable<Shop["capture"]>) => {
     const first = await capture({
       argv: manifest.argv,

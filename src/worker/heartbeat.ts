@@ -15,7 +15,7 @@ import { isoTime } from "../core/clock.ts";
 import { writeEvenIfFull } from "../core/durable.ts";
 import { version } from "../core/version.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
-import type { Capacity } from "../schedule/fit.ts";
+import { cardFacts, resourceFacts } from "../schedule/facts.ts";
 import { ownIdentity } from "./claim-record.ts";
 import { freeCapacity, type Shop } from "./shop.ts";
 
@@ -30,13 +30,6 @@ export interface WorkerBeat extends WorkerFacts {
   /** The last changes of runs, counted, for a server in another process. */
   changes: { n: number; run_id: string }[];
 }
-
-const shape = ({ slots, cpuCores, gpus, ramGb }: Capacity) => ({
-  slots,
-  cpu_cores: cpuCores,
-  gpus,
-  ram_gb: Math.round(ramGb * 1000) / 1000,
-});
 
 export class Heartbeat {
   readonly #shop: Shop;
@@ -65,10 +58,7 @@ export class Heartbeat {
   state(): WorkerBeat {
     const { name, host, capacity, live, problems, draining, clock } = this.#shop;
     const now = isoTime(clock.nowMs());
-    const gpus = Array.from({ length: capacity.gpus }, (_, index) => {
-      const user = [...live.values()].find((run) => run.holding && run.gpuIds.includes(String(index)));
-      return { index, uuid: null, model: null, busy_with: user?.runId ?? null };
-    });
+    const free = freeCapacity(this.#shop);
     return {
       worker: name,
       host,
@@ -77,10 +67,10 @@ export class Heartbeat {
       at: now,
       seen_at: now,
       draining,
-      capacity: shape(capacity),
-      free: shape(freeCapacity(this.#shop)),
+      capacity: resourceFacts(capacity),
+      free: resourceFacts(free),
       running: [...live.values()].filter((run) => run.holding).map((run) => run.runId),
-      gpus,
+      gpus: free.cards.map((card) => cardFacts(card, null)),
       problems: [...problems.values()],
       changes: [...this.#changes],
     };

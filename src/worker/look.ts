@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { WaitingEntry } from "../queue/port.ts";
-import { choose } from "../schedule/fit.ts";
+import { type Chosen, choose } from "../schedule/fit.ts";
 import { inOrder } from "../schedule/order.ts";
 import { freeCapacity, goOn, newLiveRun, type Shop } from "./shop.ts";
 import { startRun } from "./start.ts";
@@ -52,14 +52,14 @@ export async function look(shop: Shop): Promise<void> {
     if (freeCapacity(shop).slots < 1 || diskIsLow(shop)) return;
     const waiting = await shop.queue.waiting(window, false);
     const unknown = waiting.filter((entry) => !shop.live.has(entry.runId) && !shop.unsettled.has(entry.runId));
-    for (const entry of choose(inOrder(unknown), freeCapacity(shop))) await take(shop, entry);
+    for (const chosen of choose(inOrder(unknown), freeCapacity(shop))) await take(shop, chosen);
     shop.problems.delete("queue");
   } catch (cause) {
     shop.problems.set("queue", `the queue cannot be reached: ${messageOf(cause)}`);
   }
 }
 
-async function take(shop: Shop, entry: WaitingEntry): Promise<void> {
+async function take(shop: Shop, { entry, placement }: Chosen<WaitingEntry>): Promise<void> {
   const claim = await shop.queue.claim(entry.runId, shop.name, leaseMs);
   if (claim === null) return;
   if (shop.closing) {
@@ -69,6 +69,7 @@ async function take(shop: Shop, entry: WaitingEntry): Promise<void> {
   fault("worker/after-claim");
   shop.problems.delete("start");
   const run = newLiveRun(shop.base.run(entry.runId), entry.requested, claim);
+  run.placement = placement;
   shop.live.set(entry.runId, run);
   goOn(shop, startRun(shop, run, claim));
 }

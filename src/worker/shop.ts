@@ -11,7 +11,7 @@ import type { Claim, QueueBackend } from "../queue/port.ts";
 import type { LaidOut } from "../run/artifacts.ts";
 import type { Manifest, Requested } from "../run/manifest.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
-import { type Capacity, minus } from "../schedule/fit.ts";
+import { type Capacity, type Free, minus, type Placement } from "../schedule/fit.ts";
 import { Bell } from "./bell.ts";
 
 export interface WorkerSettings {
@@ -53,7 +53,8 @@ export interface LiveRun {
   runId: string;
   paths: RunPaths;
   requested: Requested;
-  gpuIds: string[];
+  /** Which cards it holds; none before it is claimed. */
+  placement: Placement;
   phase: "preparing" | "running" | "finishing";
   /** Monotonic moment at which we began to attend it. */
   sinceMs: number;
@@ -122,7 +123,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     runId: paths.runId,
     paths,
     requested,
-    gpuIds: [],
+    placement: { cards: [] },
     phase: "preparing",
     sinceMs: 0,
     holding: true,
@@ -172,15 +173,13 @@ export async function settleClaim(shop: Shop, run: LiveRun): Promise<void> {
   }
 }
 
-export function freeCapacity(shop: Shop): Capacity {
-  let free = shop.capacity;
-  for (const run of shop.live.values()) if (run.holding) free = minus(free, run.requested);
+export function freeCapacity(shop: Shop): Free {
+  let free: Free = shop.capacity;
+  for (const run of shop.live.values()) if (run.holding) free = minus(free, run);
   return free;
 }
 
-/** The lowest free GPUs, as many as are asked for. */
-export function pickGpus(shop: Shop, count: number): string[] {
-  const taken = new Set([...shop.live.values()].flatMap((run) => (run.holding ? run.gpuIds : [])));
-  const all = Array.from({ length: shop.capacity.gpus }, (_, index) => String(index));
-  return all.filter((gpu) => !taken.has(gpu)).slice(0, count);
+/** What the script may see of the GPUs, by id; null where the machine has none to hide. */
+export function visibleGpus(shop: Shop, run: LiveRun): string[] | null {
+  return shop.capacity.cards.length === 0 ? null : run.placement.cards.map((card) => card.id);
 }

@@ -21,7 +21,8 @@ import { attendRun } from "./attend.ts";
 import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
 import { finishRun, sealFinal } from "./finish.ts";
 import { isPassing } from "./passing.ts";
-import { freeResources, type LiveRun, letGo, pickGpus, type Shop, settleClaim } from "./shop.ts";
+import { assignedCards } from "./placement.ts";
+import { freeResources, type LiveRun, letGo, type Shop, settleClaim, visibleGpus } from "./shop.ts";
 import { readStopRequest } from "./stop-request.ts";
 
 /** After trouble with the disk nothing is claimed for so long. */
@@ -63,7 +64,7 @@ function markStarting(shop: Shop, run: LiveRun, claim: Claim): Manifest {
     if (isFinal(now.status)) return false;
     if (now.status === "queued") now.status = "starting";
     now.resources.host = shop.host;
-    now.resources.assigned = { ...now.resources.assigned, gpu_ids: run.gpuIds, worker: shop.name };
+    now.resources.assigned = { ...now.resources.assigned, ...assignedCards(run.placement), worker: shop.name };
     return true;
   };
   // Its name in the folder need not survive a power cut: after one, `queued` and `starting` mean the same (adopt.ts).
@@ -137,7 +138,6 @@ async function prepare(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
     letGo(shop, run);
     return;
   }
-  run.gpuIds = pickGpus(shop, run.requested.gpus);
   const manifest = markStarting(shop, run, claim);
   await start(shop, run, { claim, manifest });
 }
@@ -146,8 +146,7 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const { claim, manifest } = options;
   const { paths } = run;
   if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
-  const gpuIds = shop.capacity.gpus === 0 ? null : run.gpuIds;
-  const launch: LaunchOptions = { base: shop.base, manifest, gpuIds };
+  const launch: LaunchOptions = { base: shop.base, manifest, gpuIds: visibleGpus(shop, run) };
   const unfit = isFinal(manifest.status) || readStopRequest(paths) !== null ? cancelled : missingFolder(run, manifest);
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);

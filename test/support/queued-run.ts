@@ -84,7 +84,7 @@ export function openBench(folder?: string): Bench {
     state,
     queue,
     async work(options = {}) {
-      const capacity = { slots: 4, cpuCores: 64, gpus: 0, ramGb: 64 };
+      const capacity = { slots: 4, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
       const worker = await startWorker({ base, state, queue, name: "w1", capacity, capture: null, ...options });
       workers.push(worker);
       return worker;

@@ -8,6 +8,6 @@ const [folder = "", name = "w1"] = process.argv.slice(2);
 const base = basePaths(folder);
 const state = statePaths(folder);
 const queue = openSqliteQueue(state.queueDatabase, { clock: systemClock });
-const capacity = { slots: 4, cpuCores: 64, gpus: 0, ramGb: 64 };
+const capacity = { slots: 4, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
 await startWorker({ base, state, queue, name, capacity, capture: null });
 process.stdout.write("up\n");

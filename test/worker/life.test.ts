@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { plainCards } from "../../src/schedule/fit.ts";
 import { type Bench, openBench } from "../support/queued-run.ts";
 import { needs } from "../support/require.ts";
 import { until } from "../support/temp.ts";
@@ -113,7 +114,7 @@ test("[P16] the environment: ours added, secrets of the worker and BUN_* gone, n
     PYTHONPATH: "/opt/mine",
     HUGE: "x".repeat(100_000),
   };
-  await bench.work({ env, capacity: { slots: 1, cpuCores: 4, gpus: 2, ramGb: 8 } });
+  await bench.work({ env, capacity: { slots: 1, cpuCores: 4, ramGb: 8, diskGb: null, cards: plainCards(2) } });
   const manifest = { launch: { env: { ASKED: "for 'it'" } }, narrative: { experiment_group: "g1" } };
   const paths = await bench.submit({ argv: ["sh", "-c", "env -0"], manifest: manifest as never });
   await bench.sealed(paths);
@@ -231,7 +232,7 @@ test("a second worker of the same name is refused, naming the first", async () =
 });
 
 test("GPUs are handed out one by one and hidden from runs that ask for none", async () => {
-  await bench.work({ capacity: { slots: 4, cpuCores: 8, gpus: 2, ramGb: 8 } });
+  await bench.work({ capacity: { slots: 4, cpuCores: 8, ramGb: 8, diskGb: null, cards: plainCards(2) } });
   const hold = 'echo "$CUDA_VISIBLE_DEVICES"; while [ ! -e go ]; do sleep 0.05; done';
   const manifest = { resources: { requested: { gpus: 1 } } } as never;
   const all = [

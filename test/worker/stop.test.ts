@@ -6,6 +6,7 @@ import { identityOf, isSameProcess, readProcessStat } from "../../src/core/proce
 import { readProcessRecord } from "../../src/execute/records.ts";
 import { processesOf } from "../../src/execute/stragglers.ts";
 import type { RunPaths } from "../../src/run/paths.ts";
+import { plainCards } from "../../src/schedule/fit.ts";
 import { askToStop, type Bench, openBench } from "../support/queued-run.ts";
 import { until } from "../support/temp.ts";
 
@@ -83,7 +84,9 @@ test("[P3] a daemon that left group and session is found and killed with its run
 });
 
 test("[P4] a script that exits 0 and leaves processes keeps what it holds until they end, and is completed", async () => {
-  const worker = await bench.work({ capacity: { slots: 1, cpuCores: 4, gpus: 1, ramGb: 8 } });
+  const worker = await bench.work({
+    capacity: { slots: 1, cpuCores: 4, ramGb: 8, diskGb: null, cards: plainCards(1) },
+  });
   const leave = "(while [ ! -e go ]; do sleep 0.02; done; echo late) & echo up";
   const paths = await bench.submit({ argv: ["sh", "-c", leave] });
   await until("the exit record", () => fs.existsSync(paths.exitRecord));

@@ -10,6 +10,21 @@ export const now = "2026-11-23T21:14:00.000Z";
 export const face = (width: number, unicode = true): Face => ({ width, unicode, nowMs: Date.parse(now) });
 export const text = (lines: readonly Line[]): string => `${lines.map(lineText).join("\n")}\n`;
 
+function gpu(index: number, run: string | null = null): Status["workers"][number]["gpus"][number] {
+  return {
+    id: `GPU-${index + 1}`,
+    index,
+    uuid: `GPU-${index + 1}`,
+    model: "RTX 3090",
+    memory_gb: 25.4,
+    shareable_gb: 24.1,
+    free_memory_gb: run === null ? 24.1 : 0,
+    runs: run === null ? [] : [run],
+    busy_with: run,
+    blocked: null,
+  };
+}
+
 export function summary(given: Partial<RunSummary> = {}): RunSummary {
   return {
     run_id: "2026-11-23_k3f9ab",
@@ -119,13 +134,10 @@ export function status(given: Partial<Status> = {}): Status {
         seen_at: now,
         alive: true,
         draining: false,
-        capacity: { slots: 2, cpu_cores: 16, gpus: 2, ram_gb: 64 },
-        free: { slots: 1, cpu_cores: 15, gpus: 1, ram_gb: 60 },
+        capacity: { slots: 2, cpu_cores: 16, gpus: 2, ram_gb: 64, disk_gb: 500 },
+        free: { slots: 1, cpu_cores: 15, gpus: 1, ram_gb: 60, disk_gb: 412 },
         running: ["2026-11-23_k3f9ab"],
-        gpus: [
-          { index: 0, uuid: "GPU-1", model: "RTX 3090", busy_with: "2026-11-23_k3f9ab" },
-          { index: 1, uuid: "GPU-2", model: "RTX 3090", busy_with: null },
-        ],
+        gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],
         problems: [],
       },
     ],
