@@ -6,13 +6,13 @@
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import * as fs from "node:fs";
-import { join } from "node:path";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
 import { listRunIds, readManifest } from "../run/store.ts";
 import { moveAside, openIndex } from "./database.ts";
+import { PastRuns } from "./past-runs.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
 import { WaitingRanks } from "./waiting-ranks.ts";
 
@@ -67,6 +67,8 @@ export class Catalog {
   private readonly counters = new Map<Status, number>();
   private readonly ranks = new WaitingRanks();
   private newest = 0;
+  /** What ended runs took. */
+  readonly past: PastRuns;
 
   private constructor(
     private readonly base: BasePaths,
@@ -74,6 +76,7 @@ export class Catalog {
     /** Why the index that was there could not be used, or null. */
     readonly replaced: string | null,
   ) {
+    this.past = new PastRuns(database);
     this.countAll();
   }
 
@@ -149,10 +152,12 @@ export class Catalog {
     return all.map((keyed) => keyed.record);
   }
 
-  private put({ record, submitId, sequence }: Keyed, stamp: string): void {
+  private put({ record, submitId, sequence, past }: Keyed, stamp: string): void {
     const before = this.known(record.run_id);
     const text = JSON.stringify(record);
     if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return;
+    if (past !== null) this.past.put(past);
+    else if (record.problem !== null) this.past.remove(record.run_id);
     const earlier = before === null ? null : parseRow(before);
     const live = isFinal(record.status) ? 0 : 1;
     const same = before?.sequence === sequence && before.submit_id === submitId && keysOf(earlier) === keysOf(record);
@@ -161,7 +166,7 @@ export class Catalog {
       this.database
         .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE run_id = ?")
         .run(record.status, live, stamp, text, record.run_id);
-    } else this.replace({ record, submitId, sequence }, { stamp, text, live });
+    } else this.replace({ record, submitId, sequence, past }, { stamp, text, live });
     const tagsBefore = earlier?.tags ?? [];
     if (before?.sequence !== sequence || tagsBefore.join("\n") !== record.tags.join("\n")) {
       if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
@@ -214,6 +219,7 @@ export class Catalog {
     if (row === null) return false;
     this.database.query("DELETE FROM runs WHERE run_id = ?").run(runId);
     this.database.query("DELETE FROM tags WHERE run_id = ?").run(runId);
+    this.past.remove(runId);
     this.count(row, -1);
     return true;
   }
@@ -244,6 +250,7 @@ export class Catalog {
     this.database.transaction(() => {
       this.database.run("DELETE FROM runs");
       this.database.run("DELETE FROM tags");
+      this.past.clear();
     })();
     return this.sync();
   }
@@ -376,20 +383,4 @@ export class Catalog {
   close(): void {
     this.database.close(false);
   }
-}
-
-/** Keeps a copy of every damaged manifest, once for each state of it. Returns the paths of new copies. */
-export function quarantine(base: BasePaths, damaged: readonly Damaged[]): string[] {
-  const copies: string[] = [];
-  for (const { run_id } of damaged) {
-    const { manifest } = base.run(run_id);
-    const stat = fs.statSync(manifest, { throwIfNoEntry: false });
-    if (stat === undefined) continue;
-    fs.mkdirSync(base.quarantine, { recursive: true, mode: 0o700 });
-    const copy = join(base.quarantine, `${run_id}.run_manifest.${Math.floor(stat.mtimeMs)}.json`);
-    if (fs.existsSync(copy)) continue;
-    fs.copyFileSync(manifest, copy);
-    copies.push(copy);
-  }
-  return copies;
 }

@@ -4,9 +4,10 @@
  */
 import { Database } from "bun:sqlite";
 import * as fs from "node:fs";
+import { pastTables } from "./past-runs.ts";
 
 /** Bumped with every change of the tables; an older index is thrown away. */
-const indexVersion = 1;
+const indexVersion = 2;
 
 const tables = `
   CREATE TABLE runs(
@@ -50,6 +51,7 @@ function openAt(path: string): Database {
       if (found.user_version !== 0) throw new Error(`the index is of version ${found.user_version}`);
       database.transaction(() => {
         database.run(tables);
+        database.run(pastTables);
         database.run(`PRAGMA user_version = ${indexVersion}`);
       })();
     }

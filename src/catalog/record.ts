@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Manifest } from "../run/manifest.ts";
+import { type PastRun, pastRunOf } from "../run/past-run.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { statuses } from "../run/status.ts";
 
@@ -13,6 +14,8 @@ export interface Keyed {
   submitId: string | null;
   /** Order of arrival over all runs. */
   sequence: number;
+  /** What is learned from it, once it has ended. */
+  past: PastRun | null;
 }
 
 const shownMetrics = 20;
@@ -22,6 +25,7 @@ export function recordOf(manifest: Manifest): Keyed {
   const { narrative, resources, failure, artifacts } = manifest;
   const { gpus, cpu_cores, ram_gb, max_runtime_hours } = resources.requested;
   return {
+    past: pastRunOf(manifest),
     submitId: manifest.launch.submit_id,
     sequence: manifest.launch.sequence ?? (Date.parse(manifest.queued_at) || 0),
     record: {
@@ -75,6 +79,7 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
   return {
     // Kept as long as it can be read, so that a repeated submission does not make a second run.
     submitId: salvage(text, "submit_id"),
+    past: null,
     sequence: Date.parse(queuedAt) || 0,
     record: {
       run_id: runId,

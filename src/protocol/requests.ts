@@ -62,6 +62,18 @@ export const submitSchema = z.object({
 });
 export type SubmitSpec = z.input<typeof submitSchema>;
 
+/** What runs like one took, and a request that they would have fitted in. Null is not known. */
+export interface Similar {
+  /** `same`: of the same script and arguments; `similar`: of the same script. */
+  basis: "same" | "similar";
+  runs: number;
+  /** Of those that completed; in 8 cases of 10 it is between low and high. */
+  seconds: { low: number; middle: number; high: number } | null;
+  ram_gb: { typical: number; most: number } | null;
+  gpu_memory_gb: { typical: number; most: number } | null;
+  proposed: { ram_gb: number | null; gpu_memory_gb: number | null; max_runtime_hours: number | null };
+}
+
 export interface Submitted {
   run_id: string;
   name: string;
@@ -72,6 +84,8 @@ export interface Submitted {
   command: string;
   /** True where this submit_id had been taken before: the run is the one made then. */
   duplicate: boolean;
+  /** What runs like it took; null where none is known, left out where nobody looked. */
+  similar?: Similar | null;
 }
 
 export interface FileEntry {

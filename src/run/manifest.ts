@@ -84,6 +84,19 @@ export const requestedSchema = z.looseObject({
 
 export const resourcesSchema = z.looseObject({
   requested: requestedSchema.prefault({}),
+  /** What runs like it took, as it was known when it was queued; null where nothing was. Seconds are an interval for 8 cases of 10. */
+  predicted: z
+    .looseObject({
+      basis: z.enum(["same", "similar"]),
+      runs: z.number(),
+      seconds_low: number,
+      seconds: number,
+      seconds_high: number,
+      ram_peak_gb: number,
+      gpu_memory_peak_gb: number,
+    })
+    .nullable()
+    .default(null),
   assigned: z
     .looseObject({
       gpu_ids: z.array(z.string()).default([]),

@@ -5,7 +5,8 @@
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { Catalog, quarantine } from "../catalog/catalog.ts";
+import { Catalog } from "../catalog/catalog.ts";
+import { quarantine } from "../catalog/quarantine.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { MlError, messageOf } from "../core/error.ts";

@@ -1,6 +1,7 @@
 /** `ml info`: the whole story of one run, in sections: why, what, result, environment, resources, files. */
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
+import { expectedText, usedParts } from "./asked-used.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
 import { type Fact, type FactSection, factPage } from "./facts.ts";
@@ -173,12 +174,12 @@ function resourceFacts(detail: RunDetail): Fact[] {
   const { actual, assigned } = resources;
   return [
     ...fact("requested", requestedText(resources.requested)),
+    ...fact("expected", expectedText(detail.manifest)),
+    ...listFact("used", usedParts(detail.manifest), ", "),
     ...listFact("gpus", assigned?.gpu_ids ?? [], " "),
     ...fact("gpu model", resources.gpu_model),
     ...fact("cpu model", resources.cpu_model),
-    ...fact("peak memory", gigabytes(actual?.ram_peak_gb ?? null)),
     ...fact("cpu time", durationText(actual?.cpu_time_seconds == null ? null : actual.cpu_time_seconds * 1000)),
-    ...fact("gpu memory", gigabytes(actual?.gpu_memory_peak_gb ?? null)),
     ...fact("host", resources.host),
     ...fact("worker", detail.worker),
   ];

@@ -5,6 +5,7 @@
  */
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
+import { usedLine } from "./asked-used.ts";
 import { cutLine, type Face, type Line, type Span, span, wrapText } from "./face.ts";
 import { dot, markOf, shortId, unknown, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
@@ -89,6 +90,8 @@ export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: 
   const { manifest } = detail;
   const lines: Line[] = [headLine(detail, face), ...failureLines(detail, face)];
   if (curves.length > 0) lines.push(labelled("metrics", metricsLine(curves, face)));
+  const used = usedLine(manifest, face);
+  if (used !== null) lines.push(labelled("used", used));
   const artifacts = artifactsLine(detail, face);
   if (artifacts !== null) lines.push(labelled("artifacts", artifacts));
   const rest = lines.map((line) => cutLine(line, face.width, face.unicode));

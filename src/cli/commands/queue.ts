@@ -5,6 +5,7 @@
 import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import type { Submitted } from "../../protocol/requests.ts";
+import { similarLines } from "../../view/asked-used.ts";
 import { span } from "../../view/face.ts";
 import { shortId } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
@@ -54,7 +55,7 @@ export const command: Command = defineCommand({
   ],
   schemas: {
     "ml.queue/1":
-      "`runs` (each `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`, `duplicate`), `dry_run`, `code` (`snapshot`, `root`, `files`, `size_bytes`, `sent_bytes`, `left_out`, or null)",
+      "`runs` (each `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`, `duplicate`, `similar`: what runs like it took and `proposed`, or null), `dry_run`, `code` (`snapshot`, `root`, `files`, `size_bytes`, `sent_bytes`, `left_out`, or null)",
     "ml.follow/1": "with -f, one line each: `kind` submitted, queued, held, starting, running, log, restarted, ended",
   },
   async run(context, args) {
@@ -151,13 +152,22 @@ function report(context: Context, { connection, code, submission, given, runs }:
     held: runs[index]?.wishes.held === true,
   });
   const nowMs = serverNowMs(connection);
+  const [planned] = runs;
+  const similar = runs.length === 1 ? (submission.runs[0]?.similar ?? null) : null;
+  const tellSimilar = () => {
+    if (similar !== null && planned !== undefined)
+      sayPage(context, similarLines(similar, planned.wishes.requested ?? {}));
+  };
   if (given.follow && !given.dryRun) {
     const [run] = submission.runs;
     if (run === undefined) return;
     if (output.mode === "json") output.jsonLine("ml.follow/1", { kind: "submitted", ...run });
     else if (output.mode === "quiet") output.write(`${run.run_id}\n`);
     // Standard output is the script's own.
-    else sayPage(context, [submittedLine(run, { face: talkFace(context, nowMs), ...lineFor(0) })]);
+    else {
+      sayPage(context, [submittedLine(run, { face: talkFace(context, nowMs), ...lineFor(0) })]);
+      tellSimilar();
+    }
     return;
   }
   output.result({
@@ -178,6 +188,7 @@ function report(context: Context, { connection, code, submission, given, runs }:
       );
     },
   });
+  if (output.mode === "human") tellSimilar();
 }
 
 function codeValue(code: Code, { sent }: Submission): object {

@@ -1,5 +1,5 @@
 /** Builds the index from the run folders anew, and fills the queue with every run that waits. */
-import { quarantine } from "../../catalog/catalog.ts";
+import { quarantine } from "../../catalog/quarantine.ts";
 import type { Reply } from "../../protocol/requests.ts";
 import type { Context } from "../context.ts";
 

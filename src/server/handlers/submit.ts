@@ -9,14 +9,16 @@ import { isoTime } from "../../core/clock.ts";
 import { MlError, systemCode } from "../../core/error.ts";
 import { fault } from "../../core/fault.ts";
 import { quoteCommand } from "../../core/shell-quote.ts";
-import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
+import type { ParsedBody, Reply, Similar, Submitted } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
 import type { RunRecord } from "../../run/run-record.ts";
 import { cannotEver } from "../../schedule/fit.ts";
+import { predictedOf } from "../../schedule/predict.ts";
 import type { Context } from "../context.ts";
 import { draftRuns, type Spec } from "../draft.ts";
+import { foreseer, similarOf } from "../foresee.ts";
 import { positionOf } from "../summary.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
@@ -112,7 +114,24 @@ function take(context: Context, manifests: readonly Manifest[]): RunRecord[] {
   return records;
 }
 
-function dryReply(context: Context, manifests: readonly Manifest[]): Submitted[] {
+/** Puts into each manifest what runs like it took; gives the same by run id. */
+function foreseeAll(context: Context, manifests: readonly Manifest[]): Map<string, Similar> {
+  const foresee = foreseer(context.catalog);
+  const known = new Map<string, Similar>();
+  for (const manifest of manifests) {
+    const prediction = foresee(manifest);
+    if (prediction === null) continue;
+    manifest.resources.predicted = predictedOf(prediction);
+    known.set(manifest.run_id, similarOf(prediction));
+  }
+  return known;
+}
+
+function dryReply(
+  context: Context,
+  manifests: readonly Manifest[],
+  similar: ReadonlyMap<string, Similar>,
+): Submitted[] {
   return manifests.map((manifest) => ({
     run_id: manifest.run_id,
     name: manifest.name,
@@ -122,6 +141,7 @@ function dryReply(context: Context, manifests: readonly Manifest[]): Submitted[]
     folder: context.base.run(manifest.run_id).folder,
     command: manifest.command,
     duplicate: false,
+    similar: similar.get(manifest.run_id) ?? null,
   }));
 }
 
@@ -131,7 +151,8 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
   requireCode(context, fresh);
   requireFit(context, fresh);
   const manifests = draftRuns(context, fresh, isoTime(context.clock.nowMs()));
-  if (body.dry_run) return { runs: dryReply(context, manifests) };
+  const similar = foreseeAll(context, manifests);
+  if (body.dry_run) return { runs: dryReply(context, manifests, similar) };
   const records = manifests.length === 0 ? [] : take(context, manifests);
   if (records.length > 0) {
     await context.feeder.add(manifests);
@@ -158,6 +179,7 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
         folder: context.base.run(record.run_id).folder,
         command: record.command,
         duplicate: false,
+        similar: similar.get(record.run_id) ?? null,
       };
     }),
   };
