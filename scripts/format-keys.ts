@@ -103,6 +103,8 @@ export const keyMeanings: Record<string, string> = {
   "launch.git_diff": "sha256 of the diff of the code against its commit, laid out as `env/git.diff`",
   "launch.env": "environment variables asked for with `--env`",
   "launch.split_output": "true: stdout.log and stderr.log instead of output.log",
+  "launch.warn_signal": "sent to the script `warn_seconds` before its time limit, or null",
+  "launch.warn_seconds": "see `warn_signal`",
   "launch.grace_seconds": "seconds between SIGTERM and SIGKILL when it is stopped",
   "launch.held": "true: waits until it is released",
 };

@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import { parseDuration } from "../core/duration.ts";
 import { MlError } from "../core/error.ts";
 import { parseSize } from "../core/size.ts";
+import { warnSignals } from "../core/warn-signals.ts";
 import { limits } from "../protocol/frames.ts";
 import type { SubmitSpec } from "../protocol/requests.ts";
 import { type FlagValues, flag } from "./flags.ts";
@@ -25,6 +26,7 @@ export const runFlags = {
   ram: flag.text("SIZE", "memory, such as 16G"),
   disk: flag.text("SIZE", "free disk space needed, such as 100G"),
   maxRuntime: flag.text("TIME", "stop it after this long, such as 4h or 90m; a plain number counts hours"),
+  warnSignal: flag.text("SIGNAL@TIME", "warn the script before its time limit, such as USR1@120 (seconds) or USR1@5m"),
   grace: flag.text("TIME", "time between SIGTERM and SIGKILL when it is stopped; default 30s"),
   env: flag.texts("K=V", "an environment variable for the script; K alone forwards yours"),
   python: flag.text("PATH", "the interpreter for .py files"),
@@ -88,6 +90,31 @@ function checkText(name: string, text: string | null): string | null {
   });
 }
 
+/** `USR1@120`. Throws `usage` for a signal that cannot be handled, and where there is no limit to warn of. */
+function readWarning(
+  text: string | null,
+  maxRuntimeHours: number | null,
+): Pick<Wishes, "warn_signal" | "warn_seconds"> {
+  if (text === null) return { warn_signal: null, warn_seconds: null };
+  const [name = "", time, ...more] = text.split("@");
+  const signal = warnSignals.find((known) => known === name.toUpperCase().replace(/^SIG/, ""));
+  if (signal === undefined || time === undefined || more.length > 0) {
+    throw new MlError("usage", `\`--warn-signal ${text}\` is not a signal and a time`, {
+      hint: `write it like \`USR1@120\`; signals are ${warnSignals.join(", ")}`,
+    });
+  }
+  const seconds = parseDuration(time, "time before the limit") / 1000;
+  if (maxRuntimeHours === null) {
+    throw new MlError("usage", "`--warn-signal` warns of a time limit, and the run has none", {
+      hint: "give it one: `--max-runtime 4h`",
+    });
+  }
+  if (seconds <= 0 || seconds >= maxRuntimeHours * 3600) {
+    throw new MlError("usage", `\`--warn-signal ${text}\`: the warning must come after the start and before the limit`);
+  }
+  return { warn_signal: signal, warn_seconds: seconds };
+}
+
 export interface WishSources {
   settings: Settings;
   env: Readonly<Record<string, string | undefined>>;
@@ -98,6 +125,7 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
   const maxRuntimeMs = flags.maxRuntime === null ? null : parseDuration(flags.maxRuntime, "time limit", "h");
   if (maxRuntimeMs === 0) throw new MlError("usage", "`--max-runtime 0` would stop the run before it starts");
   const graceMs = flags.grace === null ? settings.grace_seconds * 1000 : parseDuration(flags.grace, "grace period");
+  const limitHours = maxRuntimeMs === null ? settings.max_runtime_hours : maxRuntimeMs / 3_600_000;
   return {
     name: checkLength("name", flags.name, 128),
     priority: flags.priority ?? settings.priority ?? 5,
@@ -116,10 +144,11 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
       cpu_cores: flags.cpus ?? 1,
       ram_gb: gigabytes(flags.ram, "memory"),
       disk_gb: gigabytes(flags.disk, "disk space"),
-      max_runtime_hours: maxRuntimeMs === null ? settings.max_runtime_hours : maxRuntimeMs / 3_600_000,
+      max_runtime_hours: limitHours,
     },
     env: readVariables(flags.env, env),
     split_output: flags.splitOutput,
+    ...readWarning(flags.warnSignal, limitHours),
     grace_seconds: graceMs / 1000,
   };
 }

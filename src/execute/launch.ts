@@ -30,6 +30,12 @@ export interface LaunchOptions {
   gpuIds: readonly string[] | null;
 }
 
+/** So that a script may prepare for what it will be sent. */
+function warningVariables({ launch }: Manifest): Record<string, string> {
+  if (launch.warn_signal === null || launch.warn_seconds === null) return {};
+  return { ML_WARN_SIGNAL: launch.warn_signal, ML_WARN_SECONDS: String(launch.warn_seconds) };
+}
+
 /** What we add to the inherited environment, in the order of launch.sh; without PYTHONPATH, which is appended to. */
 export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOptions): Record<string, string> {
   const group = manifest.narrative.experiment_group;
@@ -41,6 +47,7 @@ export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOp
     ML_METRICS_FILE: paths.metrics,
     ML_USER: manifest.user,
     ...(group === null ? {} : { ML_GROUP: group }),
+    ...warningVariables(manifest),
     ...(gpuIds === null ? {} : { CUDA_VISIBLE_DEVICES: gpuIds.join(","), CUDA_DEVICE_ORDER: "PCI_BUS_ID" }),
     ...manifest.launch.env,
     // Not to be overridden by --env: stragglers are found by it.

@@ -89,6 +89,16 @@ export function forgetLaunch(paths: RunPaths): void {
   fs.rmSync(paths.launchScript, { force: true });
 }
 
+/** In seconds of three digits. */
+const exact = (seconds: number) => String(Math.round(seconds * 1000) / 1000);
+
+/** When the script is warned of its limit, as supervise.sh takes it. */
+function warning({ launch }: LaunchOptions["manifest"], limitSeconds: number): string {
+  const { warn_signal: signal, warn_seconds: lead } = launch;
+  if (signal === null || lead === null || lead <= 0 || lead >= limitSeconds) return "-";
+  return `${signal}@${exact(limitSeconds - lead)}@${exact(lead)}`;
+}
+
 /** Throws system errors where `/bin/sh` cannot be started. */
 export function startSupervisor(paths: RunPaths, options: StartOptions): Supervisor {
   const { manifest } = options;
@@ -102,7 +112,7 @@ export function startSupervisor(paths: RunPaths, options: StartOptions): Supervi
       paths.folder,
       manifest.run_id,
       String(options.token),
-      String(Math.round(limitSeconds * 1000) / 1000),
+      exact(limitSeconds),
       String(manifest.launch.grace_seconds),
       manifest.launch.split_output ? "1" : "0",
       // The wall clock as it was when that tick began, at the latest: a record may be a tick early, never ahead of its event.
@@ -110,6 +120,7 @@ export function startSupervisor(paths: RunPaths, options: StartOptions): Supervi
       String(uptimeHundredths()),
       String(oomKillCount() ?? "-"),
       bootId(),
+      warning(manifest, limitSeconds),
     ],
     cwd: "/",
     // Found by a scan for exactly this name if we die before it has left its first mark.

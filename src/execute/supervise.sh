@@ -2,7 +2,7 @@
 # The supervisor: the parent of one run. It outlives the worker that started it and needs nobody to do its work.
 # To run the script by hand, use launch.sh beside this file; this one is started by the worker, once.
 #
-#   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM BOOT [ROLE …]
+#   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM BOOT WARN [ROLE …]
 #     FOLDER  the run folder; ours is FOLDER/.run      TOKEN  the fencing token of the claim that started us
 #     LIMIT   runtime limit in seconds, 0 for none      GRACE  seconds between SIGTERM and SIGKILL
 #     SPLIT   1: stdout.log and stderr.log instead of output.log
@@ -10,16 +10,18 @@
 #             time is read from the uptime, so a clock that jumps changes no duration, and no `date` has to be started
 #     OOM     the kernel's count of out-of-memory kills before the start (oom_kill of /proc/vmstat), or -
 #     BOOT    the kernel's id of this boot
+#     WARN    SIGNAL@AFTER@LEAD: after so many seconds the script is sent SIGNAL, LEAD seconds before its limit; - for none
 #
 # What it leaves, in this order:
 #   started       created exclusively, our first act: of two supervisors for one run the second ends here
 #   process.json  who we are and who the script is: pid and start time, and the boot they belong to. Written by the
 #                 process that becomes the script, before the script's first instruction
+#   warned        the warning signal was sent; time-limit  the limit was reached
 #   exit.json     the script's exit status as a shell says it (128 + N for signal N), its end, its CPU time. It is written
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
 # Only builtins and four programs: setsid, mv, sync, sleep. Written for any POSIX sh, run under dash and bash.
-f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown}
+f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown} warn=${11--}
 own=$f/.run
 self=$0
 sh=/bin/sh
@@ -69,19 +71,32 @@ group_lives() {
   kill -0 "-$pid" 2>/dev/null
 }
 
-case ${11-} in
+case ${12-} in
 script)
   # The process that becomes the script: session and group of its own, output and stdin in place already.
   start_of $$
   clock
   printf '{"version":1,"run_id":"%s","token":%s,"boot":"%s","at_ms":%s,"supervisor":{"pid":%s,"start":"%s"},"script":{"pid":%s,"start":"%s"}}\n' \
-    "$id" "$token" "$boot" "$now" "${12}" "${13}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
+    "$id" "$token" "$boot" "$now" "${13}" "${14}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
   unset ML_SUPERVISES
   . "$own/launch.sh"
   exit 126
   ;;
 timer)
-  sleep "$limit"
+  case $warn in
+  *@*@*)
+    signal=${warn%%@*} lead=${warn##*@} after=${warn#*@}
+    sleep "${after%@*}"
+    script_of_record
+    group_lives || exit 0
+    : 2>/dev/null >"$own/warned"
+    event "\"time limit in $lead s: SIG$signal to the script\""
+    # To the script alone: loader processes and the like that know nothing of it would be ended by it.
+    kill -s "$signal" "$pid" 2>/dev/null
+    sleep "$lead"
+    ;;
+  *) sleep "$limit" ;;
+  esac
   script_of_record
   group_lives || exit 0
   : 2>/dev/null >"$own/time-limit"

@@ -24,6 +24,8 @@ export interface Evidence {
   tail: string;
   stopped: { why: StopReason; by: string | null; reason: string | null } | null;
   limitHours: number | null;
+  /** The signal that it was warned with of its time limit; null where it was not. */
+  warnedWith?: string | null;
   /** Space left on the run's disk when it ended; null where nobody looked. */
   diskFreeBytes: number | null;
   /** Why there is no exit record, one sentence; null where there is one. */
@@ -93,6 +95,11 @@ function ownDoing(evidence: Evidence): Verdict | null {
       ...code,
       failure: failure("timeout", `it was still running at ${limit} and was stopped`, hint),
     };
+  }
+  if (exit !== null && evidence.warnedWith && signalOf(exit.rc) === `SIG${evidence.warnedWith}`) {
+    const message = `the warning before its time limit (SIG${evidence.warnedWith}) ended it: the script does not handle that signal`;
+    const hint = "handle the signal and save a checkpoint, or leave `--warn-signal` out";
+    return { status: "failed", ...code, failure: failure("timeout", message, hint) };
   }
   if (stopped?.why === "log_limit") {
     const hint = "print less, or raise `log_max_mb`";

@@ -6,6 +6,7 @@
  * `@failed`, `best:METRIC` or `min:METRIC` (`best:METRIC@GROUP`). Unknown fields are ignored. Times are RFC 3339 in UTC, sizes in bytes, unknown is null.
  */
 import { z } from "zod";
+import { warnSignals } from "../core/warn-signals.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
@@ -47,6 +48,9 @@ export const submitSchema = z.object({
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
   split_output: z.boolean().default(false),
   grace_seconds: z.number().min(0).max(3600).default(30),
+  /** Sent to the script so many seconds before its time limit, which must be longer. */
+  warn_signal: z.enum(warnSignals).nullable().optional(),
+  warn_seconds: z.number().positive().nullable().optional(),
   /** Where the code comes from, as the client saw it: commit, branch, remote, dirty, and the diff (text, may be cut). */
   git: z
     .object({

@@ -5,6 +5,7 @@
  * `undefined` never reaches a file: what is not known is null. Timestamps are RFC 3339 in UTC.
  */
 import { z } from "zod";
+import { warnSignals } from "../core/warn-signals.ts";
 import { statuses } from "./status.ts";
 
 export const schemaVersion = 1;
@@ -183,6 +184,9 @@ export const manifestSchema = z.looseObject({
       env: z.record(z.string(), z.string()).default({}),
       split_output: z.boolean().default(false),
       grace_seconds: z.number().default(30),
+      /** `USR1`: sent to the script `warn_seconds` before its time limit; null where it is not warned. */
+      warn_signal: z.enum(warnSignals).nullable().default(null),
+      warn_seconds: number,
       held: z.boolean().default(false),
     })
     .prefault({}),

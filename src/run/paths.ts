@@ -24,6 +24,8 @@ export interface RunPaths {
   processRecord: string;
   exitRecord: string;
   events: string;
+  /** The supervisor has sent the warning signal. */
+  warnedMark: string;
   /** Somebody wants the run stopped: who, when, how. */
   stopRequest: string;
   /** Kernel-held lock for processes that write the manifest. */
@@ -73,6 +75,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     processRecord: `${own}/process.json`,
     exitRecord: `${own}/exit.json`,
     events: `${own}/events.jsonl`,
+    warnedMark: `${own}/warned`,
     stopRequest: `${own}/stop.json`,
     manifestLock: `${own}/manifest.lock`,
     claim: `${own}/claim.json`,

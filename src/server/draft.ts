@@ -53,6 +53,10 @@ function requireTexts(spec: Spec): void {
       );
     }
   }
+  const limitSeconds = (spec.requested.max_runtime_hours ?? 0) * 3600;
+  if (spec.warn_signal != null && !((spec.warn_seconds ?? 0) > 0 && (spec.warn_seconds ?? 0) < limitSeconds)) {
+    throw new MlError("usage", "`warn_signal` wants `warn_seconds`, and a time limit that is longer than they are");
+  }
   if (spec.cwd !== "." && badPath(spec.cwd) !== null) {
     throw new MlError("bad_path", `the run cannot start in \`${spec.cwd}\`: ${badPath(spec.cwd)}`);
   }
@@ -143,6 +147,8 @@ function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt:
       env: spec.env,
       split_output: spec.split_output,
       grace_seconds: spec.grace_seconds,
+      warn_signal: spec.warn_signal ?? null,
+      warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),
       held: spec.held,
     },
   };

@@ -119,6 +119,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     tail: rc === 0 ? "" : tailOf(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
     stopped: run.stopped ?? earlier,
     limitHours: manifest.resources.requested.max_runtime_hours,
+    warnedWith: fs.existsSync(paths.warnedMark) ? manifest.launch.warn_signal : null,
     diskFreeBytes: ending.diskFreeBytes,
     lost: ending.lost,
   };
