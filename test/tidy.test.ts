@@ -21,9 +21,11 @@ const walls: Record<string, readonly string[]> = {
   capture: ["run", "core"],
   data: ["run", "core"],
   execute: ["run", "core"],
+  // Answers requests about keeping runs: its results are shapes of the protocol.
+  keep: ["protocol", "run", "core"],
   transfer: ["run", "core"],
   worker: ["execute", "schedule", "queue", "capture", "data", "config", "run", "core"],
-  server: ["worker", "catalog", "schedule", "queue", "data", "transfer", "protocol", "config", "run", "core"],
+  server: ["worker", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "config", "run", "core"],
   view: ["protocol", "core"],
   client: ["protocol", "transfer", "core"],
   cli: ["view", "client", "transfer", "protocol", "config", "core"],

@@ -4,10 +4,9 @@
  */
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { describesEnvironment } from "../run/pinning.ts";
 import type { Probe } from "./probe.ts";
 
-const wanted =
-  /^(?:uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pixi\.lock|pylock(?:\.[\w-]+)?\.toml|conda-lock\.ya?ml|environment\.ya?ml|flake\.lock|requirements[\w.-]*\.txt)$/;
 const largestBytes = 16 * 1024 * 1024;
 
 export const lockFilesProbe: Probe = {
@@ -16,7 +15,7 @@ export const lockFilesProbe: Probe = {
   async run({ startFolder, workFolder, file, miss }) {
     const copied = new Set<string>();
     for (const folder of new Set([startFolder, workFolder])) {
-      for (const name of (await readdir(folder).catch(() => [])).filter((entry) => wanted.test(entry)).sort()) {
+      for (const name of (await readdir(folder).catch(() => [])).filter(describesEnvironment).sort()) {
         const stats = await lstat(join(folder, name)).catch(() => null);
         if (!stats?.isFile() || copied.has(name)) continue;
         if (stats.size > largestBytes) {

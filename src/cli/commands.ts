@@ -159,6 +159,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/annotate.ts"),
   },
   {
+    name: "validate",
+    group: "keep",
+    summary: "check a run against its own record",
+    load: () => import("./commands/validate.ts"),
+  },
+  {
     name: "delete",
     group: "keep",
     summary: "delete ended runs",

@@ -14,6 +14,7 @@ import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import { limits } from "./frames.ts";
+import { keepRequests, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
 
 export type { Role };
@@ -58,11 +59,23 @@ export const submitSchema = z.object({
       branch: z.string().max(256).nullable(),
       remote: z.string().max(2048).nullable(),
       dirty: z.boolean().nullable(),
+      upstream: z.string().max(256).nullable().optional(),
+      unpushed: z.number().int().min(0).nullable().optional(),
+      submodules: z
+        .array(z.object({ path: z.string().max(4096), commit: z.string().max(64), dirty: z.boolean() }))
+        .max(1000)
+        .optional(),
     })
     .nullable()
     .optional(),
   /** Hash of a blob with `git diff HEAD` at submission, sent like code. */
   git_diff: sha256.nullable().optional(),
+  /** The same against the upstream branch. */
+  git_upstream_diff: sha256.nullable().optional(),
+  /** `strict` refuses what could not be reproduced, and says how to make it so. */
+  repro_level: reproLevel.default("basic"),
+  /** Templates of printed lines that hold metrics: `loss: {loss}`. */
+  metric_patterns: z.array(z.string().min(1).max(300)).max(20).default([]),
 });
 export type SubmitSpec = z.input<typeof submitSchema>;
 
@@ -130,6 +143,7 @@ export interface Check {
 }
 
 export const requests = {
+  ...keepRequests,
   /** First words of a connection: who am I talking to, and may I? */
   hello: declare<{
     version: string;

@@ -56,6 +56,11 @@ export const environmentSchema = z.looseObject({
   git_dirty: z.boolean().nullable().default(null),
   git_branch: text,
   git_remote: text,
+  /** The branch that it follows, such as `origin/main`; null without one. */
+  git_upstream: text,
+  /** Commits that the upstream, or any remote, did not have; null where that is not known. */
+  git_unpushed: z.number().int().nullable().default(null),
+  git_submodules: z.array(z.looseObject({ path: z.string(), commit: z.string(), dirty: z.boolean() })).default([]),
   snapshot: text,
   container_image: text,
   container_digest: text,
@@ -68,6 +73,8 @@ export const environmentSchema = z.looseObject({
   kernel: text,
   /** Values that matter; null where the name or the value looks like a credential. */
   env_vars: z.record(z.string(), z.string().nullable()).default({}),
+  /** Seeds as arguments and variables show them, by name. */
+  seeds: z.record(z.string(), z.string()).default({}),
   /** Captured texts as path in the run folder → sha256. */
   files: z.record(z.string(), z.string()).default({}),
   /** What could not be captured, and why; empty where nothing is missing. */
@@ -180,6 +187,17 @@ export const manifestSchema = z.looseObject({
       sequence: number,
       /** Hash of the blob with the diff of the code against its commit, laid out as env/git.diff. */
       git_diff: text,
+      /** The same against the upstream, as env/git.upstream.diff; null where that is the same diff, or there is none. */
+      git_upstream_diff: text,
+      /** What a validation asks of it where nobody says otherwise; `strict` was checked when it was queued. */
+      repro_level: z.enum(["none", "basic", "strict"]).default("basic"),
+      /** Templates of printed lines that hold metrics (docs/metrics.md). */
+      metric_patterns: z.array(z.string()).default([]),
+      /** For a reproduction: how it is compared, and whether its environment is built anew. */
+      reproduce: z
+        .looseObject({ tolerance: number, rebuild_env: z.boolean().default(false) })
+        .nullable()
+        .default(null),
       /** Extra environment variables asked for with --env. */
       env: z.record(z.string(), z.string()).default({}),
       split_output: z.boolean().default(false),

@@ -34,6 +34,13 @@ export function parseSumLine(line: string): { path: string; sha256: string } | n
   return { path, sha256 };
 }
 
+/** All sums of a sealed folder by path, or null where it is not sealed. Lines that are none are left out. */
+export function readSums(paths: RunPaths): Map<string, string> | null {
+  if (!isSealed(paths)) return null;
+  const lines = fs.readFileSync(paths.sums, "utf8").split("\n");
+  return new Map(lines.flatMap((line) => parseSumLine(line) ?? []).map(({ path, sha256 }) => [path, sha256]));
+}
+
 function takeWritePermission(path: string, mode: number): void {
   if ((mode & 0o222) !== 0) fs.chmodSync(path, mode & 0o7777 & ~0o222);
 }
@@ -53,6 +60,12 @@ export interface Sealed {
   doubtful: string[];
 }
 
+/** What a seal covers besides env/ and work/. */
+export const sealedLogs = [
+  ...["output.log", "stdout.log", "stderr.log"],
+  ...["metrics.jsonl", "metrics.passive.jsonl"],
+] as const;
+
 interface Covered {
   /** In the run folder. */
   path: string;
@@ -62,12 +75,9 @@ interface Covered {
 
 /** The files that a seal covers; an empty output.log is made where there is no log at all. */
 function coveredFiles(paths: RunPaths, work: SealOptions["work"]): Covered[] {
-  const logs = ["output.log", "stdout.log", "stderr.log"].filter((name) => fs.existsSync(join(paths.folder, name)));
-  if (logs.length === 0) {
-    fs.writeFileSync(paths.outputLog, "", { flag: "a" });
-    logs.push("output.log");
-  }
-  if (fs.existsSync(paths.metrics)) logs.push("metrics.jsonl");
+  const isThere = (name: string) => fs.existsSync(join(paths.folder, name));
+  if (!["output.log", "stdout.log", "stderr.log"].some(isThere)) fs.writeFileSync(paths.outputLog, "", { flag: "a" });
+  const logs = sealedLogs.filter(isThere);
   const own = logs.map((name) => ({
     path: name,
     mode: fs.lstatSync(join(paths.folder, name)).mode,

@@ -18,6 +18,7 @@ import { runGet } from "./handlers/run-get.ts";
 import { runHold } from "./handlers/run-hold.ts";
 import { runPriority } from "./handlers/run-priority.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
+import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
 import { runsList } from "./handlers/runs-list.ts";
 import { serverCheck } from "./handlers/server-check.ts";
@@ -51,6 +52,7 @@ export const handlers: Handlers = {
   "run.hold": runHold,
   "run.annotate": runAnnotate,
   "run.delete": runDelete,
+  "run.validate": runValidate,
   "run.wait": runWait,
   subscribe,
   unsubscribe,

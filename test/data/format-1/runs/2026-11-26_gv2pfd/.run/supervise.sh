@@ -1,0 +1,161 @@
+#!/bin/sh
+# The supervisor: the parent of one run. It outlives the worker that started it and needs nobody to do its work.
+# To run the script by hand, use launch.sh beside this file; this one is started by the worker, once.
+#
+#   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM BOOT [ROLE …]
+#     FOLDER  the run folder; ours is FOLDER/.run      TOKEN  the fencing token of the claim that started us
+#     LIMIT   runtime limit in seconds, 0 for none      GRACE  seconds between SIGTERM and SIGKILL
+#     SPLIT   1: stdout.log and stderr.log instead of output.log
+#     WALL, UPTIME  the same moment as milliseconds since 1970 and as hundredths of a second since boot: from then on
+#             time is read from the uptime, so a clock that jumps changes no duration, and no `date` has to be started
+#     OOM     the kernel's count of out-of-memory kills before the start (oom_kill of /proc/vmstat), or -
+#     BOOT    the kernel's id of this boot
+#
+# What it leaves, in this order:
+#   started       created exclusively, our first act: of two supervisors for one run the second ends here
+#   process.json  who we are and who the script is: pid and start time, and the boot they belong to. Written by the
+#                 process that becomes the script, before the script's first instruction
+#   exit.json     the script's exit status as a shell says it (128 + N for signal N), its end, its CPU time. It is written
+#                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
+#   events.jsonl  one line for each thing that happened
+# Only builtins and four programs: setsid, mv, sync, sleep. Written for any POSIX sh, run under dash and bash.
+f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown}
+own=$f/.run
+self=$0
+sh=/bin/sh
+
+# now: milliseconds since 1970
+clock() {
+  if IFS=' ' read -r now _ 2>/dev/null </proc/uptime; then
+    now=${now%.*}${now#*.}
+    while [ "${now#0}" != "$now" ]; do now=${now#0}; done
+    now=$((wall + (${now:-0} - up) * 10))
+  else
+    now=$(date +%s)000
+  fi
+}
+
+# start: when process $1 started, in ticks since boot (field 22 of /proc/PID/stat); empty where there is none
+start_of() {
+  start=
+  IFS= read -r s 2>/dev/null <"/proc/$1/stat" || return 0
+  s=${s##*) }
+  set -f
+  set -- $s
+  set +f
+  start=${20}
+}
+
+event() {
+  clock
+  printf '{"t":%s.%s,"by":"supervisor","event":%s}\n' "${now%???}" "${now#"${now%???}"}" "$1" 2>/dev/null >>"$own/events.jsonl"
+}
+
+# pid and script_start: who the script is, from process.json; pid is empty where there is no such record
+script_of_record() {
+  pid= script_start=
+  IFS= read -r line 2>/dev/null <"$own/process.json" || return 0
+  line=${line#*\"script\":\{\"pid\":}
+  pid=${line%%,*}
+  line=${line#*\"start\":\"}
+  script_start=${line%%\"*}
+}
+
+# True while the script's process group has members and is not some stranger's that got the same number.
+group_lives() {
+  [ -n "$pid" ] || return 1
+  start_of "$pid"
+  [ -z "$start" ] || [ "$start" = "$script_start" ] || return 1
+  kill -0 "-$pid" 2>/dev/null
+}
+
+case ${11-} in
+script)
+  # The process that becomes the script: session and group of its own, output and stdin in place already.
+  start_of $$
+  clock
+  printf '{"version":1,"run_id":"%s","token":%s,"boot":"%s","at_ms":%s,"supervisor":{"pid":%s,"start":"%s"},"script":{"pid":%s,"start":"%s"}}\n' \
+    "$id" "$token" "$boot" "$now" "${12}" "${13}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
+  unset ML_SUPERVISES
+  . "$own/launch.sh"
+  exit 126
+  ;;
+timer)
+  sleep "$limit"
+  script_of_record
+  group_lives || exit 0
+  : 2>/dev/null >"$own/time-limit"
+  event "\"time limit of $limit s reached: SIGTERM\""
+  kill -TERM "-$pid" 2>/dev/null
+  sleep "$grace"
+  if group_lives; then
+    event "\"still running $grace s later: SIGKILL\""
+    kill -KILL "-$pid" 2>/dev/null
+  fi
+  exit 0
+  ;;
+esac
+
+# Handlers, not '': what is ignored here would stay ignored in the script.
+trap : TERM INT HUP
+start_of $$
+our_start=$start
+clock
+set -C
+printf '{"version":1,"token":%s,"pid":%s,"start":"%s","boot":"%s","at_ms":%s}\n' \
+  "$token" "$$" "$our_start" "$boot" "$now" 2>/dev/null >"$own/started" || exit 0
+set +C
+
+timer=
+if [ "$limit" != 0 ]; then
+  setsid "$sh" "$self" "$@" timer </dev/null >/dev/null 2>&1 &
+  timer=$!
+fi
+
+# In the foreground: a background process of a shell without job control would start with SIGINT and SIGQUIT ignored.
+# In a subshell: dash would redirect itself meanwhile, and its own word about a signal ("Killed") would end in the log.
+if [ "$split" = 1 ]; then
+  (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/stdout.log" 2>>"$f/stderr.log")
+else
+  (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/output.log" 2>&1)
+fi
+rc=$?
+
+script_of_record
+stragglers=false
+if group_lives; then stragglers=true; fi
+limited=false
+if [ -e "$own/time-limit" ]; then limited=true; fi
+oom_now=-
+if [ "$rc" = 137 ]; then
+  while IFS=' ' read -r key value; do
+    if [ "$key" = oom_kill ]; then oom_now=$value; fi
+  done 2>/dev/null </proc/vmstat
+fi
+cpu=
+{ times 1<>"$own/reserve"; } 2>/dev/null && { IFS= read -r _; IFS= read -r cpu; } <"$own/reserve"
+clock
+
+# Overwrites in place (1<>, no truncation): needs no free block.
+leave_record() {
+  printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s"}\n' \
+    "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" 2>/dev/null 1<>"$own/reserve" &&
+    LC_ALL=C mv -f "$own/reserve" "$own/exit.json" 2>/dev/null
+}
+tries=0
+until leave_record; do
+  tries=$((tries + 1))
+  [ "$tries" -gt 2000 ] && break
+  sleep 5
+done
+event "\"exit status $rc\""
+# After the rename: who waits for the record has it at once. A power cut before this line is a reboot, and the run counts
+# as lost with or without the record.
+LC_ALL=C sync "$own/exit.json" "$own" 2>/dev/null
+
+# The time limit holds for what the script left behind, too.
+if [ -n "$timer" ]; then
+  while group_lives && kill -0 "$timer" 2>/dev/null; do sleep 1; done
+  kill -TERM "-$timer" 2>/dev/null
+fi
+exit 0
