@@ -17,12 +17,13 @@ import type { PlannedRun } from "./planned-run.ts";
 export interface Code {
   tree: Tree;
   /** What every submission of this tree says about it. */
-  fields: Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff">;
-  diff: Uint8Array | null;
+  fields: Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff" | "git_upstream_diff">;
+  /** The diffs against HEAD and upstream, sent like code. */
+  diffs: Uint8Array[];
 }
 
 /** For `--no-code`: an empty work folder. */
-export const noCode: Code["fields"] = { cwd: ".", snapshot: null, git: null, git_diff: null };
+export const noCode: Code["fields"] = { cwd: ".", snapshot: null, git: null };
 
 /** Throws what collecting the tree throws (`too_large`, …). */
 export async function collectCode(context: Context): Promise<Code> {
@@ -30,19 +31,25 @@ export async function collectCode(context: Context): Promise<Code> {
   const limits = { ...defaultLimits, totalBytes: (totalMb ?? 500) * 1e6, fileBytes: (fileMb ?? 100) * 1e6 };
   const cacheFolder = cacheFolderOf(context);
   const tree = await collectTree({ cwd: context.cwd, limits, cacheFolder });
-  const text = tree.git?.diff ?? null;
-  const diff = text === null || text === "" ? null : new TextEncoder().encode(text);
-  const { commit = null, branch = null, remote = null, dirty = null } = tree.git ?? {};
+  const bytes = (text: string | null | undefined) => (text ? new TextEncoder().encode(text) : null);
+  const diff = bytes(tree.git?.diff);
+  const upstreamDiff = bytes(tree.git?.upstreamDiff);
   return {
     tree,
     fields: {
       cwd: tree.cwdInRoot,
       snapshot: tree.hash,
-      git: tree.git === null ? null : { commit, branch, remote, dirty },
+      git: tree.git === null ? null : gitFacts(tree.git),
       git_diff: diff === null ? null : blobHash(diff),
+      git_upstream_diff: upstreamDiff === null ? null : blobHash(upstreamDiff),
     },
-    diff,
+    diffs: [diff, upstreamDiff].filter((one) => one !== null),
   };
+}
+
+function gitFacts(git: NonNullable<Tree["git"]>): SubmitSpec["git"] {
+  const { commit, branch, remote, dirty, upstream, unpushed, submodules } = git;
+  return { commit, branch, remote, dirty, upstream, unpushed, submodules };
 }
 
 function cacheFolderOf(context: Context): string | null {

@@ -39,7 +39,7 @@ export async function sendCode(
     return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
       signal: options.signal,
       onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
-      ...(code.diff === null ? {} : { extra: [{ name: "git.diff", bytes: code.diff }] }),
+      extra: code.diffs.map((bytes) => ({ name: "git.diff", bytes })),
     });
   } finally {
     progress.end();

@@ -74,7 +74,7 @@ async function trySubmit(connection: Connection, runs: SubmitSpec[]): Promise<Su
     return (await connection.ask("submit", { runs, dry_run: true })).runs;
   } catch (cause) {
     if (!isMissing(cause)) throw cause;
-    const bare = runs.map((spec) => ({ ...spec, snapshot: null, git_diff: null }));
+    const bare = runs.map((spec) => ({ ...spec, snapshot: null, git_diff: null, git_upstream_diff: null }));
     return (await connection.ask("submit", { runs: bare, dry_run: true })).runs;
   }
 }

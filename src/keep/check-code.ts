@@ -24,7 +24,9 @@ export const snapshotCheck: Check = {
     for (const { path, hash: wanted } of files) {
       const hashed = await hashFile(blobPath(base, wanted));
       if (hashed?.sha256 === wanted) continue;
-      evidence.push(`${path}: ${hashed === null ? "its content is missing" : `its content is ${hashed.sha256.slice(0, 12)}…`}`);
+      evidence.push(
+        `${path}: ${hashed === null ? "its content is missing" : `its content is ${hashed.sha256.slice(0, 12)}…`}`,
+      );
     }
     return {
       state: evidence.length === 0 ? "ok" : "failed",
@@ -44,7 +46,12 @@ export const commitCheck: Check = {
     const { git_commit: commit, git_dirty: dirty, git_remote: remote, git_unpushed: unpushed } = manifest.environment;
     const expected = "a commit without uncommitted work, pushed where there is a remote";
     if (commit === null) {
-      return { state: "failed", expected, actual: "no commit is known", cure: "queue from a git checkout with a commit" };
+      return {
+        state: "failed",
+        expected,
+        actual: "no commit is known",
+        cure: "queue from a git checkout with a commit",
+      };
     }
     const evidence: string[] = [];
     if (dirty === null) evidence.push("whether there was uncommitted work is not known");

@@ -16,7 +16,8 @@ export const manifestCheck: Check = {
     if (manifest.run_id !== paths.runId) evidence.push(`run_id is ${manifest.run_id}, the folder is ${paths.runId}`);
     const newer = manifest.schema_version > schemaVersion;
     const actual = `run ${manifest.run_id}, format ${manifest.schema_version}`;
-    if (newer) return { state: "unknown", expected, actual, evidence, cure: "check it with the newer `ml` that wrote it" };
+    if (newer)
+      return { state: "unknown", expected, actual, evidence, cure: "check it with the newer `ml` that wrote it" };
     return { state: evidence.length === 0 ? "ok" : "failed", expected, actual, evidence };
   },
 };
@@ -26,7 +27,12 @@ const short = (hash: string | null | undefined) => (hash == null ? "nothing" : `
 /** Every file that is listed has its sum, and no file has come since; what was pruned on purpose is counted apart. */
 async function compareSums({ paths, sums, found, pruned }: CheckedRun): Promise<Finding> {
   if (sums === null) {
-    return { state: "failed", expected: "SHA256SUMS", actual: "no such file", cure: "let a worker finish it: `ml worker`" };
+    return {
+      state: "failed",
+      expected: "SHA256SUMS",
+      actual: "no such file",
+      cure: "let a worker finish it: `ml worker`",
+    };
   }
   const evidence: string[] = [];
   const lost = { changed: 0, missing: 0, added: 0 };
@@ -47,7 +53,9 @@ async function compareSums({ paths, sums, found, pruned }: CheckedRun): Promise<
     const hashed = await hashFile(`${paths.folder}/${path}`);
     if (hashed?.sha256 === sha256) continue;
     lost.changed += 1;
-    evidence.push(`${path}: expected ${short(sha256)}, found ${hashed === null ? "no way to read it" : short(hashed.sha256)}`);
+    evidence.push(
+      `${path}: expected ${short(sha256)}, found ${hashed === null ? "no way to read it" : short(hashed.sha256)}`,
+    );
   }
   for (const path of found.keys()) {
     if (sums.has(path)) continue;
@@ -72,7 +80,10 @@ export const sumsCheck: Check = { name: "sums", level: "basic", look: compareSum
 /** What the manifest says of single files is what SHA256SUMS says: changing a file and its sum is not enough. */
 function listedHashes(manifest: Manifest): [path: string, sha256: string | undefined][] {
   return [
-    ...(manifest.artifacts?.files ?? []).map((file): [string, string | undefined] => [`work/${file.path}`, file.sha256]),
+    ...(manifest.artifacts?.files ?? []).map((file): [string, string | undefined] => [
+      `work/${file.path}`,
+      file.sha256,
+    ]),
     ...Object.entries(manifest.environment.files),
   ];
 }

@@ -18,7 +18,10 @@ export const environmentCheck: Check = {
       state: lacking.length > 0 ? "failed" : manifest.started_at !== null && environment.os === null ? "unknown" : "ok",
       expected: "every captured file in env/",
       actual: `${python}${packages === null ? "" : `, ${plural(packages, "package")}`}, ${plural(names.length, "file")} in env/`,
-      evidence: [...lacking.map((path) => `${path}: missing`), ...environment.partial.map((why) => `not captured: ${why}`)],
+      evidence: [
+        ...lacking.map((path) => `${path}: missing`),
+        ...environment.partial.map((why) => `not captured: ${why}`),
+      ],
     };
   },
 };
@@ -32,12 +35,16 @@ export const pinnedCheck: Check = {
     const inEnv = [...found.keys()].filter((path) => path.startsWith("env/"));
     const locks = pinningFiles(inEnv, (path) => fs.readFileSync(`${paths.folder}/${path}`, "utf8"));
     const actual =
-      environment.container_digest ?? (locks.length > 0 ? locks.join(", ") : environment.pip_freeze === null ? null : "the list of installed packages");
+      environment.container_digest ??
+      (locks.length > 0 ? locks.join(", ") : environment.pip_freeze === null ? null : "the list of installed packages");
     return {
       state: actual === null ? "failed" : "ok",
       expected: "a lock file, a list of packages, or the digest of an image",
       actual: actual ?? "nothing that names versions",
-      cure: actual === null ? "keep a lock file next to the code: `uv lock`, `poetry lock`, `pip freeze > requirements.txt`" : null,
+      cure:
+        actual === null
+          ? "keep a lock file next to the code: `uv lock`, `poetry lock`, `pip freeze > requirements.txt`"
+          : null,
     };
   },
 };
@@ -66,7 +73,8 @@ export const dataCheck: Check = {
     for (const { name, checksum, local_path: local, nas_path: nas, drift } of manifest.datasets) {
       if (typeof checksum !== "string") evidence.push(`${name}: no checksum was recorded`);
       const paths = [local, nas].filter((path): path is string => typeof path === "string");
-      if (paths.length > 0 && !paths.some((path) => fs.existsSync(path))) evidence.push(`${name}: ${paths.join(" and ")} are gone`);
+      if (paths.length > 0 && !paths.some((path) => fs.existsSync(path)))
+        evidence.push(`${name}: ${paths.join(" and ")} are gone`);
       if (drift) evidence.push(`${name}: it had changed since it was registered`);
     }
     return {

@@ -41,14 +41,20 @@ export function makeRunFolder(base: BasePaths, manifest: Manifest): void {
   writeDurable(paths.manifest, manifestText(manifest), { mode: 0o644 });
 }
 
+/** The diffs against the commit and against the upstream, for people, into env/. */
 function layOutDiff(base: BasePaths, manifest: Manifest): void {
-  const hash = manifest.launch.git_diff;
-  if (hash === null) return;
   const { env } = base.run(manifest.run_id);
-  const blob = join(base.objects, hash.slice(0, 2), hash.slice(2));
-  if (!fs.existsSync(blob)) return;
-  fs.mkdirSync(env, { recursive: true, mode: 0o755 });
-  fs.copyFileSync(blob, join(env, "git.diff"));
+  const { git_diff: diff, git_upstream_diff: upstream } = manifest.launch;
+  for (const [hash, name] of [
+    [diff, "git.diff"],
+    [upstream, "git.upstream.diff"],
+  ] as const) {
+    if (hash === null) continue;
+    const blob = join(base.objects, hash.slice(0, 2), hash.slice(2));
+    if (!fs.existsSync(blob)) continue;
+    fs.mkdirSync(env, { recursive: true, mode: 0o755 });
+    fs.copyFileSync(blob, join(env, name));
+  }
 }
 
 export interface Replayed {

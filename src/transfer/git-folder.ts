@@ -1,6 +1,7 @@
 /**
  * What can be told of a git checkout without starting git: where its top is, and a signature of everything besides the
- * work tree on which the answers of git-state.ts hang (HEAD, the branch, the index, the configuration).
+ * work tree on which the answers of git-state.ts hang (HEAD, the branch, what remotes had of it, the index, the
+ * configuration).
  */
 import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -26,6 +27,17 @@ function look(path: string): string {
   return stat === undefined ? "-" : `${stat.mtimeMs},${stat.ctimeMs},${stat.size},${stat.ino}`;
 }
 
+/** What a fetch or a push of `branch` changes: the folder of each remote's branches, and the branch's namesake in it. */
+function remoteRefs(common: string, branch: string | undefined): string[] {
+  const remotes = join(common, "refs/remotes");
+  const names = fs.existsSync(remotes) ? fs.readdirSync(remotes) : [];
+  const namesake = branch?.replace(/^refs\/heads\//, "");
+  return names.flatMap((name) => [
+    join(remotes, name),
+    ...(namesake === undefined ? [] : [join(remotes, name, namesake)]),
+  ]);
+}
+
 /** Changes whenever commit, branch, index or configuration may have changed; null where the checkout is no usual one. */
 export function gitSignature(top: string): string | null {
   try {
@@ -48,6 +60,7 @@ export function gitSignature(top: string): string | null {
       join(common, "packed-refs"),
       join(common, "reftable/tables.list"),
       ...(branch === undefined ? [] : [join(common, branch)]),
+      ...remoteRefs(common, branch),
     ];
     return [head, ...files.map(look)].join("|");
   } catch {

@@ -2,6 +2,7 @@
  * Where the code comes from, as git tells it: commit, branch, remote, and what differs from the commit. For people and
  * for the record only: what runs is the snapshot. Best effort and timed; what git does not say is null, with the reason.
  */
+import { join } from "node:path";
 import { callGit } from "./git-call.ts";
 
 export interface GitState {
@@ -12,6 +13,14 @@ export interface GitState {
   remote: string | null;
   /** True where tracked files differ from the commit. */
   dirty: boolean | null;
+  /** The remote-tracking branch that it follows, such as `origin/main`. */
+  upstream: string | null;
+  /** Commits that no remote-tracking branch has, 1,000 at most; null where there is no remote. */
+  unpushed: number | null;
+  /** Submodules that are checked out; `dirty` where it is another commit than the recorded one. */
+  submodules: { path: string; commit: string; dirty: boolean }[];
+  /** `git diff` against the upstream, where it lacks commits; cut like `diff`. */
+  upstreamDiff: string | null;
   /** `git diff HEAD` as text, or null where there is nothing or nobody to compare with. */
   diff: string | null;
   /** True where the diff was longer than 5 MB and is cut. */
@@ -59,51 +68,108 @@ function parseConfig(text: string): Configured {
   return found;
 }
 
+const mostUnpushed = 1000;
+const mostSubmodules = 100;
+
+interface Asked {
+  root: string;
+  deadline: number;
+  config: Configured;
+}
+
+const leftMs = ({ deadline }: Asked) => Math.max(200, deadline - performance.now());
+const text = (answer: { stdout: Uint8Array }) => new TextDecoder().decode(answer.stdout);
+
+/** `git diff` against `commit` without running anything that the checkout configures. */
+async function diffAgainst(
+  commit: string,
+  asked: Asked,
+): Promise<{ text: string; cut: boolean; problem: string | null }> {
+  const flags = ["--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"];
+  const answer = await callGit(["diff", ...flags, commit, "--"], {
+    cwd: asked.root,
+    timeoutMs: leftMs(asked),
+    maxBytes: diffBytes,
+    config: asked.config.noFilters,
+  });
+  const mark = answer.cut ? "\n[cut by ml: the rest is not shown]\n" : "";
+  return { text: text(answer) + mark, cut: answer.cut, problem: answer.problem };
+}
+
+async function countUnpushed(asked: Asked): Promise<number | null> {
+  if (asked.config.remotes.size === 0) return null;
+  const args = ["rev-list", "--count", `--max-count=${mostUnpushed}`, "HEAD", "--not", "--remotes"];
+  const answer = await callGit(args, { cwd: asked.root, timeoutMs: leftMs(asked) });
+  const count = Number(text(answer));
+  return answer.problem === null && Number.isInteger(count) ? count : null;
+}
+
+/** Recorded commits from the index (mode 160000), and what is checked out there. */
+async function submodulesOf(asked: Asked): Promise<GitState["submodules"]> {
+  const { root } = asked;
+  if (!(await Bun.file(join(root, ".gitmodules")).exists())) return [];
+  const index = await callGit(["ls-files", "-s", "-z"], { cwd: root, timeoutMs: leftMs(asked) });
+  const links = [...text(index).matchAll(/160000 ([0-9a-f]{40,64}) \d\t([^\0]+)\0/g)].slice(0, mostSubmodules);
+  const found = links.map(async ([, recorded = "", path = ""]) => {
+    const head = await callGit(["rev-parse", "HEAD"], { cwd: join(root, path), timeoutMs: leftMs(asked) });
+    // Git answers for the checkout above where the submodule is not checked out.
+    const own = await Bun.file(join(root, path, ".git"))
+      .stat()
+      .catch(() => null);
+    const commit = head.problem === null && own !== null ? text(head).trim() : null;
+    return commit === null ? [] : [{ path, commit, dirty: commit !== recorded }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
 const configPattern = "^(remote\\..*\\.url|branch\\..*\\.remote|filter\\..*\\.(clean|smudge|process|required))$";
 
 /** Asks git about the checkout whose top folder is `root`. Throws nothing; takes 5 s at most. */
 export async function gitState(root: string, timeoutMs = 5000): Promise<GitState> {
   const deadline = performance.now() + timeoutMs;
   const call = { cwd: root, timeoutMs };
-  const [head, symbolic, config] = await Promise.all([
+  const [head, symbolic, following, settings] = await Promise.all([
     callGit(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], call),
     callGit(["symbolic-ref", "--quiet", "--short", "HEAD"], call),
+    callGit(["rev-parse", "--verify", "--quiet", "--abbrev-ref", "@{upstream}"], call),
     callGit(["config", "-z", "--get-regexp", configPattern], call),
   ]);
-  const text = (answer: { stdout: Uint8Array }) => new TextDecoder().decode(answer.stdout);
   const commit = head.problem === null ? text(head).trim() : null;
   const branch = symbolic.problem === null ? text(symbolic).trim() : null;
-  const configured = parseConfig(text(config));
-  const remoteName = (branch !== null && configured.branchRemotes.get(branch)) || "origin";
-  const url = configured.remotes.get(remoteName) ?? [...configured.remotes.values()][0];
+  const config = parseConfig(text(settings));
+  const remoteName = (branch !== null && config.branchRemotes.get(branch)) || "origin";
+  const url = config.remotes.get(remoteName) ?? [...config.remotes.values()][0];
   const state: GitState = {
     commit,
     branch,
     remote: url === undefined ? null : maskUrl(url),
     dirty: null,
+    upstream: following.problem === null ? text(following).trim() || null : null,
+    unpushed: null,
+    submodules: [],
+    upstreamDiff: null,
     diff: null,
     diffCut: false,
     problem: commit === null ? "the checkout has no commit yet, or git could not read it" : null,
   };
   if (commit === null) return state;
-  if (configured.unsafeFilter !== null) {
-    return { ...state, problem: `not compared: the filter \`${configured.unsafeFilter}\` cannot be switched off` };
-  }
-  const diff = await callGit(
-    ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "HEAD", "--"],
-    {
-      cwd: root,
-      timeoutMs: Math.max(200, deadline - performance.now()),
-      maxBytes: diffBytes,
-      config: configured.noFilters,
-    },
-  );
-  if (diff.problem !== null) return { ...state, problem: `git diff: ${diff.problem}` };
-  const difference = text(diff);
+  const asked = { root, deadline, config };
+  const unsafe = config.unsafeFilter;
+  const [unpushed, submodules, diff] = await Promise.all([
+    countUnpushed(asked),
+    submodulesOf(asked),
+    unsafe === null ? diffAgainst("HEAD", asked) : null,
+  ]);
+  const known = { ...state, unpushed, submodules };
+  if (diff === null) return { ...known, problem: `not compared: the filter \`${unsafe}\` cannot be switched off` };
+  if (diff.problem !== null) return { ...known, problem: `git diff: ${diff.problem}` };
+  const ahead = known.upstream !== null && (unpushed ?? 0) > 0;
+  const upstreamDiff = ahead ? await diffAgainst("@{upstream}", asked) : null;
   return {
-    ...state,
-    dirty: difference !== "",
-    diff: difference === "" ? null : `${difference}${diff.cut ? "\n[cut by ml: the rest is not shown]\n" : ""}`,
+    ...known,
+    dirty: diff.text !== "",
+    upstreamDiff: upstreamDiff === null || upstreamDiff.problem !== null ? null : upstreamDiff.text || null,
+    diff: diff.text === "" ? null : diff.text,
     diffCut: diff.cut,
   };
 }

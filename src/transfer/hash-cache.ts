@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import type { GitState } from "./git-state.ts";
 
-const version = 1;
+const version = 2;
 const racyMs = 2000;
 
 /** size, mtime and ctime in milliseconds (with fractions), inode, mode, sha256. */

@@ -55,5 +55,9 @@ function sentence(found: Validation): Line {
 }
 
 export function checkPage(found: Validation, face: Face): Line[] {
-  return [...found.checks.flatMap((check) => checkLines(check, face)), [], cutLine(sentence(found), face.width, face.unicode)];
+  return [
+    ...found.checks.flatMap((check) => checkLines(check, face)),
+    [],
+    cutLine(sentence(found), face.width, face.unicode),
+  ];
 }

@@ -125,6 +125,36 @@ describe("a tree in git", () => {
     expect((await collect(root)).git).toMatchObject({ commit, branch: null });
   });
 
+  gitTest(
+    "[I8] commits that no remote has are counted and kept as a diff; a push is noticed; submodules are named",
+    async () => {
+      const cacheFolder = tempFolder("ml-cache-");
+      const origin = tempFolder("ml-origin-");
+      git(origin, "init", "-q", "--bare");
+      const root = checkout({ "a.py": "one\n" });
+      expect((await collect(root, { cacheFolder })).git).toMatchObject({
+        upstream: null,
+        unpushed: null,
+        submodules: [],
+      });
+      git(root, "remote", "add", "origin", origin);
+      git(root, "push", "-q", "-u", "origin", "trunk");
+      expect((await collect(root, { cacheFolder })).git).toMatchObject({ upstream: "origin/trunk", unpushed: 0 });
+      fs.writeFileSync(join(root, "a.py"), "two\n");
+      git(root, "commit", "-qam", "second");
+      const ahead = (await collect(root, { cacheFolder })).git;
+      expect(ahead).toMatchObject({ unpushed: 1, dirty: false, diff: null });
+      expect(ahead?.upstreamDiff).toContain("+two");
+      git(root, "push", "-q");
+      expect((await collect(root, { cacheFolder })).git).toMatchObject({ unpushed: 0, upstreamDiff: null });
+      const inner = checkout({ "m.py": "1" });
+      git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner, "sub");
+      git(root, "commit", "-qm", "sub");
+      const commit = git(inner, "rev-parse", "HEAD");
+      expect((await collect(root, { cacheFolder })).git?.submodules).toEqual([{ path: "sub", commit, dirty: false }]);
+    },
+  );
+
   gitTest("a remembered git state is dropped when HEAD, index or files change", async () => {
     const root = checkout({ "a.py": "one\n" });
     const cacheFolder = tempFolder();

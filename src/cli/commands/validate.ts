@@ -56,7 +56,9 @@ export const command = defineCommand({
 
 /** The server knows what git said then; whether the commit can be had here, only this machine knows. */
 async function seeCommitHere({ checks }: Validation, cwd: string): Promise<void> {
-  const check = checks.find((one): one is RunCheck & { actual: string } => one.name === "commit" && one.actual !== null);
+  const check = checks.find(
+    (one): one is RunCheck & { actual: string } => one.name === "commit" && one.actual !== null,
+  );
   const commit = /^[0-9a-f]{12,}/.exec(check?.actual ?? "")?.[0];
   if (check === undefined || commit === undefined) return;
   const { callGit } = await import("../../transfer/git-call.ts");

@@ -41,7 +41,7 @@ function requireFit(context: Context, specs: readonly Spec[]): void {
 function requireCode(context: Context, specs: readonly Spec[]): void {
   const snapshots = new Set(specs.flatMap((spec) => (spec.snapshot === null ? [] : [spec.snapshot])));
   const lacking = [...snapshots].filter((hash) => !hasSnapshot(context.base, hash));
-  const diffs = new Set(specs.flatMap((spec) => spec.git_diff ?? []));
+  const diffs = new Set(specs.flatMap((spec) => [spec.git_diff ?? [], spec.git_upstream_diff ?? []].flat()));
   const blobs = [...diffs].filter((hash) => !hasBlob(context.base, hash));
   if (lacking.length + blobs.length === 0) return;
   throw new MlError(
