@@ -46,6 +46,8 @@ export interface CaptureOptions {
   budgetMs: number;
   /** Abort before sealing. */
   signal?: AbortSignal;
+  /** Executables in this folder are probes too; none by default. */
+  probesFolder?: string | null;
   /** PATH for tools of the system such as nvidia-smi. Default: this process's own. */
   toolPath?: string;
   /** For tests: read /proc, /etc and /usr/local/cuda below this folder. */
@@ -180,6 +182,7 @@ class CaptureRecord {
       childEnv: options.childEnv,
       askedNames: options.askedNames ?? [],
       cache: this.cache,
+      probesFolder: options.probesFolder ?? null,
       toolPath: options.toolPath ?? process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
       root: options.root ?? "/",
       signal: this.stop.signal,

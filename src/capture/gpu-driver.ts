@@ -1,6 +1,6 @@
 /**
- * Probe: NVIDIA GPUs and driver as the kernel module lists them under /proc/driver/nvidia, and the CUDA toolkit from its
- * version file. Files only: it works where nvidia-smi is missing, broken or hung.
+ * Probe: NVIDIA GPUs and driver as the kernel module lists them under /proc/driver/nvidia, the CUDA toolkit from its
+ * version file, cuDNN from its header. Files only: it works where nvidia-smi is missing, broken or hung.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +29,11 @@ async function look(root: string, cudaFolder: string): Promise<Finding> {
   return {
     environment: { gpu_driver: driver, cuda_version: toolkit },
     resources: { gpu_model: modelNames(names) },
-    hardware: { gpu_driver: driver, cuda_toolkit_version: toolkit },
+    hardware: {
+      gpu_driver: driver,
+      cuda_toolkit_version: toolkit,
+      cudnn_version: await cudnnVersion(root, cudaFolder),
+    },
   };
 }
 
@@ -50,4 +54,18 @@ async function toolkitVersion(cudaFolder: string): Promise<string | null> {
   const text = await readFile(join(cudaFolder, "version.txt"), "utf8").catch(() => "");
   const found = /"cuda"\s*:\s*\{[^}]*"version"\s*:\s*"([\d.]+)"/.exec(json) ?? /CUDA Version\s+([\d.]+)/.exec(text);
   return found?.[1] ?? null;
+}
+
+/** The installed cuDNN's version by its header (cudnn_version.h, before version 8 cudnn.h); one from a Python package is in pip_freeze. */
+async function cudnnVersion(root: string, cudaFolder: string): Promise<string | null> {
+  const folders = [join(cudaFolder, "include"), join(root, "usr/include"), join(root, "usr/include/x86_64-linux-gnu")];
+  for (const folder of folders) {
+    for (const name of ["cudnn_version.h", "cudnn.h"]) {
+      const head = await readFile(join(folder, name), "utf8").catch(() => "");
+      const part = (word: string) => new RegExp(`^#define CUDNN_${word}\\s+(\\d+)`, "m").exec(head)?.[1];
+      const parts = [part("MAJOR"), part("MINOR"), part("PATCHLEVEL")];
+      if (parts.every((value) => value !== undefined)) return parts.join(".");
+    }
+  }
+  return null;
 }

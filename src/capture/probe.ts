@@ -21,6 +21,8 @@ export interface ProbeContext {
   /** The Python that the command starts; looked for once, whoever asks. */
   python(): Promise<FoundPython>;
   cache: Cache;
+  /** The folder of `probes_dir`; null without one. */
+  probesFolder: string | null;
   /** PATH on which tools of the system (nvidia-smi) are looked up: the worker's own. */
   toolPath: string;
   /** "/" outside tests; /proc, /etc and /usr/local/cuda are read below it. */

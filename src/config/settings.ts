@@ -70,6 +70,7 @@ export const settings = {
   gpus: number("GPUs to hand out; default: those that nvidia-smi or the kernel lists", null, { least: 0, whole: true }),
   disk_floor_mb: number("below this much free space no run starts and none is queued, in MB", 256, { least: 0 }),
   log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0, { least: 0 }),
+  probes_dir: text("folder of executables that are asked about each run; what one prints is kept as env/<name>.txt"),
   // The terminal.
   color: choice("colour in the output", ["auto", "always", "never"], "auto"),
 } as const;

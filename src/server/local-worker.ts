@@ -22,7 +22,11 @@ export async function startLocalWorker(services: Services): Promise<LocalWorker 
       queue,
       name,
       capacity: detectCapacity(settings),
-      settings: { diskFloorMb: settings.disk_floor_mb, logMaxMb: settings.log_max_mb },
+      settings: {
+        diskFloorMb: settings.disk_floor_mb,
+        logMaxMb: settings.log_max_mb,
+        probesFolder: settings.probes_dir,
+      },
       clock,
       onChange: (runId) => hub.changed(runId),
     });

@@ -25,6 +25,7 @@ export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capt
       childEnv: scriptEnvironment(run.paths, shop.inherited, { base: shop.base, manifest, gpuIds }),
       askedNames: Object.keys(manifest.launch.env),
       cacheFolder: join(shop.state.stateDir, "cache", "capture"),
+      probesFolder: shop.settings.probesFolder,
       budgetMs,
       signal: stop.signal,
     });

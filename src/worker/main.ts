@@ -90,7 +90,11 @@ async function serve(args: Arguments): Promise<void> {
     queue,
     name,
     capacity: detectCapacity(values),
-    settings: { diskFloorMb: values.disk_floor_mb, logMaxMb: values.log_max_mb },
+    settings: {
+      diskFloorMb: values.disk_floor_mb,
+      logMaxMb: values.log_max_mb,
+      probesFolder: values.probes_dir,
+    },
   });
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);
   const how = await new Promise<{ drain: boolean }>((end) => {

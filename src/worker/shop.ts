@@ -19,6 +19,8 @@ export interface WorkerSettings {
   diskFloorMb: number;
   /** A larger log ends the run as `disk_full`; 0: no limit. */
   logMaxMb: number;
+  /** Executables in it are probes too; null: none. */
+  probesFolder: string | null;
 }
 
 export interface WorkerOptions {

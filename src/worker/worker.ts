@@ -118,7 +118,7 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     name: options.name,
     host: hostname(),
     capacity: options.capacity,
-    settings: { diskFloorMb: 0, logMaxMb: 0, ...options.settings },
+    settings: { diskFloorMb: 0, logMaxMb: 0, probesFolder: null, ...options.settings },
     clock: options.clock ?? systemClock,
     capture: options.capture === undefined ? captureEnvironment : options.capture,
     inherited: inheritedEnvironment(options.env ?? process.env),
