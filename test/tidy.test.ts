@@ -15,7 +15,8 @@ const walls: Record<string, readonly string[]> = {
   config: ["core"],
   run: ["core"],
   schedule: ["core", "run"],
-  protocol: ["core", "run"],
+  think: ["core", "run"],
+  protocol: ["core", "run", "think"],
   queue: ["run", "core"],
   catalog: ["run", "core"],
   capture: ["run", "core"],
@@ -25,17 +26,20 @@ const walls: Record<string, readonly string[]> = {
   keep: ["protocol", "run", "core"],
   transfer: ["run", "core"],
   worker: ["execute", "schedule", "queue", "capture", "data", "config", "run", "core"],
-  server: ["worker", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "config", "run", "core"],
-  view: ["protocol", "core"],
+  server: [
+    ...["worker", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "think", "config"],
+    ...["run", "core"],
+  ],
+  view: ["protocol", "think", "core"],
   client: ["protocol", "transfer", "core"],
-  cli: ["view", "client", "transfer", "protocol", "config", "core"],
+  cli: ["view", "client", "transfer", "protocol", "think", "config", "core"],
   tui: ["view", "client", "protocol", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */
-const thin = new Set(["cli", "tui", "client", "view"]);
+const thin = new Set(["cli", "tui", "client", "view", "think"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
-  protocol: ["requests", "declare"],
+  protocol: ["requests", "declare", "think-requests"],
   run: ["manifest", "store"],
 };
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;

@@ -165,6 +165,24 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/validate.ts"),
   },
   {
+    name: "narrative",
+    group: "think",
+    summary: "show and change what you think of a run or a group",
+    load: () => import("./commands/narrative.ts"),
+  },
+  {
+    name: "conclude",
+    group: "think",
+    summary: "say what came of a run: verdict, outcome, lessons, next steps",
+    load: () => import("./commands/conclude.ts"),
+  },
+  {
+    name: "tag",
+    group: "think",
+    summary: "put labels on runs and take them away",
+    load: () => import("./commands/tag.ts"),
+  },
+  {
     name: "delete",
     group: "keep",
     summary: "delete ended runs",

@@ -17,7 +17,7 @@ export const runFlags = {
   hypothesis: flag.text("TEXT", "what you think is true"),
   context: flag.text("TEXT", "what led here"),
   intent: flag.text("TEXT", "what this run is to find out"),
-  expect: flag.text("TEXT", "what you expect to see"),
+  expect: flag.text("TEXT", "what you expect to see; `val_acc>=0.85 in <4h` is checked when it ends"),
   parent: flag.text("RUN", "the run that this one follows from", { complete: "run" }),
   group: flag.text("GROUP", "the experiment that it belongs to", { complete: "group" }),
   gpus: flag.number("N", "GPUs; default 0", { least: 0, most: 1024, whole: true }),

@@ -12,10 +12,12 @@ import { requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
+import type { ExpectationReply } from "../think/expectation-check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
+import { thinkRequests } from "./think-requests.ts";
 
 export type { Role };
 
@@ -189,10 +191,14 @@ export const requests = {
       before: ref.optional(),
     }),
   ),
-  "run.get": declare<{ summary: RunSummary; manifest: Manifest; folder: string; worker: string | null }>()(
-    "viewer",
-    z.object({ run: ref }),
-  ),
+  /** `expectation`: what was expected against what came, worked out anew from the record; null where nothing was expected. */
+  "run.get": declare<{
+    summary: RunSummary;
+    manifest: Manifest;
+    folder: string;
+    worker: string | null;
+    expectation: ExpectationReply | null;
+  }>()("viewer", z.object({ run: ref })),
   /** Names to ids; `many: true` lets @running and @failed give several. */
   "run.resolve": declare<{ run_ids: string[] }>()("viewer", z.object({ runs: refs, many: z.boolean().default(false) })),
   /** Bytes of a log from `offset`, or its last `tail_lines` lines or `tail_bytes`. `encoding` utf8 or base64, exact either way. */
@@ -338,6 +344,7 @@ export const requests = {
       run: ref.optional(),
     }),
   ),
+  ...thinkRequests,
 };
 
 export type Requests = typeof requests;

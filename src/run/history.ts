@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import { appendDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonLines } from "../core/json-lines.ts";
-import { annotationSchema, type Manifest } from "./manifest.ts";
+import { annotationSchema, type Manifest, narrativeSchema } from "./manifest.ts";
 import type { BasePaths, RunPaths } from "./paths.ts";
 import { changeManifest, listRunIds, requireManifest } from "./store.ts";
 
@@ -15,13 +15,40 @@ export interface HistoryEntry {
   /** RFC 3339, UTC. */
   at: string;
   by: string;
-  /** Dotted key of the manifest: `priority`, `launch.held`, `annotations`, `status`. */
+  /** Dotted key of the manifest: `priority`, `launch.held`, `annotations`, `narrative.outcome`. */
   field: string;
   value: unknown;
+  /** What stood there before, of a field that a person may have written when queueing: no other record has it then. */
+  was?: unknown;
 }
 
+type Fold = (manifest: Manifest, value: unknown) => boolean;
+
+/** A field of the narrative takes the value that history gives it, where it is one that may stand there. */
+function narrativeFold(key: keyof typeof narrativeSchema.shape): Fold {
+  return (manifest, value) => {
+    const { data, success } = narrativeSchema.shape[key].safeParse(value);
+    if (!success || Bun.deepEquals(data, manifest.narrative[key])) return false;
+    Object.assign(manifest.narrative, { [key]: data });
+    return true;
+  };
+}
+
+const narrativeFolds = Object.fromEntries(
+  Object.keys(narrativeSchema.shape).map((key) => [
+    `narrative.${key}`,
+    narrativeFold(key as keyof typeof narrativeSchema.shape),
+  ]),
+);
+
 /** How an entry of a field becomes part of the manifest; false where it is there already, or comes too late. */
-const folds: Record<string, (manifest: Manifest, value: unknown) => boolean> = {
+const folds: Record<string, Fold> = {
+  ...narrativeFolds,
+  "metadata.note"(manifest, value) {
+    const fits = (typeof value === "string" || value === null) && manifest.metadata.note !== value;
+    if (fits) manifest.metadata.note = value;
+    return fits;
+  },
   annotations(manifest, value) {
     const { data } = annotationSchema.safeParse(value);
     if (data === undefined) return false;
@@ -46,10 +73,10 @@ function fold(manifest: Manifest, entry: HistoryEntry): boolean {
   return folds[entry.field]?.(manifest, entry.value) ?? false;
 }
 
-/** Appends one entry durably. Throws `not_found` for a missing run, and system errors. */
-export function appendHistory(paths: RunPaths, entry: HistoryEntry): void {
+/** Appends entries durably, in one write. Throws `not_found` for a missing run, and system errors. */
+export function appendHistory(paths: RunPaths, ...entries: readonly HistoryEntry[]): void {
   requireManifest(paths);
-  appendDurable(paths.history, JSON.stringify(entry));
+  appendDurable(paths.history, entries.map((entry) => JSON.stringify(entry)).join("\n"));
 }
 
 /**
@@ -57,11 +84,20 @@ export function appendHistory(paths: RunPaths, entry: HistoryEntry): void {
  * allows the change. Errors of appendHistory and changeManifest.
  */
 export function recordChange(paths: RunPaths, entry: HistoryEntry, check?: (manifest: Manifest) => void): Manifest {
-  appendHistory(paths, entry);
+  return recordChanges(paths, [entry], check);
+}
+
+/** The same for several fields at once: all of them are in history before the first is in the manifest. */
+export function recordChanges(
+  paths: RunPaths,
+  entries: readonly HistoryEntry[],
+  check?: (manifest: Manifest) => void,
+): Manifest {
+  appendHistory(paths, ...entries);
   fault("server/after-history");
   return changeManifest(paths, (manifest) => {
     check?.(manifest);
-    return fold(manifest, entry);
+    return entries.filter((entry) => fold(manifest, entry)).length > 0;
   });
 }
 

@@ -95,6 +95,12 @@ const smallerIsBetter =
 const largerIsBetter =
   /(^|[_./ -])(acc|accuracy|auc|auroc|f1|precision|recall|score|map|bleu|rouge|r2|iou|dice|reward|return|ndcg|mrr|psnr|ssim|top\d+)($|[_./ -])/i;
 
+/** `min` where the name says that less is better, `max` where more is, null where it does not say. */
+export function betterDirection(name: string): "min" | "max" | null {
+  if (smallerIsBetter.test(name)) return "min";
+  return largerIsBetter.test(name) ? "max" : null;
+}
+
 interface Series {
   last: MetricValue;
   count: number;
@@ -104,7 +110,8 @@ interface Series {
 
 function derived(name: string, series: Series): [string, MetricValue][] {
   if (series.count < 2 || /^(best|final)[_./ -]/i.test(name)) return [];
-  const best = smallerIsBetter.test(name) ? series.lowest : largerIsBetter.test(name) ? series.highest : null;
+  const direction = betterDirection(name);
+  const best = direction === null ? null : direction === "min" ? series.lowest : series.highest;
   return best === null
     ? []
     : [

@@ -50,6 +50,8 @@ export interface BasePaths {
   /** Damaged files, kept for a look. */
   quarantine: string;
   audit: string;
+  /** What people wrote about experiments (groups of runs): a file and a history each. */
+  groups: string;
   run(runId: string): RunPaths;
 }
 
@@ -96,6 +98,7 @@ export function basePaths(base: string): BasePaths {
     lib: join(base, "lib"),
     quarantine: join(base, "quarantine"),
     audit: join(base, "audit.jsonl"),
+    groups: join(base, "groups"),
     run: (runId) => runPaths(`${runs}/${runId}`, runId),
   };
 }

@@ -10,6 +10,8 @@ import { keyList } from "./handlers/key-list.ts";
 import { keyRevoke } from "./handlers/key-revoke.ts";
 import { logRead } from "./handlers/log-read.ts";
 import { metricsRead } from "./handlers/metrics-read.ts";
+import { narrativeChange } from "./handlers/narrative-change.ts";
+import { narrativeGet } from "./handlers/narrative-get.ts";
 import { reindex } from "./handlers/reindex.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
 import { runCancel } from "./handlers/run-cancel.ts";
@@ -65,4 +67,6 @@ export const handlers: Handlers = {
   "key.list": keyList,
   "key.revoke": keyRevoke,
   complete,
+  "narrative.get": narrativeGet,
+  "narrative.change": narrativeChange,
 };

@@ -2,6 +2,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import { expectedText, usedParts } from "./asked-used.ts";
+import { expectationLines } from "./expectation-lines.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
 import { type Fact, type FactSection, factPage } from "./facts.ts";
@@ -32,13 +33,15 @@ function when(iso: string | null, face: Face): string | null {
   return full === null ? null : `${full}  (${ago(iso, face.nowMs)})`;
 }
 
-function whyFacts(manifest: Manifest): Fact[] {
+function whyFacts({ manifest, expectation }: RunDetail, face: Face): Fact[] {
   const { narrative, metadata } = manifest;
+  const checked = expectation == null ? [] : expectationLines(expectation, manifest, face);
   return [
     ...fact("hypothesis", narrative.hypothesis),
     ...fact("context", narrative.context),
     ...fact("intent", narrative.intent),
     ...fact("expected", narrative.expected_outcome),
+    ...checked.map((value, index): Fact => ({ label: index === 0 ? "checked" : "", value })),
     ...fact("note", metadata.note),
     ...Object.entries(metadata).flatMap(([key, value]) =>
       key === "note" || typeof value === "object" ? [] : fact(safeText(key), String(value)),
@@ -199,7 +202,7 @@ function title(detail: RunDetail, face: Face): Line {
 export function infoPage(detail: RunDetail, curves: readonly Curve[] | null, face: Face): Line[] {
   const { manifest } = detail;
   const sections: FactSection[] = [
-    { title: "Why", facts: whyFacts(manifest) },
+    { title: "Why", facts: whyFacts(detail, face) },
     { title: "What", facts: whatFacts(manifest, face) },
     { title: "Result", facts: resultFacts(detail) },
     { title: "Environment", facts: environmentFacts(manifest) },

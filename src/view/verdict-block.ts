@@ -6,6 +6,7 @@
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { usedLine } from "./asked-used.ts";
+import { expectationLines } from "./expectation-lines.ts";
 import { cutLine, type Face, type Line, type Span, span, wrapText } from "./face.ts";
 import { dot, markOf, shortId, unknown, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
@@ -92,6 +93,9 @@ export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: 
   if (curves.length > 0) lines.push(labelled("metrics", metricsLine(curves, face)));
   const used = usedLine(manifest, face);
   if (used !== null) lines.push(labelled("used", used));
+  if (detail.expectation != null)
+    for (const [index, line] of expectationLines(detail.expectation, manifest, face).entries())
+      lines.push(labelled(index === 0 ? "expected" : "", line));
   const artifacts = artifactsLine(detail, face);
   if (artifacts !== null) lines.push(labelled("artifacts", artifacts));
   const rest = lines.map((line) => cutLine(line, face.width, face.unicode));

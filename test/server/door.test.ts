@@ -113,12 +113,16 @@ test("[S12] roles: a viewer sees and changes nothing; a user changes own runs; b
     expect((await server.as(key, "run.cancel", { runs: [run] })).error?.code).toBe("not_allowed");
     expect((await server.as(key, "run.priority", { runs: [run], priority: 9 })).error?.code).toBe("not_allowed");
     expect((await server.as(key, "run.hold", { runs: [run], held: true })).error?.code).toBe("not_allowed");
-    expect((await server.as(key, "run.annotate", { run, note: "x" })).error?.code).toBe("not_allowed");
+    const change = { set: { hypothesis: "not mine" } };
+    expect((await server.as(key, "narrative.change", { targets: [run], change })).error?.code).toBe("not_allowed");
+    expect((await server.as(key, "run.annotate", { run, note: "x", author: "ana" })).error?.code).toBe("not_allowed");
     expect((await server.as(key, "run.delete", { runs: [run] })).error?.code).toBe("not_allowed");
     expect((await server.as(key, "key.add", { user: "x" })).error?.code).toBe("not_allowed");
     expect((await server.as(key, "server.stop", {})).error?.code).toBe("not_allowed");
   }
-  expect((await server.as(ana, "run.annotate", { run, note: "mine" })).error).toBeUndefined();
+  expect((await server.as(viewer, "run.annotate", { run, note: "x" })).error?.code).toBe("not_allowed");
+  for (const key of [ana, bob])
+    expect((await server.as(key, "run.annotate", { run, note: "words are free" })).error).toBeUndefined();
   expect((await server.ask("run.cancel", { runs: [run] })).runs[0]?.status).toBe("cancelled");
   const audit = readFileSync(join(server.base, "audit.jsonl"), "utf8")
     .trim()

@@ -1,9 +1,7 @@
 /** `ml annotate RUN NOTE`: adds a remark to a run's record, at any time, also after it was sealed. Append only. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { MlError } from "../../core/error.ts";
 import { type Context, defineCommand } from "../command.ts";
+import { type Draft, editText } from "../editor.ts";
 import { flag } from "../flags.ts";
 
 export const command = defineCommand({
@@ -35,11 +33,18 @@ export const command = defineCommand({
     const typed = args.flags.note ?? (words.length > 0 ? words.join(" ") : null);
     const connection = await context.connect();
     const runId = (await connection.ask("run.resolve", { runs: [run] })).run_ids[0] ?? run;
-    const note = (
-      typed === null ? await editedNote(context, runId) : typed === "-" ? await Bun.stdin.text() : typed
-    ).trim();
-    if (note === "") throw new MlError("usage", "the note is empty, so nothing was added");
-    const reply = await connection.ask("run.annotate", { run: runId, note, author: args.flags.author });
+    const edited = typed === null ? await editedNote(context, runId) : null;
+    const note = (edited?.note ?? (typed === "-" ? await Bun.stdin.text() : (typed ?? ""))).trim();
+    if (note === "") {
+      edited?.draft.discard();
+      throw new MlError("usage", "the note is empty, so nothing was added");
+    }
+    const reply = await connection
+      .ask("run.annotate", { run: runId, note, author: args.flags.author })
+      .catch((cause) => {
+        throw edited?.draft.kept(cause, `\`ml annotate ${runId} - <${edited.draft.path}\` adds it`) ?? cause;
+      });
+    edited?.draft.discard();
     context.output.result({
       schema: "ml.annotate/1",
       value: () => reply,
@@ -52,25 +57,10 @@ export const command = defineCommand({
 });
 
 /** What was written in the editor, without lines that begin with `#`. Throws `usage` off a terminal. */
-async function editedNote(context: Context, runId: string): Promise<string> {
-  const editor = context.env.VISUAL || context.env.EDITOR;
-  if (!context.terminal.stdin || !context.terminal.stdout || !editor) {
-    throw new MlError("usage", "there is no note to add", {
-      hint: `write \`ml annotate ${runId} "what you saw"\`, or set EDITOR`,
-    });
-  }
-  const folder = mkdtempSync(join(tmpdir(), "ml-note-"));
-  const path = join(folder, "note.txt");
-  try {
-    writeFileSync(path, `\n# A note on ${runId}. Lines that begin with # are left out; an empty note adds nothing.\n`);
-    const child = Bun.spawn(["sh", "-c", `${editor} "$1"`, "sh", path], { stdio: ["inherit", "inherit", "inherit"] });
-    if ((await child.exited) !== 0)
-      throw new MlError("failed", `the editor \`${editor}\` ended with an error, so nothing was added`);
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .filter((line) => !line.startsWith("#"))
-      .join("\n");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function editedNote(context: Context, runId: string): Promise<{ note: string; draft: Draft }> {
+  const text = `\n# A note on ${runId}. Lines that begin with # are left out; an empty note adds nothing.\n`;
+  const hint = `write \`ml annotate ${runId} "what you saw"\`, or set EDITOR`;
+  const draft = await editText(context, { name: "note", text, hint });
+  const lines = draft.text.split("\n").filter((line) => !line.startsWith("#"));
+  return { note: lines.join("\n"), draft };
 }

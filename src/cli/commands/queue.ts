@@ -13,6 +13,7 @@ import { submittedLine } from "../../view/submitted-line.ts";
 import { readBatch } from "../batch-file.ts";
 import { type Code, checkInTree, codeLines, collectCode } from "../code.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
+import type { Draft } from "../editor.ts";
 import { flag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import { faceOf, pageText, sayPage, serverNowMs, talkFace } from "../page.ts";
@@ -25,6 +26,7 @@ const flags = {
   ...runFlags,
   follow: flag.on("stay, show its output, end with its verdict (exit code 5 where it did not succeed)", { short: "f" }),
   from: flag.text("FILE", "queue every line of FILE, `-` for standard input", { complete: "file" }),
+  edit: flag.on("say why in your editor before it is queued", { short: "e", scriptKeeps: true }),
   noCode: flag.on("send no code: the run starts in an empty folder"),
   dryRun: flag.on("check everything and say what would be queued, and queue nothing", { short: "n" }),
   verbose: flag.on("name everything that is left out of the code", { short: "v" }),
@@ -50,6 +52,7 @@ export const command: Command = defineCommand({
   examples: [
     ["ml queue train.py --epochs 5", "python3 train.py --epochs 5"],
     ['ml queue -f --hypothesis "warmup helps" train.py --warmup 500', "say why, and follow it"],
+    ['ml queue --expect "val_acc>=0.85 in <4h" train.py', "checked when it ends"],
     ["ml queue --gpus 1 --ram 16G --max-runtime 4h -- ./run.sh x", "any command, with what it needs"],
     ["ml queue --group sweep1 --from runs.txt", "a command a line"],
   ],
@@ -60,13 +63,17 @@ export const command: Command = defineCommand({
   },
   async run(context, args) {
     requireUtf8(args.script);
-    const runs = await planned(context, args);
+    const edited = args.flags.edit ? await (await import("../edit-wishes.ts")).editWishes(context, args.flags) : null;
+    const flags = { ...args.flags, ...edited?.flags };
+    const runs = await planned(context, { ...args, flags }).catch((cause) => {
+      throw edited?.draft.kept(cause, "copy it into the flags") ?? cause;
+    });
     if (args.flags.follow && runs.length > 1) {
       throw new MlError("usage", `--follow follows one run, and these are ${runs.length}`, {
         hint: "leave `-f` out and see `ml status --watch`",
       });
     }
-    return queueRuns(context, runs, args.flags);
+    return queueRuns(context, runs, { flags, draft: edited?.draft ?? null });
   },
 });
 
@@ -98,9 +105,37 @@ function remarks(context: Context, { argv, pythonFrom }: PlannedRun): string[] {
   return [`note: no command \`${safeText(program)}\` is on your PATH; the worker may know it`];
 }
 
-async function queueRuns(context: Context, runs: readonly PlannedRun[], given: QueueFlags): Promise<number> {
+/** What a program will check at the end, and what stays text: said while it can still be put differently. */
+async function sayExpectations(context: Context, runs: readonly PlannedRun[]): Promise<void> {
+  const texts = new Set(runs.flatMap((run) => run.wishes.expected_outcome ?? []));
+  if (texts.size === 0) return;
+  const [{ parseExpectation }, { clauseText }, { understoodText }] = await Promise.all([
+    import("../../think/expectation.ts"),
+    import("../../think/expectation-check.ts"),
+    import("../../view/expectation-lines.ts"),
+  ]);
+  for (const text of [...texts].slice(0, saidExpectations)) {
+    const { clauses, unread } = parseExpectation(text);
+    context.output.say(understoodText({ clauses: clauses.map(clauseText), unread }));
+  }
+}
+
+const saidExpectations = 5;
+
+interface Given {
+  flags: QueueFlags;
+  /** What was written with `--edit`; kept until it is queued. */
+  draft: Draft | null;
+}
+
+async function queueRuns(
+  context: Context,
+  runs: readonly PlannedRun[],
+  { flags: given, draft }: Given,
+): Promise<number> {
   const { output } = context;
   for (const line of new Set(runs.flatMap((run) => remarks(context, run)))) output.say(line);
+  await sayExpectations(context, runs);
   const outcome = await interruptible(async (stage) => {
     // The tree is looked at while the connection opens; where both fail, the tree is the one to mend first.
     const opening = context.connect();
@@ -110,12 +145,16 @@ async function queueRuns(context: Context, runs: readonly PlannedRun[], given: Q
     const connection = await opening;
     const submission = await submitRuns(context, runs, { connection, code, dryRun: given.dryRun, stage });
     return { connection, code, submission };
+  }).catch((cause) => {
+    throw draft?.kept(cause, "copy it into the flags") ?? cause;
   });
   if (outcome.kind === "interrupted") {
     // Below whatever was being drawn, and the `^C` of the terminal.
-    output.say(`${context.terminal.stderr ? "\n" : ""}interrupted: nothing was queued`);
+    const kept = draft === null ? "" : `; what you typed is in ${draft.path}`;
+    output.say(`${context.terminal.stderr ? "\n" : ""}interrupted: nothing was queued${kept}`);
     return 130;
   }
+  draft?.discard();
   const { connection, code, submission } = outcome.value;
   report(context, { connection, code, submission, given, runs });
   if (submission.stopped || outcome.interrupted) {

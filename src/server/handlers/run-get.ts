@@ -3,10 +3,11 @@ import { readJsonFile } from "../../core/json-lines.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { requireManifest } from "../../run/store.ts";
 import type { Context } from "../context.ts";
+import { expectationOf } from "../expectation.ts";
 import { idOf, recordOfRun } from "../owned.ts";
 import { summarise } from "../summary.ts";
 
-export function runGet(context: Context, body: ParsedBody<"run.get">): Reply<"run.get"> {
+export async function runGet(context: Context, body: ParsedBody<"run.get">): Promise<Reply<"run.get">> {
   const runId = idOf(context, body.run);
   const paths = context.base.run(runId);
   const manifest = requireManifest(paths);
@@ -17,5 +18,6 @@ export function runGet(context: Context, body: ParsedBody<"run.get">): Reply<"ru
     manifest,
     folder: paths.folder,
     worker: typeof claim?.worker === "string" ? claim.worker : null,
+    expectation: await expectationOf(paths, manifest, context.clock.nowMs()),
   };
 }

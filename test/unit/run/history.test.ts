@@ -67,6 +67,7 @@ test("a run whose manifest is damaged is reported and stops nobody", () => {
   const { base, paths } = makeRun();
   appendHistory(paths, note("kept"));
   fs.truncateSync(paths.manifest, 10);
+  fs.utimesSync(paths.manifest, new Date(0), new Date(0));
   const problems: string[] = [];
   foldLateHistories(base, (runId) => problems.push(runId));
   expect(problems).toEqual([paths.runId]);

@@ -167,5 +167,5 @@ export function detail(of: RunSummary, given: Partial<Parameters<typeof newManif
     signal: of.signal,
     metrics: of.metrics,
   });
-  return { summary: of, manifest, folder: `/data/ml/runs/${of.run_id}`, worker: "gpu01" };
+  return { summary: of, manifest, folder: `/data/ml/runs/${of.run_id}`, worker: "gpu01", expectation: null };
 }
