@@ -5,25 +5,24 @@
 import { relative, resolve } from "node:path";
 import { MlError } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
-import type { SubmitSpec } from "../protocol/requests.ts";
 import { blobHash } from "../transfer/blob-hash.ts";
 import type { Sent } from "../transfer/send.ts";
 import { defaultLimits } from "../transfer/tree-limits.ts";
 import { collectTree, type Tree } from "../transfer/walk.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
-import type { PlannedRun } from "./planned-run.ts";
+import type { CodeFields, PlannedRun } from "./planned-run.ts";
 
 export interface Code {
   tree: Tree;
   /** What every submission of this tree says about it. */
-  fields: Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff" | "git_upstream_diff">;
+  fields: CodeFields;
   /** The diffs against HEAD and upstream, sent like code. */
   diffs: Uint8Array[];
 }
 
 /** For `--no-code`: an empty work folder. */
-export const noCode: Code["fields"] = { cwd: ".", snapshot: null, git: null };
+export const noCode: CodeFields = { cwd: ".", snapshot: null, git: null };
 
 /** Throws what collecting the tree throws (`too_large`, …). */
 export async function collectCode(context: Context): Promise<Code> {
@@ -47,7 +46,7 @@ export async function collectCode(context: Context): Promise<Code> {
   };
 }
 
-function gitFacts(git: NonNullable<Tree["git"]>): SubmitSpec["git"] {
+function gitFacts(git: NonNullable<Tree["git"]>): CodeFields["git"] {
   const { commit, branch, remote, dirty, upstream, unpushed, submodules } = git;
   return { commit, branch, remote, dirty, upstream, unpushed, submodules };
 }

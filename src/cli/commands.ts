@@ -75,6 +75,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/queue.ts"),
   },
   {
+    name: "requeue",
+    group: "queue",
+    summary: "queue a run again with other arguments, or go on from what it left",
+    load: () => import("./commands/requeue.ts"),
+  },
+  {
+    name: "clone",
+    group: "queue",
+    summary: "queue the same run again, as it was",
+    load: () => import("./commands/clone.ts"),
+  },
+  {
     name: "cancel",
     group: "queue",
     summary: "stop runs, waiting or running",

@@ -12,12 +12,17 @@ import { shellWords } from "./shell-words.ts";
 import { type RunFlags, runFlags, splitTags, type Wishes, type WishSources, wishesOf } from "./submission.ts";
 import { type Surroundings, type Understood, understand } from "./understand.ts";
 
+/** What a submission says about its code. */
+export type CodeFields = Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff" | "git_upstream_diff">;
+
 export interface PlannedRun extends Understood {
   wishes: Wishes;
   /** `file:line` for a run of a batch. */
   where: string | null;
   /** The script or program as typed, where it names a file. */
   script: string | null;
+  /** The code that the server has already, in place of the tree's. */
+  code?: CodeFields;
 }
 
 export interface PlanSources extends WishSources {

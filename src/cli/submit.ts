@@ -23,7 +23,7 @@ export interface Submission {
 
 export interface SubmitOptions {
   connection: Connection;
-  /** Null for `--no-code`. */
+  /** Null where no tree goes along; a run that brings its own code has that. */
   code: Code | null;
   dryRun: boolean;
   stage: Stage;
@@ -34,7 +34,12 @@ const batchBytes = limits.frameBytes - 64 * 1024;
 
 export function specsOf(runs: readonly PlannedRun[], code: Code | null): SubmitSpec[] {
   const fields = code?.fields ?? noCode;
-  return runs.map(({ argv, wishes }) => ({ ...wishes, ...fields, submit_id: crypto.randomUUID(), argv }));
+  return runs.map(({ argv, wishes, code: own }) => ({
+    ...wishes,
+    ...(own ?? fields),
+    submit_id: crypto.randomUUID(),
+    argv,
+  }));
 }
 
 /** Batches of at most 250 runs that fit a frame. Throws `too_large` for a run that fits none. */

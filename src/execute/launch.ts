@@ -39,6 +39,7 @@ function warningVariables({ launch }: Manifest): Record<string, string> {
 /** What we add to the inherited environment, in the order of launch.sh; without PYTHONPATH, which is appended to. */
 export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOptions): Record<string, string> {
   const group = manifest.narrative.experiment_group;
+  const source = manifest.lineage.source_run;
   return {
     PYTHONUNBUFFERED: "1",
     ML_RUN_NAME: manifest.name,
@@ -48,6 +49,8 @@ export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOp
     ML_USER: manifest.user,
     ...(group === null ? {} : { ML_GROUP: group }),
     ...warningVariables(manifest),
+    ...(source === null ? {} : { ML_SOURCE_RUN: source }),
+    ...(manifest.launch.staged === null ? {} : { ML_STAGED: paths.staged }),
     ...(gpuIds === null ? {} : { CUDA_VISIBLE_DEVICES: gpuIds.join(","), CUDA_DEVICE_ORDER: "PCI_BUS_ID" }),
     ...manifest.launch.env,
     // Not to be overridden by --env: stragglers are found by it.

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
 import type { Manifest } from "../run/manifest.ts";
-import { requestedSchema } from "../run/manifest.ts";
+import { lineageKinds, requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
@@ -78,6 +78,17 @@ export const submitSchema = z.object({
   repro_level: reproLevel.default("basic"),
   /** Templates of printed lines that hold metrics: `loss: {loss}`. */
   metric_patterns: z.array(z.string().min(1).max(300)).max(20).default([]),
+  /** Which run it is made from, and how; null for a run of its own. */
+  lineage: z
+    .object({
+      kind: z.enum(lineageKinds),
+      source: ref.nullable().optional(),
+      sweep_id: z.string().max(128).nullable().optional(),
+    })
+    .nullable()
+    .optional(),
+  /** Files, folders and patterns under work/ of that run, copied into the new one; `{staged}` in argv becomes their folder. */
+  stage: z.array(z.string().min(1).max(4096)).max(100).default([]),
 });
 export type SubmitSpec = z.input<typeof submitSchema>;
 

@@ -146,10 +146,21 @@ export const artifactsSchema = z.looseObject({
   not_listed: z.number().default(0),
 });
 
+/** A file taken over from another run: `path` under its work folder, `as` in the new run's staged/. */
+export const stagedFileSchema = z.looseObject({
+  run_id: z.string(),
+  path: z.string(),
+  as: z.string(),
+  sha256: z.string(),
+  size_bytes: z.number(),
+});
+
+export const lineageKinds = ["queue", "requeue", "clone", "fork", "sweep", "import", "reproduce"] as const;
+
 export const lineageSchema = z.looseObject({
-  kind: z.enum(["queue", "requeue", "clone", "fork", "sweep", "import", "reproduce"]).default("queue"),
+  kind: z.enum(lineageKinds).default("queue"),
   source_run: text,
-  staged: z.array(z.string()).default([]),
+  staged: z.array(stagedFileSchema).default([]),
   sweep_id: text,
 });
 
@@ -198,6 +209,8 @@ export const manifestSchema = z.looseObject({
         .looseObject({ tolerance: number, rebuild_env: z.boolean().default(false) })
         .nullable()
         .default(null),
+      /** Hash of the tree of staged files, laid out as staged/. */
+      staged: text,
       /** Extra environment variables asked for with --env. */
       env: z.record(z.string(), z.string()).default({}),
       split_output: z.boolean().default(false),
@@ -218,6 +231,7 @@ export type Environment = z.infer<typeof environmentSchema>;
 export type Requested = z.infer<typeof requestedSchema>;
 export type Artifacts = z.infer<typeof artifactsSchema>;
 export type Artifact = z.infer<typeof artifactSchema>;
+export type StagedFile = z.infer<typeof stagedFileSchema>;
 
 /** What a new run must know; everything else has a default. */
 export type NewManifest = Pick<Manifest, "run_id" | "name" | "user" | "command" | "argv" | "queued_at"> &

@@ -12,6 +12,8 @@ export interface RunPaths {
   metrics: string;
   work: string;
   env: string;
+  /** Files that were taken over from another run. */
+  staged: string;
   history: string;
   sums: string;
   /** Our own corner; never handed to the script. */
@@ -68,6 +70,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     metrics: `${folder}/metrics.jsonl`,
     work: `${folder}/work`,
     env: `${folder}/env`,
+    staged: `${folder}/staged`,
     history: `${folder}/history.jsonl`,
     sums: `${folder}/SHA256SUMS`,
     private: own,

@@ -90,6 +90,7 @@ function coveredFiles(paths: RunPaths, work: SealOptions["work"]): Covered[] {
   return [
     ...own,
     ...under("env", walkFiles(join(paths.folder, "env"))),
+    ...under("staged", walkFiles(paths.staged)),
     ...under("work", work?.found ?? walkFiles(paths.work), work?.hashes),
   ];
 }

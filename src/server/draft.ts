@@ -12,6 +12,7 @@ import { type Manifest, newManifest } from "../run/manifest.ts";
 import { badName, defaultName, freeName } from "../run/name.ts";
 import { badPath } from "../run/snapshot.ts";
 import type { Context } from "./context.ts";
+import type { Origin } from "./lineage.ts";
 
 export type Spec = ParsedBody<"submit">["runs"][number];
 
@@ -105,17 +106,24 @@ function blankManifest(): Manifest {
   return blank;
 }
 
-function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt: string }): Manifest {
+interface Given {
+  name: string;
+  queuedAt: string;
+  origin: Origin;
+}
+
+function draftRun(context: Context, spec: Spec, given: Given): Manifest {
   const nowMs = context.clock.nowMs();
   const base = blankManifest();
   const parent = spec.parent ?? null;
+  const { argv, lineage, staged } = given.origin;
   return {
     ...base,
     run_id: freshId(context, nowMs),
     name: given.name,
     user: context.asker.user,
-    command: quoteCommand(spec.argv),
-    argv: spec.argv,
+    command: quoteCommand(argv),
+    argv,
     cwd: spec.cwd,
     queued_at: given.queuedAt,
     priority: spec.priority,
@@ -142,6 +150,7 @@ function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt:
       git_submodules: spec.git?.submodules ?? [],
     },
     resources: { ...base.resources, requested: spec.requested },
+    lineage,
     launch: {
       ...base.launch,
       submit_id: spec.submit_id,
@@ -150,6 +159,7 @@ function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt:
       git_upstream_diff: spec.git_upstream_diff ?? null,
       repro_level: spec.repro_level,
       metric_patterns: spec.metric_patterns,
+      staged,
       env: spec.env,
       split_output: spec.split_output,
       grace_seconds: spec.grace_seconds,
@@ -160,12 +170,23 @@ function draftRun(context: Context, spec: Spec, given: { name: string; queuedAt:
   };
 }
 
+/** What the drafts of one submission share. */
+export interface Drafting {
+  queuedAt: string;
+  /** By submit_id (originsOf). */
+  origins: ReadonlyMap<string, Origin>;
+}
+
 /** Manifests in status `queued`. Throws `usage`, `too_large`, `bad_path`, and what resolving `parent` throws. */
-export function draftRuns(context: Context, specs: readonly Spec[], queuedAt: string): Manifest[] {
+export function draftRuns(context: Context, specs: readonly Spec[], { queuedAt, origins }: Drafting): Manifest[] {
   const giveName = nameGiver(context);
   for (const spec of specs) {
     requireArguments(spec.argv);
     requireTexts(spec);
   }
-  return specs.map((spec) => draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt }));
+  return specs.map((spec) => {
+    const origin = origins.get(spec.submit_id);
+    if (origin === undefined) throw new Error(`the origin of ${spec.submit_id} is not known`);
+    return draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt, origin });
+  });
 }

@@ -84,6 +84,8 @@ async function layOutWork(shop: Shop, run: LiveRun, options: { claim: Claim; man
     if (fs.existsSync(run.paths.startedMark)) throw new ClaimLost();
     fs.rmSync(run.paths.work, { recursive: true, force: true });
     fs.renameSync(staged, run.paths.work);
+    // Beside work/, so that what was handed over is neither code nor artifact.
+    if (manifest.launch.staged !== null) await checkoutSnapshot(shop.base, manifest.launch.staged, run.paths.staged);
   } finally {
     fs.rmSync(staged, { recursive: true, force: true });
   }

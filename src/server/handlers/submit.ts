@@ -19,6 +19,7 @@ import { predictedOf } from "../../schedule/predict.ts";
 import type { Context } from "../context.ts";
 import { draftRuns, type Spec } from "../draft.ts";
 import { foreseer, similarOf } from "../foresee.ts";
+import { originsOf } from "../lineage.ts";
 import { positionOf } from "../summary.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
@@ -84,6 +85,9 @@ function madeBefore(context: Context, specs: readonly Spec[]): Map<string, RunRe
   return found;
 }
 
+const without = (specs: readonly Spec[], known: ReadonlyMap<string, unknown>) =>
+  specs.filter((spec) => !known.has(spec.submit_id));
+
 /** Positions without a query each: the new runs of one priority stand one behind the other. */
 function positions(context: Context, records: readonly RunRecord[]): (record: RunRecord) => number | null {
   const next = new Map<number, number>();
@@ -146,11 +150,14 @@ function dryReply(
 }
 
 export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
+  const unknown = without(body.runs, madeBefore(context, body.runs));
+  const origins = await originsOf(context, unknown, { dryRun: body.dry_run });
+  // While files were copied the same submission may have come again: from here on all is one turn, until it is taken.
   const before = madeBefore(context, body.runs);
-  const fresh = body.runs.filter((spec) => !before.has(spec.submit_id));
+  const fresh = without(unknown, before);
   requireCode(context, fresh);
   requireFit(context, fresh);
-  const manifests = draftRuns(context, fresh, isoTime(context.clock.nowMs()));
+  const manifests = draftRuns(context, fresh, { queuedAt: isoTime(context.clock.nowMs()), origins });
   const similar = foreseeAll(context, manifests);
   if (body.dry_run) return { runs: dryReply(context, manifests, similar) };
   const records = manifests.length === 0 ? [] : take(context, manifests);
