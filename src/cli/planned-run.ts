@@ -73,7 +73,7 @@ function planWords(
 const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_outcome", "parent", "group"] as const;
 const objectKeys = [
   ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "grace_seconds"],
-  ...["warn_signal", "warn_seconds"],
+  ...["warn_signal", "warn_seconds", "retries", "retry_on"],
   ...textKeys,
 ];
 
@@ -123,6 +123,8 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     held: typed<boolean>(given, "held", truth) ?? wishes.held,
     split_output: typed<boolean>(given, "split_output", truth) ?? wishes.split_output,
     grace_seconds: typed<number>(given, "grace_seconds", number) ?? wishes.grace_seconds,
+    retries: typed<number>(given, "retries", number) ?? wishes.retries,
+    retry_on: typed<string[]>(given, "retry_on", texts) ?? wishes.retry_on,
     warn_signal: typed<NonNullable<Wishes["warn_signal"]>>(given, "warn_signal", text) ?? wishes.warn_signal ?? null,
     warn_seconds: typed<number>(given, "warn_seconds", number) ?? wishes.warn_seconds ?? null,
     tags: splitTags([...(wishes.tags ?? []), ...(typed<string[]>(given, "tags", texts) ?? [])]),

@@ -26,6 +26,12 @@ export const runFlags = {
   ram: flag.text("SIZE", "memory, such as 16G"),
   disk: flag.text("SIZE", "free disk space needed, such as 100G"),
   maxRuntime: flag.text("TIME", "stop it after this long, such as 4h or 90m; a plain number counts hours"),
+  retries: flag.number("N", "try it again as a new run where it fails, N times at most", {
+    least: 0,
+    most: 100,
+    whole: true,
+  }),
+  retryOn: flag.texts("KIND", "retry only these kinds of failure, such as oom,worker_lost; default: any"),
   warnSignal: flag.text("SIGNAL@TIME", "warn the script before its time limit, such as USR1@120 (seconds) or USR1@5m"),
   grace: flag.text("TIME", "time between SIGTERM and SIGKILL when it is stopped; default 30s"),
   env: flag.texts("K=V", "an environment variable for the script; K alone forwards yours"),
@@ -151,6 +157,9 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     },
     env: readVariables(flags.env, env),
     split_output: flags.splitOutput,
+    retries: flags.retries ?? 0,
+    retry_on: splitTags(flags.retryOn),
+    retry_backoff_seconds: settings.retry_backoff_seconds,
     ...readWarning(flags.warnSignal, limitHours),
     grace_seconds: graceMs / 1000,
   };

@@ -52,6 +52,10 @@ export const settings = {
   priority: number("priority of a run when none is given, 1 to 10", 5, { least: 1, most: 10, whole: true }),
   grace_seconds: number("seconds between SIGTERM and SIGKILL when a run is stopped", 30, { least: 0 }),
   max_runtime_hours: number("time limit of a run when none is given; none by default", null, { least: 0.001 }),
+  retry_backoff_seconds: number("seconds before the first retry of `--retries`; doubled with each", 10, {
+    least: 0,
+    most: 3600,
+  }),
   snapshot_max_mb: number("largest code snapshot that `ml queue` sends, in MB", 500, { least: 0 }),
   snapshot_file_max_mb: number("largest single file in a snapshot, in MB", 100, { least: 0 }),
   // The server.

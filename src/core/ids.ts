@@ -15,6 +15,13 @@ export function newRunId(nowMs: number, length = 6): string {
   return `${new Date(nowMs).toISOString().slice(0, 10)}_${random}`;
 }
 
+/** The run id that follows from `text`, for the UTC day of `dayMs`: the same for the same text, and no other's (60 bits). */
+export function runIdFrom(text: string, dayMs: number): string {
+  const hash = new Bun.CryptoHasher("sha256").update(text).digest();
+  const letters = [...hash.subarray(0, 12)].map((byte) => alphabet[byte & 31]).join("");
+  return `${new Date(dayMs).toISOString().slice(0, 10)}_${letters}`;
+}
+
 export function isRunId(text: string): boolean {
   return pattern.test(text);
 }

@@ -30,6 +30,16 @@ export interface LaunchOptions {
   gpuIds: readonly string[] | null;
 }
 
+/** How often it was tried before, and where the attempt before left its checkpoints. */
+function attemptVariables(base: BasePaths, { launch, lineage }: Manifest): Record<string, string> {
+  const count = (launch.retry?.attempt ?? 1) - 1;
+  const before = count > 0 ? lineage.source_run : null;
+  return {
+    ML_RESTART_COUNT: String(count),
+    ...(before === null ? {} : { ML_PREVIOUS_RUN: before, ML_PREVIOUS_RUN_DIR: base.run(before).folder }),
+  };
+}
+
 /** So that a script may prepare for what it will be sent. */
 function warningVariables({ launch }: Manifest): Record<string, string> {
   if (launch.warn_signal === null || launch.warn_seconds === null) return {};
@@ -37,7 +47,7 @@ function warningVariables({ launch }: Manifest): Record<string, string> {
 }
 
 /** What we add to the inherited environment, in the order of launch.sh; without PYTHONPATH, which is appended to. */
-export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOptions): Record<string, string> {
+export function addedEnvironment(paths: RunPaths, { base, manifest, gpuIds }: LaunchOptions): Record<string, string> {
   const group = manifest.narrative.experiment_group;
   const source = manifest.lineage.source_run;
   return {
@@ -48,6 +58,7 @@ export function addedEnvironment(paths: RunPaths, { manifest, gpuIds }: LaunchOp
     ML_METRICS_FILE: paths.metrics,
     ML_USER: manifest.user,
     ...(group === null ? {} : { ML_GROUP: group }),
+    ...attemptVariables(base, manifest),
     ...warningVariables(manifest),
     ...(source === null ? {} : { ML_SOURCE_RUN: source }),
     ...(manifest.launch.staged === null ? {} : { ML_STAGED: paths.staged }),

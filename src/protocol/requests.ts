@@ -51,6 +51,10 @@ export const submitSchema = z.object({
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
   split_output: z.boolean().default(false),
   grace_seconds: z.number().min(0).max(3600).default(30),
+  /** Tried again as a new run where it fails, so many times; only with one of these kinds of failure, where any are given. */
+  retries: z.number().int().min(0).max(100).default(0),
+  retry_on: z.array(z.string().max(64)).max(32).default([]),
+  retry_backoff_seconds: z.number().min(0).max(3600).default(10),
   /** Sent to the script so many seconds before its time limit, which must be longer. */
   warn_signal: z.enum(warnSignals).nullable().optional(),
   warn_seconds: z.number().positive().nullable().optional(),

@@ -41,9 +41,9 @@ export function makeRunFolder(base: BasePaths, manifest: Manifest): void {
   writeDurable(paths.manifest, manifestText(manifest), { mode: 0o644 });
 }
 
-/** The diffs against the commit and against the upstream, for people, into env/. */
-function layOutDiff(base: BasePaths, manifest: Manifest): void {
-  const { env } = base.run(manifest.run_id);
+/** The diffs against the commit and against the upstream, for people, into env/ of the run's folder, or of one in the making. */
+export function layOutDiff(base: BasePaths, manifest: Manifest, folder = base.run(manifest.run_id).folder): void {
+  const env = join(folder, "env");
   const { git_diff: diff, git_upstream_diff: upstream } = manifest.launch;
   for (const [hash, name] of [
     [diff, "git.diff"],

@@ -162,6 +162,8 @@ export const lineageSchema = z.looseObject({
   source_run: text,
   staged: z.array(stagedFileSchema).default([]),
   sweep_id: text,
+  /** The next attempt, where it failed and was tried again. */
+  retried_as: text,
 });
 
 export const manifestSchema = z.looseObject({
@@ -219,6 +221,24 @@ export const manifestSchema = z.looseObject({
       warn_signal: z.enum(warnSignals).nullable().default(null),
       warn_seconds: number,
       held: z.boolean().default(false),
+      /** Trying it again where it fails; null where its owner did not ask for that. */
+      retry: z
+        .looseObject({
+          /** How many new runs at most. */
+          limit: z.number().int().min(0),
+          /** Kinds of failure; empty: any. */
+          on: z.array(z.string()).default([]),
+          /** Before the first retry; doubled with each. */
+          backoff_seconds: z.number().min(0).default(10),
+          /** 1 for the run that was queued, 2 for the first retry. */
+          attempt: z.number().int().min(1).default(1),
+          /** The run that was queued; null in itself. */
+          first_run: text,
+          /** How many of the attempts before were lost with their worker. */
+          crashes: z.number().int().default(0),
+        })
+        .nullable()
+        .default(null),
     })
     .prefault({}),
 });

@@ -10,6 +10,7 @@ import { limits } from "../protocol/frames.ts";
 import type { ParsedBody } from "../protocol/requests.ts";
 import { type Manifest, newManifest } from "../run/manifest.ts";
 import { badName, defaultName, freeName } from "../run/name.ts";
+import { checkRetryKinds } from "../run/retry.ts";
 import { badPath } from "../run/snapshot.ts";
 import type { Context } from "./context.ts";
 import type { Origin } from "./lineage.ts";
@@ -54,6 +55,11 @@ function requireTexts(spec: Spec): void {
       );
     }
   }
+  checkRetryKinds(spec.retry_on);
+  if (spec.retry_on.length > 0 && spec.retries === 0)
+    throw new MlError("usage", "`retry_on` says when to retry, and `retries` allows none", {
+      hint: "say how often: `--retries 2`",
+    });
   const limitSeconds = (spec.requested.max_runtime_hours ?? 0) * 3600;
   if (spec.warn_signal != null && !((spec.warn_seconds ?? 0) > 0 && (spec.warn_seconds ?? 0) < limitSeconds)) {
     throw new MlError("usage", "`warn_signal` wants `warn_seconds`, and a time limit that is longer than they are");
@@ -96,6 +102,11 @@ function freshId(context: Context, nowMs: number): string {
     const runId = newRunId(nowMs, length);
     if (!fs.existsSync(context.base.run(runId).folder)) return runId;
   }
+}
+
+function retryOf({ retries, retry_on: on, retry_backoff_seconds: backoff }: Spec): Manifest["launch"]["retry"] {
+  if (retries === 0) return null;
+  return { limit: retries, on, backoff_seconds: backoff, attempt: 1, first_run: null, crashes: 0 };
 }
 
 let blank: Manifest | null = null;
@@ -166,6 +177,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       warn_signal: spec.warn_signal ?? null,
       warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),
       held: spec.held,
+      retry: retryOf(spec),
     },
   };
 }

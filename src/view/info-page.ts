@@ -87,7 +87,15 @@ function whatFacts(manifest: Manifest, face: Face): Fact[] {
       "from",
       manifest.lineage.kind === "queue" ? null : `${manifest.lineage.kind} of ${manifest.lineage.source_run}`,
     ),
+    ...fact("attempt", attemptText(manifest)),
+    ...fact("tried again as", manifest.lineage.retried_as),
   ];
+}
+
+/** `2 of 4, on oom`; null where it is not to be tried again. */
+function attemptText({ launch: { retry } }: Manifest): string | null {
+  if (retry === null) return null;
+  return `${retry.attempt} of ${retry.limit + 1}${retry.on.length === 0 ? "" : `, tried again on ${retry.on.join(", ")}`}`;
 }
 
 const shownArtifacts = 10;

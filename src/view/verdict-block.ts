@@ -99,6 +99,12 @@ export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: 
   const artifacts = artifactsLine(detail, face);
   if (artifacts !== null) lines.push(labelled("artifacts", artifacts));
   const rest = lines.map((line) => cutLine(line, face.width, face.unicode));
+  const { retried_as: next } = manifest.lineage;
+  const { retry } = manifest.launch;
+  if (next !== null && retry !== null) {
+    const which = `retry ${retry.attempt} of ${retry.limit} is ${next}`;
+    rest.push(labelled("again", [span(`${which}: `), span(`ml logs -f ${shortId(next)}`, "accent")]));
+  }
   // A path is for copying: never cut.
   rest.push(labelled("folder", [span(safeText(detail.folder))]));
   if (manifest.status === "failed")

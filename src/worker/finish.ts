@@ -19,12 +19,14 @@ import { encodeMetricValue } from "../run/metric-value.ts";
 import { summarizeMetrics } from "../run/metrics.ts";
 import { readSnapshot } from "../run/objects.ts";
 import type { RunPaths } from "../run/paths.ts";
+import { decideRetry } from "../run/retry.ts";
 import { sealRun } from "../run/seal.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { isFinal } from "../run/status.ts";
 import { scanOutputMetrics } from "../run/stdout-metrics.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
-import { stopBegun } from "./run-events.ts";
+import { queueRetry } from "./queue-retry.ts";
+import { noteEvent, stopBegun } from "./run-events.ts";
 import type { LiveRun, Shop } from "./shop.ts";
 
 /** How a run ended, as the worker saw it. */
@@ -166,6 +168,13 @@ function untouchedOf({ paths, laidOut }: LiveRun): NonNullable<DiscoverOptions["
   return record === undefined ? null : { laidOut, beforeMs: record.mtimeMs };
 }
 
+/** The intent to try it again becomes part of the final manifest; the act follows in sealFinal. */
+function decideOnRetry(shop: Shop, paths: RunPaths, manifest: Manifest): void {
+  const decision = decideRetry(manifest, { stopWanted: fs.existsSync(paths.stopRequest) });
+  if (decision.kind === "retry") manifest.lineage.retried_as = decision.runId;
+  else if (decision.why !== null) noteEvent(paths, shop.clock.nowMs(), { event: decision.why });
+}
+
 async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Discovery> {
   const { paths } = run;
   const manifest = requireManifest(paths);
@@ -192,6 +201,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     now.ended_at = isoTime(ending.endedAtMs);
     now.metrics = { ...now.metrics, ...metrics };
     now.artifacts = found.artifacts;
+    decideOnRetry(shop, paths, now);
     if (startedAtMs !== null) now.resources.actual = actualResources(run, ending, now.resources.actual);
     return true;
   });
@@ -213,6 +223,7 @@ function addHashes(paths: RunPaths, sums: ReadonlyMap<string, string>): void {
 
 /** Seals a run that is final already: what a crash left undone, or a run that was cancelled before it started. */
 export async function sealFinal(shop: Shop, run: LiveRun, work?: Discovery): Promise<void> {
+  await queueRetry(shop, run.paths);
   const complete = work?.artifacts.files.every((file) => file.sha256 !== undefined || file.link !== undefined) ?? false;
   const beforeSums = (sums: ReadonlyMap<string, string>) => {
     if (!complete) addHashes(run.paths, sums);

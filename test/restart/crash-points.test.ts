@@ -21,7 +21,7 @@ interface Case {
   /** The queue's database is gone after the first crash. */
   loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate";
+  act?: "code" | "cancel" | "annotate" | "retry";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -64,6 +64,10 @@ const table: Record<string, Case | Case[]> = {
   "run/before-sums": { rows: "K5" },
   "run/after-sums": { rows: "K5" },
   "worker/after-seal": { rows: "K5" },
+  // The next attempt of a run that failed.
+  "worker/before-retry": { rows: "K3 K5", act: "retry" },
+  "worker/after-retry-folder": { rows: "K3 K5", act: "retry" },
+  "worker/after-retry-queued": { rows: "K3 K5", act: "retry" },
   // People's words.
   "server/after-history": [
     { rows: "K2", act: "annotate" },
@@ -140,6 +144,17 @@ async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<st
   return "";
 }
 
+/** Two runs, each started once: the one that was queued and the one that tried it again. */
+async function checkRetried(at: Served, runId: string): Promise<void> {
+  const first = (await at.sealed(runId)).manifest;
+  const next = first.lineage.retried_as ?? "";
+  const second = (await at.sealed(next)).manifest;
+  expect(second.lineage).toMatchObject({ kind: "requeue", source_run: runId, retried_as: null });
+  expect(at.runIds().sort()).toEqual([runId, next].sort());
+  const started = fs.readFileSync(join(at.home, "witness.txt"), "utf8").trim().split("\n");
+  expect(started).toEqual([runId, next]);
+}
+
 async function crashAt(point: string, each: Case): Promise<void> {
   const { starts = [point], backend = "sqlite", act, loseQueue = false } = each;
   const home = tempFolder("ml-crash-");
@@ -166,6 +181,7 @@ async function crashAt(point: string, each: Case): Promise<void> {
     snapshot,
     env: { WITNESS: witness },
     held: act === "cancel",
+    ...(act === "retry" ? { retries: 1, retry_backoff_seconds: 0 } : {}),
   };
   const runId = act === "code" ? await queueFolder(at, next) : await submitOnce(at, next, body);
   if (backend === "redis") startRedis(home);
@@ -177,6 +193,10 @@ async function crashAt(point: string, each: Case): Promise<void> {
   if (act !== "code") {
     const again = await at.insist<{ runs: { run_id: string }[] }>("submit", { runs: [body] });
     expect(again.runs[0]?.run_id).toBe(runId);
+  }
+  if (act === "retry") {
+    await checkRetried(at, runId);
+    return;
   }
   expect(at.runIds()).toEqual([runId]);
   const { manifest, paths } = await at.sealed(runId);
