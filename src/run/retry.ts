@@ -71,7 +71,8 @@ export function nextAttempt(failed: Manifest, runId: string): Manifest {
   if (retry === null) throw new Error(`run ${failed.run_id} has no retries`);
   const endedAtMs = endOf(failed);
   const notBefore = isoTime(endedAtMs + backoffSeconds(retry.attempt, retry.backoff_seconds) * 1000);
-  const { snapshot, git_commit, git_branch, git_remote, git_dirty } = environment;
+  // Of its surroundings only the code is known beforehand.
+  const code = Object.entries(environment).filter(([key]) => key === "snapshot" || key.startsWith("git_"));
   return newManifest({
     run_id: runId,
     name: failed.name,
@@ -83,9 +84,9 @@ export function nextAttempt(failed: Manifest, runId: string): Manifest {
     priority: failed.priority,
     metadata: failed.metadata,
     narrative: { ...failed.narrative, outcome: null, learnings: [], next_steps: [], validation_status: null },
-    environment: { snapshot, git_commit, git_branch, git_remote, git_dirty },
+    environment: Object.fromEntries(code),
     resources: { requested: resources.requested, predicted: resources.predicted },
-    lineage: { kind: "requeue", source_run: failed.run_id },
+    lineage: { ...failed.lineage, kind: "requeue", source_run: failed.run_id, retried_as: null },
     launch: {
       ...launch,
       submit_id: `retry_${failed.run_id}`,

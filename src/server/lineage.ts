@@ -17,7 +17,7 @@ export interface Origin {
   argv: string[];
 }
 
-const plain = { source_run: null, staged: [], sweep_id: null };
+const plain = { source_run: null, staged: [], sweep_id: null, retried_as: null };
 
 async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<Origin> {
   const given = spec.lineage ?? null;
@@ -35,7 +35,13 @@ async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<
     spec.stage.length > 0 ? word.replaceAll(stagedWord, stagedFolderFrom(spec.cwd)) : word,
   );
   return {
-    lineage: { kind: given.kind, source_run: source, staged: staged?.files ?? [], sweep_id: given.sweep_id ?? null },
+    lineage: {
+      ...plain,
+      kind: given.kind,
+      source_run: source,
+      staged: staged?.files ?? [],
+      sweep_id: given.sweep_id ?? null,
+    },
     staged: staged?.tree ?? null,
     argv: filled,
   };
