@@ -22,12 +22,13 @@ const walls: Record<string, readonly string[]> = {
   capture: ["run", "core"],
   data: ["run", "core"],
   execute: ["run", "core"],
+  harvest: ["run", "core"],
   // Answers requests about keeping runs: its results are shapes of the protocol.
   keep: ["protocol", "run", "core"],
   transfer: ["run", "core"],
-  worker: ["execute", "schedule", "queue", "capture", "data", "config", "run", "core"],
+  worker: ["execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
   server: [
-    ...["worker", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "think", "config"],
+    ...["worker", "harvest", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "think", "config"],
     ...["run", "core"],
   ],
   view: ["protocol", "think", "core"],

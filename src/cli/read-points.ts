@@ -10,13 +10,15 @@ export async function readPoints(
   const points: Point[] = [];
   const wanted = names === undefined || names.length === 0 ? {} : { names: [...names] };
   let after = 0;
+  let passiveAfter = 0;
   let thinned = false;
   for (;;) {
-    const reply = await connection.ask("metrics.read", { run, after, ...wanted });
+    const reply = await connection.ask("metrics.read", { run, after, passive_after: passiveAfter, ...wanted });
     for (const point of reply.points) points.push(point);
     thinned ||= reply.thinned;
-    if (reply.next <= after) return { runId: reply.run_id, points, thinned };
-    after = reply.next;
+    if (reply.next <= after && reply.passive_next <= passiveAfter) return { runId: reply.run_id, points, thinned };
+    after = Math.max(after, reply.next);
+    passiveAfter = Math.max(passiveAfter, reply.passive_next);
     run = reply.run_id;
   }
 }

@@ -6,6 +6,17 @@ import type { Validation } from "./keep.ts";
 export const reproLevel = z.enum(["none", "basic", "strict"]);
 
 export const keepRequests = {
+  /** What a pattern of printed lines would find in a run's output; nothing is kept. Reads the first 256 MB of it. */
+  "metrics.try": declare<{
+    run_id: string;
+    lines: number;
+    matched: number;
+    /** The first lines that fit, each with what was found in it. */
+    samples: { line: string; points: { name: string; value: number | string; step: number | null }[] }[];
+    metrics: { name: string; count: number; first: number | string; last: number | string }[];
+    /** The output is longer than what was read. */
+    cut: boolean;
+  }>()("viewer", z.object({ run: ref, pattern: z.string().min(1).max(300) })),
   /** An ended run against its own record; `level` is the run's own where it is not given. Reads every file of it. */
   "run.validate": declare<Validation>()("viewer", z.object({ run: ref, level: reproLevel.nullable().default(null) })),
 };

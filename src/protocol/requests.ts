@@ -236,15 +236,24 @@ export const requests = {
       limit: z.number().int().min(1).max(limits.logChunkBytes).default(limits.logChunkBytes),
     }),
   ),
-  /** Points in order of arrival; `after` is the `next` of the reply before. At most 100,000 points a reply, thinned beyond that. */
+  /**
+   * Points in order of arrival: those that were logged, then those that were found (`metrics.passive.jsonl`). `after` is the `next` of the reply before. At most 100,000 points a reply, thinned beyond that.
+   * Who asks on gives `passive_after` too, the `passive_next` of the reply before; who does not gets no found points twice.
+   */
   "metrics.read": declare<{
     run_id: string;
     points: { name: string; value: number | string; step: number | null; t: number }[];
     next: number;
+    passive_next: number;
     thinned: boolean;
   }>()(
     "viewer",
-    z.object({ run: ref, names: z.array(z.string()).optional(), after: z.number().int().min(0).default(0) }),
+    z.object({
+      run: ref,
+      names: z.array(z.string()).optional(),
+      after: z.number().int().min(0).default(0),
+      passive_after: z.number().int().min(0).optional(),
+    }),
   ),
   /** Entries under `path` inside the run folder ("" is the folder itself), folders first. */
   "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()(

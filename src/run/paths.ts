@@ -10,6 +10,8 @@ export interface RunPaths {
   stdoutLog: string;
   stderrLog: string;
   metrics: string;
+  /** Points that were found in files and printed lines, not logged; derived, written by the worker. */
+  passiveMetrics: string;
   work: string;
   env: string;
   /** Files that were taken over from another run. */
@@ -68,6 +70,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     stdoutLog: `${folder}/stdout.log`,
     stderrLog: `${folder}/stderr.log`,
     metrics: `${folder}/metrics.jsonl`,
+    passiveMetrics: `${folder}/metrics.passive.jsonl`,
     work: `${folder}/work`,
     env: `${folder}/env`,
     staged: `${folder}/staged`,

@@ -20,7 +20,8 @@ import { processesOf } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
 import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
-import { type Ending, finishRun } from "./finish.ts";
+import { type Ending, finishRun, snapshotOf } from "./finish.ts";
+import { beginHarvest } from "./harvesting.ts";
 import { isPassing } from "./passing.ts";
 import { freeResources, type LiveRun, letGo, type Shop, settleClaim } from "./shop.ts";
 
@@ -104,6 +105,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   const startedAtMs = started.record?.atMs ?? Date.parse(manifest.started_at ?? isoTime(shop.clock.nowMs()));
   run.capturing = beginCapture(shop, run, manifest);
   if (started.record !== null && !(await isBrief(shop, run))) markRunning(shop, run, started.record);
+  run.harvesting = beginHarvest(shop, run, { manifest, snapshot: snapshotOf(shop, manifest) });
   await settleClaim(shop, run);
   fault("worker/after-settle");
   const end = await waitForEnding(shop, run, { manifest, started, startedAtMs });
@@ -132,6 +134,7 @@ async function tryToAttend(shop: Shop, run: LiveRun, own: OwnSupervisor | null):
     unwatch();
     run.stopping?.abandon();
     run.capturing?.abort();
+    await run.harvesting?.stop();
     lock.release();
   }
 }

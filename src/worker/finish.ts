@@ -73,7 +73,8 @@ async function collectOutputMetrics(paths: RunPaths): Promise<void> {
   append();
 }
 
-function snapshotOf(shop: Shop, manifest: Manifest): Snapshot | null {
+/** The tree of the code; null where there is none, or it cannot be read. */
+export function snapshotOf(shop: Shop, manifest: Manifest): Snapshot | null {
   if (manifest.environment.snapshot === null) return null;
   try {
     return readSnapshot(shop.base, manifest.environment.snapshot);
@@ -181,13 +182,15 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   const startedAtMs = ending.startedAtMs;
   await endCapture(run, startedAtMs === null ? 0 : ending.endedAtMs - startedAtMs);
   await collectOutputMetrics(paths);
-  const metrics = await summarizeMetrics(paths.metrics);
-  if (startedAtMs !== null) {
-    metrics.training_time_hours ??= round(Math.max(0, ending.endedAtMs - startedAtMs) / 3_600_000, 6);
-  }
   const snapshot = snapshotOf(shop, manifest);
   const now = isoTime(shop.clock.nowMs());
   const found = await discoverArtifacts(paths.work, { snapshot, now, untouched: untouchedOf(run) });
+  await run.harvesting?.stop();
+  await run.harvesting?.finish(found.artifacts.files.map((file) => file.path));
+  const metrics = { ...(await summarizeMetrics(paths.passiveMetrics)), ...(await summarizeMetrics(paths.metrics)) };
+  if (startedAtMs !== null) {
+    metrics.training_time_hours ??= round(Math.max(0, ending.endedAtMs - startedAtMs) / 3_600_000, 6);
+  }
   const verdict = verdictOf(shop, run, { manifest, ending });
   fault("worker/before-final");
   changeManifest(paths, (now) => {

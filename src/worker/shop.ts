@@ -79,6 +79,7 @@ export interface LiveRun {
   /** Set where its log passed the limit. */
   logTooLarge: boolean;
   capturing: Capturing | null;
+  harvesting: Harvesting | null;
 }
 
 export interface Capturing {
@@ -88,6 +89,14 @@ export interface Capturing {
   done: Promise<void>;
   /** Puts what is known by now into a manifest. */
   fold(manifest: Manifest): void;
+}
+
+/** The looks for metrics that nobody logged. */
+export interface Harvesting {
+  /** No more looks; resolves when none is under way. */
+  stop(): Promise<void>;
+  /** The last look, at files under work/ that were just listed. Throws system errors of writing. */
+  finish(found: readonly string[]): Promise<number>;
 }
 
 export interface Shop {
@@ -140,6 +149,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     stopped: null,
     logTooLarge: false,
     capturing: null,
+    harvesting: null,
   };
 }
 

@@ -23,7 +23,7 @@ describe("containers", () => {
     expect(environment).toMatchObject({ container_image: "known", container_digest: digest });
     const lost = await f.capture(["docker", "run", "other"]);
     expect(lost.environment).toMatchObject({ container_image: "other", container_digest: null });
-    expect(lost.partial).toEqual(["container: the digest of `other`: No such image: other"]);
+    expect(lost.partial).toContain("container: the digest of `other`: No such image: other");
   });
 
   test("an image named by digest needs no engine, and a .sif is hashed", async () => {

@@ -31,22 +31,24 @@ function thin(points: Point[]): Point[] {
   });
 }
 
-export async function metricsRead(context: Context, body: ParsedBody<"metrics.read">): Promise<Reply<"metrics.read">> {
-  const runId = idOf(context, body.run);
-  const wanted = body.names === undefined ? null : new Set(body.names);
-  const result: Reply<"metrics.read"> = { run_id: runId, points: [], next: body.after, thinned: false };
+interface Read {
+  points: Point[];
+  next: number;
+}
+
+/** Whole lines from a byte offset on; none where there is no such file. Thinned where there are too many. */
+async function readFrom(path: string, after: number, wanted: ReadonlySet<string> | null): Promise<Read & { thinned: boolean }> {
+  const result = { points: [] as Point[], next: after, thinned: false };
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  const handle = await fs.promises
-    .open(context.base.run(runId).metrics, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-    .catch(() => null);
+  const handle = await fs.promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => null);
   if (handle === null) return result;
   try {
     if (!(await handle.stat()).isFile()) return result;
     const block = Buffer.alloc(blockBytes);
     let rest = Buffer.alloc(0);
-    for (let at = body.after; ; ) {
+    for (let at = after; ; ) {
       const { bytesRead } = await handle.read(block, 0, blockBytes, at);
-      if (bytesRead === 0) break;
+      if (bytesRead === 0) return result;
       at += bytesRead;
       const text = Buffer.concat([rest, block.subarray(0, bytesRead)]);
       const end = text.lastIndexOf(10) + 1;
@@ -65,8 +67,26 @@ export async function metricsRead(context: Context, body: ParsedBody<"metrics.re
         rest = Buffer.alloc(0);
       }
     }
-    return result;
   } finally {
     await handle.close();
   }
+}
+
+export async function metricsRead(context: Context, body: ParsedBody<"metrics.read">): Promise<Reply<"metrics.read">> {
+  const runId = idOf(context, body.run);
+  const wanted = body.names === undefined ? null : new Set(body.names);
+  const { metrics, passiveMetrics } = context.base.run(runId);
+  const logged = await readFrom(metrics, body.after, wanted);
+  // Who asks for more and knows nothing of found points has had them with the first reply.
+  const first = body.after === 0 ? 0 : null;
+  const passiveAfter = body.passive_after ?? first;
+  const found =
+    passiveAfter === null ? { points: [], next: 0, thinned: false } : await readFrom(passiveMetrics, passiveAfter, wanted);
+  return {
+    run_id: runId,
+    points: [...logged.points, ...found.points],
+    next: logged.next,
+    passive_next: found.next,
+    thinned: logged.thinned || found.thinned,
+  };
 }

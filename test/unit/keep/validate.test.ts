@@ -43,7 +43,7 @@ describe("a run against its own record", () => {
     expect(found.failed).toEqual(["sums"]);
     const { evidence = [], actual } = found.of("sums") ?? {};
     expect(actual).toContain("1 changed, 1 missing, 1 added");
-    expect(evidence[0]).toBe("metrics.jsonl: missing; it had " + sumOf(run.paths, "metrics.jsonl").slice(0, 12) + "…");
+    expect(evidence[0]).toBe(`metrics.jsonl: missing; it had ${sumOf(run.paths, "metrics.jsonl").slice(0, 12)}…`);
     expect(evidence[1]).toBe(`${artifact}: expected ${sumOf(run.paths, artifact).slice(0, 12)}…, found 44136fa355b3…`);
     expect(evidence[2]).toBe("work/new.txt: was added after the seal");
   });
