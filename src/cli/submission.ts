@@ -37,6 +37,14 @@ export const runFlags = {
   env: flag.texts("K=V", "an environment variable for the script; K alone forwards yours"),
   python: flag.text("PATH", "the interpreter for .py files"),
   hold: flag.on("queue it, but let it wait for `ml release`"),
+  metricPattern: flag.texts(
+    "PATTERN",
+    "take metrics from printed lines that fit, such as `loss: {loss}`; try it out with `ml metrics --try`",
+  ),
+  reproLevel: flag.choice(
+    ["none", "basic", "strict"],
+    "how reproducible it must be; strict refuses what is not, and says how to make it so",
+  ),
   splitOutput: flag.on("keep stdout and stderr in files of their own"),
 } as const;
 
@@ -157,6 +165,8 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     },
     env: readVariables(flags.env, env),
     split_output: flags.splitOutput,
+    metric_patterns: [...flags.metricPattern, ...(settings.metric_pattern === null ? [] : [settings.metric_pattern])],
+    repro_level: (flags.reproLevel ?? settings.repro_level) as NonNullable<Wishes["repro_level"]>,
     retries: flags.retries ?? 0,
     retry_on: splitTags(flags.retryOn),
     retry_backoff_seconds: settings.retry_backoff_seconds,

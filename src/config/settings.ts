@@ -56,6 +56,8 @@ export const settings = {
     least: 0,
     most: 3600,
   }),
+  metric_pattern: text("pattern of printed lines that hold metrics, for every run that is queued from here"),
+  repro_level: choice("how reproducible a run must be when it is queued", ["none", "basic", "strict"], "basic"),
   snapshot_max_mb: number("largest code snapshot that `ml queue` sends, in MB", 500, { least: 0 }),
   snapshot_file_max_mb: number("largest single file in a snapshot, in MB", 100, { least: 0 }),
   // The server.

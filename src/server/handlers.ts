@@ -10,6 +10,7 @@ import { keyList } from "./handlers/key-list.ts";
 import { keyRevoke } from "./handlers/key-revoke.ts";
 import { logRead } from "./handlers/log-read.ts";
 import { metricsRead } from "./handlers/metrics-read.ts";
+import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
 import { narrativeGet } from "./handlers/narrative-get.ts";
 import { reindex } from "./handlers/reindex.ts";
@@ -48,6 +49,7 @@ export const handlers: Handlers = {
   "run.resolve": runResolve,
   "log.read": logRead,
   "metrics.read": metricsRead,
+  "metrics.try": metricsTry,
   "files.list": filesList,
   "run.cancel": runCancel,
   "run.priority": runPriority,

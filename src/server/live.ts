@@ -41,15 +41,31 @@ function sizeStamp(path: string): string {
   return stat === undefined ? "" : `${stat.size}:${stat.ino}`;
 }
 
+/** Last value by name in the tail of a file of points. */
+function lastValues(text: string): Record<string, number | string> {
+  const values: Record<string, number | string> = {};
+  for (const line of text.split("\n")) {
+    try {
+      const { name, value } = JSON.parse(line) as { name?: unknown; value?: unknown };
+      if (typeof name === "string" && (typeof value === "number" || typeof value === "string")) values[name] = value;
+    } catch {
+      // The first line of the tail is cut, and the last may be.
+    }
+  }
+  return values;
+}
+
 export class LiveFacts {
   private readonly progress = new Map<string, Remembered<Progress | null>>();
   private readonly metrics = new Map<string, Remembered<Record<string, number | string>>>();
+  private readonly passive = new Map<string, Remembered<Record<string, number | string>>>();
 
   /** True where the log or the metrics have grown since they were last read. */
   hasGrown(paths: RunPaths): boolean {
     return (
       this.progress.get(paths.runId)?.stamp !== sizeStamp(paths.outputLog) ||
-      this.metrics.get(paths.runId)?.stamp !== sizeStamp(paths.metrics)
+      this.metrics.get(paths.runId)?.stamp !== sizeStamp(paths.metrics) ||
+      this.passive.get(paths.runId)?.stamp !== sizeStamp(paths.passiveMetrics)
     );
   }
 
@@ -60,21 +76,10 @@ export class LiveFacts {
     });
   }
 
-  /** Last value by name among the last kilobytes of metrics.jsonl. */
+  /** Last value by name among the last kilobytes of what was logged and of what was found; what was logged wins. */
   metricsOf(paths: RunPaths): Record<string, number | string> {
-    return this.remember(this.metrics, paths.runId, paths.metrics, (text) => {
-      const values: Record<string, number | string> = {};
-      for (const line of text.split("\n")) {
-        try {
-          const { name, value } = JSON.parse(line) as { name?: unknown; value?: unknown };
-          if (typeof name === "string" && (typeof value === "number" || typeof value === "string"))
-            values[name] = value;
-        } catch {
-          // The first line of the tail is cut, and the last may be.
-        }
-      }
-      return values;
-    });
+    const found = this.remember(this.passive, paths.runId, paths.passiveMetrics, lastValues);
+    return { ...found, ...this.remember(this.metrics, paths.runId, paths.metrics, lastValues) };
   }
 
   private remember<T>(cache: Map<string, Remembered<T>>, runId: string, path: string, read: (text: string) => T): T {
@@ -90,6 +95,7 @@ export class LiveFacts {
   forget(runId: string): void {
     this.progress.delete(runId);
     this.metrics.delete(runId);
+    this.passive.delete(runId);
   }
 }
 

@@ -1,9 +1,12 @@
 /** `ml metrics RUN [NAME…]`: last, best and course of what a run logged; every point with --csv or --json. */
+import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
+import { quoteWord } from "../../core/shell-quote.ts";
 import { curves } from "../../view/metric.ts";
 import { metricTable } from "../../view/metric-page.ts";
+import { patternPage } from "../../view/pattern-page.ts";
 import { visible } from "../../view/safe-text.ts";
-import { defineCommand } from "../command.ts";
+import { type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
 import { readPoints } from "../read-points.ts";
@@ -13,22 +16,33 @@ export const command = defineCommand({
   group: "watch",
   summary: "show what a run logged",
   about:
-    "`best` is given where the name says which way is better (loss and error: lower; accuracy and score: higher). Very long curves are thinned; --json says so in `thinned`. All points are in metrics.jsonl in the run's folder.",
+    "`best` is given where the name says which way is better (loss and error: lower; accuracy and score: higher). Very long curves are thinned; --json says so in `thinned`. All points are in the run's folder: metrics.jsonl has what the script logged, metrics.passive.jsonl what was found in TensorBoard, CSV and trainer_state.json files and in printed lines (`ml queue --metric-pattern`).",
   positionals: [
     { name: "RUN", about: "which run", complete: "run" },
     { name: "NAME", about: "only these metrics", optional: true, many: true, complete: "metric" },
   ],
-  flags: { csv: flag.on("print all points: name, step, value, seconds since 1970") },
+  flags: {
+    csv: flag.on("print all points: name, step, value, seconds since 1970"),
+    try: flag.text(
+      "PATTERN",
+      "show what a pattern of printed lines would find, such as `loss: {loss}`, and keep nothing",
+    ),
+  },
   examples: [
     ["ml metrics @last", "a table with a small curve each"],
     ["ml metrics k3f9ab val_loss --csv > loss.csv", "all points, for a plot"],
+    ["ml metrics --try 'Epoch {epoch} {*} loss {loss}' @last", "would this pattern do?"],
   ],
   schemas: {
     "ml.metrics/1": "`run_id`, `points` (each `name`, `value`, `step`, `t`; NaN and infinities as strings), `thinned`",
+    "ml.metrics_try/1":
+      "with --try: `run_id`, `pattern`, `lines`, `matched`, `samples` (each `line`, `points`), `metrics` (each `name`, `count`, `first`, `last`), `cut`",
   },
   async run(context, args) {
     const [run = "", ...names] = args.words;
     const connection = await context.connect();
+    const { try: pattern } = args.flags;
+    if (pattern !== null) return tryPattern(context, { connection, run, pattern });
     const { runId, points, thinned } = await readPoints(connection, run, names);
     const missing = names.filter((name) => !points.some((point) => point.name === name));
     if (missing.length > 0) {
@@ -57,6 +71,26 @@ export const command = defineCommand({
     return undefined;
   },
 });
+
+async function tryPattern(
+  context: Context,
+  { connection, run, pattern }: { connection: Connection; run: string; pattern: string },
+): Promise<undefined> {
+  const found = await connection.ask("metrics.try", { run, pattern });
+  const { output } = context;
+  output.result({
+    schema: "ml.metrics_try/1",
+    value: () => ({ pattern, ...found }),
+    ids: () => [found.run_id],
+    rows: () => found.metrics.map(({ name, count, first, last }) => [visible(name), count, first, last]),
+    human: () => pageText(patternPage(found, faceOf(output, serverNowMs(connection))), output),
+  });
+  if (found.matched > 0 && output.mode === "human")
+    output.say(
+      `to keep them: \`ml queue --metric-pattern ${quoteWord(pattern)} …\`, or \`ml config set metric_pattern ${quoteWord(pattern)}\``,
+    );
+  return undefined;
+}
 
 /** By RFC 4180; a name that a spreadsheet would take for a formula is left as it is: it is data. */
 function csvField(text: string): string {

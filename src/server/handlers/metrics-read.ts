@@ -37,7 +37,11 @@ interface Read {
 }
 
 /** Whole lines from a byte offset on; none where there is no such file. Thinned where there are too many. */
-async function readFrom(path: string, after: number, wanted: ReadonlySet<string> | null): Promise<Read & { thinned: boolean }> {
+async function readFrom(
+  path: string,
+  after: number,
+  wanted: ReadonlySet<string> | null,
+): Promise<Read & { thinned: boolean }> {
   const result = { points: [] as Point[], next: after, thinned: false };
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   const handle = await fs.promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => null);
@@ -81,7 +85,9 @@ export async function metricsRead(context: Context, body: ParsedBody<"metrics.re
   const first = body.after === 0 ? 0 : null;
   const passiveAfter = body.passive_after ?? first;
   const found =
-    passiveAfter === null ? { points: [], next: 0, thinned: false } : await readFrom(passiveMetrics, passiveAfter, wanted);
+    passiveAfter === null
+      ? { points: [], next: 0, thinned: false }
+      : await readFrom(passiveMetrics, passiveAfter, wanted);
   return {
     run_id: runId,
     points: [...logged.points, ...found.points],
