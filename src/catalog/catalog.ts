@@ -6,6 +6,7 @@
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import * as fs from "node:fs";
+import { readForecasts } from "../run/forecasts.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -125,7 +126,10 @@ export class Catalog {
 
   private read(runId: string, path: string): Keyed | null {
     const read = readManifest(path);
-    if (read.kind === "ok") return recordOf({ ...read.manifest, run_id: runId });
+    if (read.kind === "ok") {
+      const foretold = read.manifest.ended_at === null ? [] : readForecasts(this.base.run(runId));
+      return recordOf({ ...read.manifest, run_id: runId }, foretold);
+    }
     if (read.kind === "damaged") return this.damagedAs(runId, damagedRecord(runId, path, read.reason));
     if (!fs.existsSync(this.base.run(runId).folder)) return null;
     return this.damagedAs(runId, damagedRecord(runId, path, `\`${path}\` is missing`));
@@ -140,7 +144,7 @@ export class Catalog {
 
   /** Takes manifests that were just written, without reading them back; all in one transaction. */
   insert(manifests: readonly Manifest[]): RunRecord[] {
-    const all = manifests.map(recordOf);
+    const all = manifests.map((manifest) => recordOf(manifest));
     try {
       this.database.transaction(() => {
         for (const keyed of all) this.put(keyed, stampOf(this.base.run(keyed.record.run_id).manifest));

@@ -3,6 +3,7 @@
  * nothing says the same. What changes by the second (position, progress, a pending stop) is not in here.
  */
 import { readFileSync } from "node:fs";
+import type { Forecast } from "../run/forecasts.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { type PastRun, pastRunOf } from "../run/past-run.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -20,12 +21,12 @@ export interface Keyed {
 
 const shownMetrics = 20;
 
-/** The record of a manifest that could be read. */
-export function recordOf(manifest: Manifest): Keyed {
+/** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
+export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = []): Keyed {
   const { narrative, resources, failure, artifacts } = manifest;
   const { gpus, cpu_cores, ram_gb, max_runtime_hours } = resources.requested;
   return {
-    past: pastRunOf(manifest),
+    past: pastRunOf(manifest, foretold),
     submitId: manifest.launch.submit_id,
     sequence: manifest.launch.sequence ?? (Date.parse(manifest.queued_at) || 0),
     record: {

@@ -108,6 +108,14 @@ export interface Similar {
   proposed: { ram_gb: number | null; gpu_memory_gb: number | null; max_runtime_hours: number | null };
 }
 
+/** Counted over completed runs; by when it was foretold. */
+export interface EtaAccuracy {
+  /** How often an interval is meant to hold: 0.8. */
+  promised: number;
+  runs: number;
+  marks: { mark: "start" | "quarter" | "half"; forecasts: number; hits: number; rate: number | null }[];
+}
+
 export interface Submitted {
   run_id: string;
   name: string;
@@ -193,6 +201,8 @@ export const requests = {
     waiting: RunSummary[];
     recent: RunSummary[];
     totals: Record<string, number>;
+    /** How often intervals of ends (`eta_range` of running runs) held, over the newest ended runs. */
+    eta_accuracy: EtaAccuracy;
   }>()("viewer", z.object({ ...page, user: z.string().nullable().optional() })),
   /** Newest first. `before` is the run_id of the last row of the page before. */
   "runs.list": declare<{ runs: RunSummary[]; next: string | null }>()(

@@ -10,11 +10,23 @@ export interface Progress {
   eta_seconds: number | null;
 }
 
+export interface EtaRange {
+  /** RFC 3339. */
+  low: string;
+  high: string;
+  /** What it rests on: runs like it, the run's own progress, both, or the line of waiting runs played ahead. */
+  basis: "history" | "progress" | "both" | "line";
+  /** How many past runs it rests on. */
+  runs: number;
+}
+
 export interface RunSummary extends RunRecord {
   /** Place in the line from 1, for waiting runs; else null. */
   position: number | null;
   /** RFC 3339 estimate of when a waiting run starts, or a running one ends; null where unknown. */
   eta: string | null;
+  /** The interval around `eta` that is meant to hold 8 times of 10; null where unknown. */
+  eta_range: EtaRange | null;
   progress: Progress | null;
   /** Set while somebody has asked for the run to stop: seconds until it is killed, or null after that. */
   stopping: { by: string; kill_in_seconds: number | null } | null;

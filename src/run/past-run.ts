@@ -1,10 +1,11 @@
 /**
- * What can be learned from an ended run: what it was (script and arguments), how it ended, what it took. Drawn from the
- * manifest alone, so that whoever keeps these rows may lose them. Predicting from them is schedule/predict.ts.
+ * What can be learned from an ended run: what it was (script and arguments), how it ended, what it took. Drawn from its
+ * folder alone, so that whoever keeps these rows may lose them. Predicting from them is schedule/predict.ts.
  *
  * A script is named by its path inside the code and the repository it comes from, not by its content: an edited script is
  * still the same script. Of the arguments those that only name things count for nothing (`nameless`).
  */
+import { type Forecast, type ScoredForecast, scoreForecasts } from "./forecasts.ts";
 import type { Manifest } from "./manifest.ts";
 
 export interface Signature {
@@ -28,6 +29,8 @@ export interface PastRun extends Signature {
   gpu_memory_gb: number | null;
   host: string | null;
   gpu_ids: readonly string[];
+  /** What was foretold of its runtime, and whether it came true. */
+  forecasts: readonly ScoredForecast[];
 }
 
 const script = /\.(py|sh|R|jl|js|ts|rb|pl|lua|ipynb)$/;
@@ -83,8 +86,8 @@ export function sameArguments(a: Signature["args"], b: Signature["args"]): boole
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-/** Null for a run that has not ended. */
-export function pastRunOf(manifest: Manifest): PastRun | null {
+/** Null for a run that has not ended. `foretold` is what its folder holds (run/forecasts.ts). */
+export function pastRunOf(manifest: Manifest, foretold: readonly Forecast[] = []): PastRun | null {
   const { ended_at: endedAt, started_at: startedAt, failure, resources } = manifest;
   if (endedAt === null) return null;
   const endedAtMs = Date.parse(endedAt);
@@ -102,5 +105,6 @@ export function pastRunOf(manifest: Manifest): PastRun | null {
     gpu_memory_gb: resources.actual?.gpu_memory_peak_gb ?? null,
     host: resources.host,
     gpu_ids: resources.assigned?.gpu_ids ?? [],
+    forecasts: seconds === null ? [] : scoreForecasts(foretold, seconds),
   };
 }

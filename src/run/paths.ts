@@ -28,6 +28,8 @@ export interface RunPaths {
   processRecord: string;
   exitRecord: string;
   events: string;
+  /** What was foretold of its runtime. */
+  forecasts: string;
   /** The supervisor has sent the warning signal. */
   warnedMark: string;
   /** Somebody wants the run stopped: who, when, how. */
@@ -83,6 +85,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     processRecord: `${own}/process.json`,
     exitRecord: `${own}/exit.json`,
     events: `${own}/events.jsonl`,
+    forecasts: `${own}/forecasts.jsonl`,
     warnedMark: `${own}/warned`,
     stopRequest: `${own}/stop.json`,
     manifestLock: `${own}/manifest.lock`,

@@ -9,6 +9,7 @@ import type { Asker } from "./asker.ts";
 import type { Audit } from "./audit.ts";
 import type { BugCount } from "./bug-count.ts";
 import type { Disk } from "./disk.ts";
+import type { Forecasts } from "./forecasts.ts";
 import type { Hub } from "./hub.ts";
 import type { Keys } from "./keys.ts";
 import type { LineFeeder } from "./line-feeder.ts";
@@ -40,6 +41,7 @@ export interface Services {
   queue: QueueBackend;
   feeder: LineFeeder;
   live: LiveFacts;
+  forecasts: Forecasts;
   hub: Hub;
   polls: Polls;
   workers: WorkerBoard;

@@ -25,6 +25,7 @@ import type { ServerIdentity, Services } from "./context.ts";
 import { Disk, type DiskSource } from "./disk.ts";
 import { traceBug } from "./dispatch.ts";
 import { fillLine } from "./fill-line.ts";
+import { Forecasts } from "./forecasts.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
 import { LineFeeder } from "./line-feeder.ts";
@@ -189,14 +190,18 @@ async function buildServices(
   });
   undo.push(() => feeder.close());
   const live = new LiveFacts();
-  const summary = { base, catalog, live, nowMs: () => clock.nowMs() };
+  const forecasts = new Forecasts({ base, catalog, live, nowMs: () => clock.nowMs() });
+  const summary = { base, catalog, live, forecasts, nowMs: () => clock.nowMs() };
   let listener: Listener | null = null;
   let worker: LocalWorker | null = null;
   const hub: Hub = new Hub({
     base,
     catalog,
     summarise: (record) => summarise(record, summary),
-    onRead: (record) => endIfWanted(services, record),
+    onRead: (record) => {
+      endIfWanted(services, record);
+      forecasts.look(record);
+    },
     onError: (cause) => traceBug(services, "hub", cause),
   });
   undo.push(() => hub.close());
@@ -227,6 +232,7 @@ async function buildServices(
     queue,
     feeder,
     live,
+    forecasts,
     hub,
     polls,
     workers,

@@ -1,9 +1,9 @@
 /** One row of a listing: what the catalog keeps of a run, and what is only true now. */
 import type { Catalog } from "../catalog/catalog.ts";
-import { isoTime } from "../core/clock.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
+import type { Forecasts } from "./forecasts.ts";
 import { type LiveFacts, stoppingOf } from "./live.ts";
 
 const shownMetrics = 20;
@@ -12,12 +12,13 @@ export interface SummaryOptions {
   base: BasePaths;
   catalog: Catalog;
   live: LiveFacts;
+  forecasts: Forecasts;
   nowMs(): number;
 }
 
 /** `position` is known already where a whole line is listed; else it is counted. */
 export function summarise(record: RunRecord, options: SummaryOptions, position?: number | null): RunSummary {
-  const quiet = { ...record, position: null, eta: null, progress: null, stopping: null };
+  const quiet = { ...record, position: null, eta: null, eta_range: null, progress: null, stopping: null };
   if (record.status === "queued") {
     return { ...quiet, position: position === undefined ? positionOf(record, options.catalog) : position };
   }
@@ -26,12 +27,13 @@ export function summarise(record: RunRecord, options: SummaryOptions, position?:
   const progress = options.live.progressOf(paths);
   const metrics = { ...record.metrics, ...options.live.metricsOf(paths) };
   const nowMs = options.nowMs();
-  const left = progress?.eta_seconds ?? null;
+  const ends = options.forecasts.of(record);
   return {
     ...quiet,
     metrics: Object.fromEntries(Object.entries(metrics).slice(0, shownMetrics)),
     progress,
-    eta: left === null ? null : isoTime(nowMs + left * 1000),
+    eta: ends?.eta ?? null,
+    eta_range: ends?.range ?? null,
     stopping: stoppingOf(paths, nowMs),
   };
 }

@@ -63,7 +63,7 @@ export class Ticks {
 
   /** Re-reads live runs whose manifest changed without a word, and tells watchers of new progress. */
   lookAtLiveRuns(): void {
-    const { catalog, base, hub, live } = this.services;
+    const { catalog, base, hub, live, forecasts } = this.services;
     const records = catalog.list({ status: ["running", "starting"], limit: mostRuns });
     const known = new Set(records.map((record) => record.run_id));
     for (const runId of this.stamps.keys()) if (!known.has(runId)) this.stamps.delete(runId);
@@ -74,7 +74,12 @@ export class Ticks {
       const before = this.stamps.get(record.run_id);
       this.stamps.set(record.run_id, stamp);
       if (before !== stamp) hub.changed(record.run_id);
-      else if (hub.isWatched() && live.hasGrown(paths)) hub.announce(record);
+      else {
+        // Asked first: looking at the progress is what remembers how far the log has been read.
+        const grown = hub.isWatched() && live.hasGrown(paths);
+        forecasts.look(record);
+        if (grown) hub.announce(record);
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import { markOf, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
 import { metricTable } from "./metric-page.ts";
 import { safeLines, safeText } from "./safe-text.ts";
-import { ago, durationText, elapsedMs, fullTime } from "./time.ts";
+import { ago, clockTime, durationText, elapsedMs, fullTime } from "./time.ts";
 import type { RunDetail } from "./verdict-block.ts";
 
 type Manifest = RunDetail["manifest"];
@@ -131,11 +131,23 @@ function metricTexts(metrics: Manifest["metrics"]): string[] {
     });
 }
 
-function resultFacts(detail: RunDetail): Fact[] {
+/** `about 14:30, between 14:22 and 14:51 in 8 cases of 10, by its progress and 7 runs like it`; null where unknown. */
+function endsText({ eta, eta_range: range }: RunDetail["summary"], face: Face): string | null {
+  const [about, low, high] = [eta, range?.low, range?.high].map((at) => clockTime(at, face.nowMs));
+  if (range === null || about === null || low === null || high === null) return null;
+  const runs = `${range.runs} ${range.runs === 1 ? "run" : "runs"} like it`;
+  const basis = { history: runs, progress: "its progress", both: `its progress and ${runs}`, line: "the line" }[
+    range.basis
+  ];
+  return `about ${about}, between ${low} and ${high} in 8 cases of 10, by ${basis}`;
+}
+
+function resultFacts(detail: RunDetail, face: Face): Fact[] {
   const { manifest, summary } = detail;
   const { failure } = manifest;
   return [
     ...fact("progress", manifest.ended_at === null ? summary.progress?.text : null),
+    ...fact("ends", endsText(summary, face)),
     ...fact("exit code", manifest.exit_code),
     ...fact("signal", manifest.signal),
     ...fact("failure", failure?.kind),
@@ -212,7 +224,7 @@ export function infoPage(detail: RunDetail, curves: readonly Curve[] | null, fac
   const sections: FactSection[] = [
     { title: "Why", facts: whyFacts(detail, face) },
     { title: "What", facts: whatFacts(manifest, face) },
-    { title: "Result", facts: resultFacts(detail) },
+    { title: "Result", facts: resultFacts(detail, face) },
     { title: "Environment", facts: environmentFacts(manifest) },
     { title: "Resources", facts: resourceFacts(detail) },
     { title: "Files", facts: fileFacts(detail) },

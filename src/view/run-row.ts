@@ -74,8 +74,18 @@ export function leftMs(run: RunSummary, nowMs: number): number | null {
   return (elapsed * (1 - fraction)) / fraction;
 }
 
+/** `3m–5m`, the time left as an interval; `4m` where its ends look the same; null where it is not known. */
+function betweenText(run: RunSummary, face: Face): string | null {
+  const [low, high] = [timeMs(run.eta_range?.low), timeMs(run.eta_range?.high)];
+  if (low === null || high === null) return null;
+  const [from, to] = [low, high].map((at) => roughDuration(Math.max(0, at - face.nowMs)));
+  return from === to ? (from ?? null) : `${from}${face.unicode ? "–" : "-"}${to}`;
+}
+
 function whenCell(run: RunSummary, face: Face): Line {
   if (run.status === "running" || run.status === "starting") {
+    const between = betweenText(run, face);
+    if (between !== null) return [span(`${between} left`)];
     const left = leftMs(run, face.nowMs);
     return left === null ? [] : [span(`${roughDuration(left)} left`)];
   }

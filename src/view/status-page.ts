@@ -96,6 +96,15 @@ function sectionTitle(section: Section): Line {
   return [title, span(`  ${section.runs.length} of ${section.total}`, "dim")];
 }
 
+/** `ends fell into their intervals 21 of 24 times (88%; 80% promised)`; null where nothing was counted. */
+export function accuracyText({ eta_accuracy: accuracy }: Pick<Status, "eta_accuracy">): string | null {
+  const forecasts = accuracy.marks.reduce((sum, mark) => sum + mark.forecasts, 0);
+  const hits = accuracy.marks.reduce((sum, mark) => sum + mark.hits, 0);
+  if (forecasts === 0) return null;
+  const percent = (share: number) => `${Math.round(100 * share)}%`;
+  return `ends fell into their intervals ${hits} of ${forecasts} times (${percent(hits / forecasts)}; ${percent(accuracy.promised)} promised)`;
+}
+
 export interface StatusPageOptions {
   /** Lines that fit on the screen; subtitles are left out where they would push rows off it. Default: no limit. */
   height?: number;
@@ -109,6 +118,7 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
     { title: "Waiting", runs: status.waiting, total: options.filtered ? null : (status.totals.queued ?? null) },
     { title: "Ended", runs: status.recent, total: null },
   ].filter((section) => section.runs.length > 0);
+  const told = accuracyText(status);
   const head = [cutLine(serverLine(status, face), face.width, face.unicode), ...problemLines(status, face)];
   if (sections.length === 0 && options.filtered) return [...head, [], [span("No runs of this user.")]];
   if (sections.length === 0)
@@ -128,7 +138,9 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
     plainHeight + all.filter((run) => subtitle(run, face) !== null).length <= (options.height ?? Infinity);
   const page: Line[] = head;
   for (const section of sections) {
-    page.push([], sectionTitle(section));
+    const title = sectionTitle(section);
+    const aside = section.runs === status.running && told !== null ? [span(`  ${told}`, "dim")] : [];
+    page.push([], cutLine([...title, ...aside], face.width, face.unicode));
     for (const run of section.runs) {
       page.push(layRow(fitted, rows.get(run) ?? {}, face, { indent }));
       const below = withSubtitles ? subtitle(run, face) : null;

@@ -20,5 +20,6 @@ export async function status(context: Context, body: ParsedBody<"status">): Prom
     waiting: waitingRows(context, body.limit, user),
     recent: recent.map((record) => summarise(record, options)),
     totals: catalog.totals(),
+    eta_accuracy: context.forecasts.accuracy(),
   };
 }

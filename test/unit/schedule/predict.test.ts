@@ -32,6 +32,7 @@ function past(seconds: number, args: Record<string, string> = {}, also: Partial<
     gpu_memory_gb: null,
     host: null,
     gpu_ids: [],
+    forecasts: [],
     ...also,
   };
 }

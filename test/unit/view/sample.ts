@@ -52,6 +52,7 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     artifacts: null,
     position: null,
     eta: null,
+    eta_range: null,
     progress: null,
     stopping: null,
     problem: null,
@@ -145,6 +146,7 @@ export function status(given: Partial<Status> = {}): Status {
     waiting: [waiting, held],
     recent: [failed, completed, cancelled],
     totals: { queued: 12, running: 1, completed: 140, failed: 9, cancelled: 3 },
+    eta_accuracy: { promised: 0.8, runs: 0, marks: [] },
     ...given,
   };
 }
