@@ -189,6 +189,30 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/conclude.ts"),
   },
   {
+    name: "review",
+    group: "think",
+    summary: "go through ended runs without a verdict, one at a time",
+    load: () => import("./commands/review.ts"),
+  },
+  {
+    name: "diff",
+    group: "think",
+    summary: "how two runs differ: arguments, code, packages, data, machine, results",
+    load: () => import("./commands/diff.ts"),
+  },
+  {
+    name: "compare",
+    group: "think",
+    summary: "several runs side by side: what varies, what came out",
+    load: () => import("./commands/compare.ts"),
+  },
+  {
+    name: "why-different",
+    group: "think",
+    summary: "what most plausibly explains the gap between two runs",
+    load: () => import("./commands/why-different.ts"),
+  },
+  {
     name: "tag",
     group: "think",
     summary: "put labels on runs and take them away",

@@ -1,10 +1,15 @@
 /** Requests about what people think of their runs: narratives of runs and groups. Part of the table in requests.ts. */
 import { z } from "zod";
+import type { CodeDifference } from "../think/code-change.ts";
+import type { Comparison } from "../think/comparison.ts";
+import type { FacetDifference } from "../think/difference.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
+import type { Explanation } from "../think/explanation.ts";
 import type { FieldChange, Told } from "../think/narrative-change.ts";
 import { verdicts } from "../think/narrative-field.ts";
-import { declare, freeText, ref } from "./declare.ts";
+import { declare, freeText, page, ref } from "./declare.ts";
 import { limits } from "./frames.ts";
+import type { RunSummary } from "./summary.ts";
 
 /** A run by any of its names, or `group:NAME`. */
 const target = z.string().min(1).max(300);
@@ -42,6 +47,25 @@ export interface Narrated {
   changes: FieldChange[];
 }
 
+/** Which runs a question is about: named ones, or all that fit the rest. */
+const scope = {
+  runs: z.array(ref).max(limits.pageRows).optional(),
+  group: z.string().max(256).optional(),
+  tag: z.string().max(128).optional(),
+  user: z.string().max(256).optional(),
+  /** RFC 3339, by when a run was queued; `until` is not included. */
+  since: z.string().max(64).optional(),
+  until: z.string().max(64).optional(),
+};
+
+interface RunEnd {
+  run_id: string;
+  name: string;
+  user: string;
+  status: RunSummary["status"];
+  queued_at: string;
+}
+
 export const thinkRequests = {
   /** What people wrote about a run or a group, every change of it, and what became of the expectation. */
   "narrative.get": declare<{
@@ -59,5 +83,38 @@ export const thinkRequests = {
   "narrative.change": declare<{ changed: Narrated[] }>()(
     "user",
     z.object({ targets: z.array(target).min(1).max(limits.pageRows), change, dry_run: z.boolean().default(false) }),
+  ),
+  /** Ended runs without a verdict, newest first, with what their expectations propose. `user` null: everybody's; left out: one's own. */
+  "runs.unjudged": declare<{ runs: { summary: RunSummary; expectation: ExpectationReply | null }[]; more: boolean }>()(
+    "viewer",
+    z.object({
+      ...page,
+      user: z.string().nullable().optional(),
+      group: z.string().optional(),
+      tag: z.string().optional(),
+    }),
+  ),
+  /** How two runs differ: facets that do, causes first, most likely first; and the lines of code that changed. */
+  "run.diff": declare<{ a: RunEnd; b: RunEnd; facets: FacetDifference[]; code: CodeDifference }>()(
+    "viewer",
+    z.object({ a: ref, b: ref }),
+  ),
+  /** Why two runs ended with different values of a metric (left out: the most telling that both have). */
+  "run.explain": declare<{
+    a: Omit<RunEnd, "user" | "queued_at">;
+    b: Omit<RunEnd, "user" | "queued_at">;
+    /** How many runs of the same script were looked at. */
+    pool: number;
+    explanation: Explanation;
+  }>()("viewer", z.object({ a: ref, b: ref, metric: z.string().max(256).optional() })),
+  /** Several runs side by side, only what varies among them; at most 500. `sort` names a metric or a parameter. */
+  "runs.compare": declare<Comparison & { more: boolean }>()(
+    "viewer",
+    z.object({
+      ...scope,
+      metrics: z.array(z.string().max(256)).max(100).optional(),
+      sort: z.string().max(256).optional(),
+      all: z.boolean().default(false),
+    }),
   ),
 };

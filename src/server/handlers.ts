@@ -17,13 +17,17 @@ import { reindex } from "./handlers/reindex.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
 import { runCancel } from "./handlers/run-cancel.ts";
 import { runDelete } from "./handlers/run-delete.ts";
+import { runDiff } from "./handlers/run-diff.ts";
+import { runExplain } from "./handlers/run-explain.ts";
 import { runGet } from "./handlers/run-get.ts";
 import { runHold } from "./handlers/run-hold.ts";
 import { runPriority } from "./handlers/run-priority.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
 import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
+import { runsCompare } from "./handlers/runs-compare.ts";
 import { runsList } from "./handlers/runs-list.ts";
+import { runsUnjudged } from "./handlers/runs-unjudged.ts";
 import { serverCheck } from "./handlers/server-check.ts";
 import { serverStatus } from "./handlers/server-status.ts";
 import { serverStop } from "./handlers/server-stop.ts";
@@ -71,4 +75,8 @@ export const handlers: Handlers = {
   complete,
   "narrative.get": narrativeGet,
   "narrative.change": narrativeChange,
+  "runs.unjudged": runsUnjudged,
+  "run.diff": runDiff,
+  "run.explain": runExplain,
+  "runs.compare": runsCompare,
 };

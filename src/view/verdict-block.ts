@@ -95,7 +95,7 @@ export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: 
   if (used !== null) lines.push(labelled("used", used));
   if (detail.expectation != null)
     for (const [index, line] of expectationLines(detail.expectation, manifest, face).entries())
-      lines.push(labelled(index === 0 ? "expected" : "", line));
+      lines.push(labelled(index === 0 ? "checked" : "", line));
   const artifacts = artifactsLine(detail, face);
   if (artifacts !== null) lines.push(labelled("artifacts", artifacts));
   const rest = lines.map((line) => cutLine(line, face.width, face.unicode));

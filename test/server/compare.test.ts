@@ -1,0 +1,71 @@
+/** Runs beside each other through the server: code line by line from the snapshots, groups as tables, gaps explained. */
+import { expect, test } from "bun:test";
+import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { linkHash } from "../../src/run/snapshot.ts";
+import { queued, serve, type TestServer } from "./harness.ts";
+
+async function snapshotOf(server: TestServer, files: Record<string, string>): Promise<string> {
+  const { base } = server.services;
+  for (const text of Object.values(files)) await storeBlob(base, Buffer.from(text), linkHash(text));
+  return storeSnapshot(base, {
+    version: 1,
+    files: Object.entries(files).map(([path, text]) => ({
+      path,
+      kind: "file",
+      size: Buffer.byteLength(text),
+      hash: linkHash(text),
+    })),
+  });
+}
+
+test("changed code is shown by its lines; moved, added, large and binary files by name", async () => {
+  const server = await serve();
+  const before = await snapshotOf(server, {
+    "train.py": "a = 1\nb = 2\n",
+    "old.py": "same\n",
+    "data.bin": "\0x",
+    "gone.txt": "bye\n",
+  });
+  const after = await snapshotOf(server, {
+    "train.py": "a = 1\nb = 3\n",
+    "new.py": "same\n",
+    "data.bin": "\0y",
+    "big.py": "x\n".repeat(300_000),
+  });
+  const a = await queued(server, { argv: ["python3", "train.py", "--lr", "0.1"], snapshot: before });
+  const b = await queued(server, { argv: ["python3", "train.py", "--lr", "0.2"], snapshot: after });
+  const { facets, code } = await server.ask("run.diff", { a, b });
+  expect(facets.map(({ facet }) => facet)).toEqual(["code", "arguments"]);
+  expect(code.files[0]).toMatchObject({ path: "train.py", lines_added: 1, lines_removed: 1, why: null });
+  expect(code.files[0]?.hunks?.[0]).toContain("-b = 2\n+b = 3");
+  const by = Object.fromEntries(code.files.map((file) => [file.path, file]));
+  expect(by["new.py"]).toMatchObject({ kind: "renamed", was: "old.py" });
+  expect(by["data.bin"]).toMatchObject({ kind: "changed", hunks: null });
+  expect(by["big.py"]).toMatchObject({ kind: "added", hunks: null, why: "it is too large" });
+  expect(by["gone.txt"]).toMatchObject({ kind: "removed", lines_removed: 1 });
+});
+
+test("a run without code, and code that is gone, are said to be so", async () => {
+  const server = await serve();
+  const snapshot = await snapshotOf(server, { "train.py": "a\n" });
+  const a = await queued(server, { argv: ["python3", "train.py"], snapshot });
+  const b = await queued(server, { argv: ["python3", "train.py"] });
+  expect((await server.ask("run.diff", { a, b })).code).toEqual({ known: false, files: [], more: 0 });
+  expect((await server.try("run.explain", { a, b })).error?.code).toBe("not_found");
+});
+
+test("a group as a table of what varies, with the parameters of config files", async () => {
+  const server = await serve();
+  const small = await snapshotOf(server, { "train.py": "", "c.toml": "[optim]\nlr = 0.1\n" });
+  const large = await snapshotOf(server, { "train.py": "", "c.toml": "[optim]\nlr = 0.2\n" });
+  const argv = ["python3", "train.py", "--config", "c.toml", "--epochs", "5"];
+  for (const snapshot of [small, large]) await queued(server, { argv, snapshot, group: "bs" });
+  const { columns, same, runs, more } = await server.ask("runs.compare", { group: "bs" });
+  expect(runs).toHaveLength(2);
+  expect(more).toBe(false);
+  expect(columns.find(({ name }) => name === "optim.lr")?.values).toEqual([0.2, 0.1]);
+  expect(same).toContainEqual({ name: "epochs", value: 5 });
+  expect((await server.try("runs.compare", { group: "none" })).error?.code).toBe("not_found");
+  expect((await server.try("runs.compare", { since: "soon" })).error?.code).toBe("usage");
+  expect((await server.ask("runs.compare", { group: "bs", since: "2020-01-01T00:00:00Z" })).runs).toHaveLength(2);
+});
