@@ -20,6 +20,7 @@ import type { Context } from "../context.ts";
 import { draftRuns, type Spec } from "../draft.ts";
 import { foreseer, similarOf } from "../foresee.ts";
 import { originsOf } from "../lineage.ts";
+import { requireReproducible } from "../reproducible.ts";
 import { positionOf } from "../summary.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
@@ -157,6 +158,7 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
   const fresh = without(unknown, before);
   requireCode(context, fresh);
   requireFit(context, fresh);
+  requireReproducible(context, fresh, body.dry_run);
   const manifests = draftRuns(context, fresh, { queuedAt: isoTime(context.clock.nowMs()), origins });
   const similar = foreseeAll(context, manifests);
   if (body.dry_run) return { runs: dryReply(context, manifests, similar) };
