@@ -219,6 +219,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/tag.ts"),
   },
   {
+    name: "prune",
+    group: "keep",
+    summary: "free the space of old artifacts; records always stay",
+    load: () => import("./commands/prune.ts"),
+  },
+  {
     name: "delete",
     group: "keep",
     summary: "delete ended runs",

@@ -75,6 +75,13 @@ export const settings = {
   cpu_cores: number("CPU cores to hand out; default: all", null, { least: 0 }),
   gpus: number("GPUs to hand out; default: those that nvidia-smi or the kernel lists", null, { least: 0, whole: true }),
   disk_floor_mb: number("below this much free space no run starts and none is queued, in MB", 256, { least: 0 }),
+  disk_warn_percent: number("below this share of free space `ml status` and `ml doctor` warn, in percent", 5, {
+    least: 0,
+    most: 100,
+  }),
+  user_quota_gb: number("what the artifacts of one user's runs may take before none of theirs is queued, in GB", null, {
+    least: 0,
+  }),
   log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0, { least: 0 }),
   probes_dir: text("folder of executables that are asked about each run; what one prints is kept as env/<name>.txt"),
   // The terminal.

@@ -1,6 +1,7 @@
 /** Requests about keeping runs: checking them, running them again, freeing what they take. Part of the table in requests.ts. */
 import { z } from "zod";
-import { declare, ref } from "./declare.ts";
+import type { PrunedFile } from "../run/pruned.ts";
+import { declare, ref, refs } from "./declare.ts";
 import type { Validation } from "./keep.ts";
 
 export const reproLevel = z.enum(["none", "basic", "strict"]);
@@ -17,6 +18,27 @@ export const keepRequests = {
     /** The output is longer than what was read. */
     cut: boolean;
   }>()("viewer", z.object({ run: ref, pattern: z.string().min(1).max(300) })),
+  /**
+   * Frees artifacts of ended runs: of the named ones, or of all of the asker's own, where every filter that is given fits. With
+   * `dry_run` only says what would go. Records, logs, metrics, env/ and code always stay.
+   */
+  "run.prune": declare<{
+    dry_run: boolean;
+    runs: { run_id: string; name: string; user: string; files: number; size_bytes: number; largest: PrunedFile[] }[];
+    files: number;
+    size_bytes: number;
+  }>()(
+    "user",
+    z.object({
+      runs: refs.optional(),
+      older_than_seconds: z.number().min(0).optional(),
+      larger_than_bytes: z.number().min(0).optional(),
+      patterns: z.array(z.string().min(1).max(1000)).max(100).default([]),
+      superseded: z.boolean().default(false),
+      all_users: z.boolean().default(false),
+      dry_run: z.boolean().default(true),
+    }),
+  ),
   /** An ended run against its own record; `level` is the run's own where it is not given. Reads every file of it. */
   "run.validate": declare<Validation>()("viewer", z.object({ run: ref, level: reproLevel.nullable().default(null) })),
 };

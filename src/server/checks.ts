@@ -43,14 +43,14 @@ async function programCheck(name: string, argv: string[], cure: string, needed: 
 
 function diskCheck(services: Services): Check {
   const { freeBytes, freeInodes } = services.disk.state();
-  const problem = services.disk.problem();
+  const problem = services.disk.problem() ?? services.disk.warning();
   const free = freeBytes === null ? "unknown" : `${formatSize(freeBytes)} free`;
   const inodes = freeInodes === null ? "" : `, ${freeInodes} inodes free`;
   return {
     name: "disk",
     ok: problem === null,
     found: problem ?? `${free}${inodes} under ${services.base.base}`,
-    cure: problem === null ? null : "free some space (`df -h`, `ml delete`) or make it writable",
+    cure: problem === null ? null : "free some space (`df -h`, `ml prune`, `ml delete`) or make it writable",
   };
 }
 

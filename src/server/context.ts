@@ -17,6 +17,7 @@ import type { LiveFacts } from "./live.ts";
 import type { Log } from "./log.ts";
 import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
+import type { Quota } from "./quota.ts";
 import type { WorkerBoard } from "./worker-board.ts";
 
 export interface ServerIdentity {
@@ -36,6 +37,7 @@ export interface Services {
   problems: Problems;
   bugs: BugCount;
   disk: Disk;
+  quota: Quota;
   catalog: Catalog;
   intake: Intake;
   queue: QueueBackend;

@@ -32,15 +32,30 @@ export function readDisk(folder: string): DiskState {
   return state;
 }
 
+export interface DiskOptions {
+  /** Below this much free space nothing is queued. */
+  floorBytes: number;
+  /** Below this share of the disk there is a warning; 0: none. */
+  warnShare?: number;
+  source?: DiskSource;
+}
+
 export class Disk {
   private last: DiskState | null = null;
   private readAtMs = 0;
 
+  private readonly floorBytes: number;
+  private readonly warnShare: number;
+  private readonly source: DiskSource;
+
   constructor(
     private readonly folder: string,
-    private readonly floorBytes: number,
-    private readonly source: DiskSource = readDisk,
-  ) {}
+    { floorBytes, warnShare = 0, source = readDisk }: DiskOptions,
+  ) {
+    this.floorBytes = floorBytes;
+    this.warnShare = warnShare;
+    this.source = source;
+  }
 
   state(): DiskState {
     if (this.last === null || performance.now() - this.readAtMs > 1000) {
@@ -63,6 +78,15 @@ export class Disk {
     return null;
   }
 
+  /** One sentence while there is still time to do something, else null. */
+  warning(): string | null {
+    const { freeBytes, totalBytes } = this.state();
+    if (freeBytes === null || totalBytes === null || totalBytes === 0 || this.problem() !== null) return null;
+    if (freeBytes / totalBytes >= this.warnShare) return null;
+    const share = `${((100 * freeBytes) / totalBytes).toFixed(1)} %`;
+    return `the disk under \`${this.folder}\` is nearly full: ${formatSize(freeBytes)} (${share}) are free; \`ml prune --superseded --dry-run\` shows what can go`;
+  }
+
   /** Throws `try_later` or `no_space` where nothing may be queued now. */
   requireRoom(doing: string): void {
     const problem = this.problem();
@@ -74,7 +98,7 @@ export class Disk {
       });
     }
     throw new MlError("no_space", `${doing} was refused: ${problem}`, {
-      hint: "free some space (`df -h`, `df -i`, `ml delete`), then try again: nothing was half-written",
+      hint: "free some space (`df -h`, `df -i`, `ml prune`, `ml delete`), then try again: nothing was half-written",
     });
   }
 }

@@ -22,6 +22,7 @@ import { runExplain } from "./handlers/run-explain.ts";
 import { runGet } from "./handlers/run-get.ts";
 import { runHold } from "./handlers/run-hold.ts";
 import { runPriority } from "./handlers/run-priority.ts";
+import { runPrune } from "./handlers/run-prune.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
 import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
@@ -60,6 +61,7 @@ export const handlers: Handlers = {
   "run.hold": runHold,
   "run.annotate": runAnnotate,
   "run.delete": runDelete,
+  "run.prune": runPrune,
   "run.validate": runValidate,
   "run.wait": runWait,
   subscribe,

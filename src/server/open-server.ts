@@ -35,6 +35,7 @@ import { type LocalWorker, startLocalWorker } from "./local-worker.ts";
 import type { Log } from "./log.ts";
 import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
+import { Quota } from "./quota.ts";
 import { sweepDeleted } from "./removal.ts";
 import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.ts";
 import { summarise } from "./summary.ts";
@@ -226,7 +227,12 @@ async function buildServices(
     log,
     problems,
     bugs: new BugCount(),
-    disk: new Disk(base.base, settings.disk_floor_mb * 1e6, options.diskSource),
+    disk: new Disk(base.base, {
+      floorBytes: settings.disk_floor_mb * 1e6,
+      warnShare: settings.disk_warn_percent / 100,
+      ...(options.diskSource === undefined ? {} : { source: options.diskSource }),
+    }),
+    quota: new Quota(base, catalog, settings.user_quota_gb === null ? null : settings.user_quota_gb * 1e9),
     catalog,
     intake,
     queue,

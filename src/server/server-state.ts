@@ -38,7 +38,7 @@ export async function serverState(services: Services): Promise<ServerState> {
   const { identity, disk, catalog, problems, workers, base, clock } = services;
   const { freeBytes, totalBytes } = disk.state();
   const sentences = [
-    disk.problem(),
+    disk.problem() ?? disk.warning(),
     health.ok && !health.degraded ? null : (health.problem ?? "the queue is degraded"),
     ...problems.all(),
     ...workers.problems(),

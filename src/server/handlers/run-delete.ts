@@ -15,11 +15,12 @@ export async function runDelete(context: Context, body: ParsedBody<"run.delete">
     });
   }
   const runs: Reply<"run.delete">["runs"] = [];
-  for (const { run_id: runId } of records) {
+  for (const { run_id: runId, user } of records) {
     const sizeBytes = await sizeOf(context.base.run(runId).folder);
     runs.push({ run_id: runId, size_bytes: sizeBytes, deleted: !body.dry_run });
     if (body.dry_run) continue;
     context.intake.forget(runId);
+    context.quota.forget(user);
     const going = moveOut(context.base, runId);
     context.catalog.remove(runId);
     context.live.forget(runId);

@@ -152,6 +152,7 @@ function dryReply(
 
 export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
   const unknown = without(body.runs, madeBefore(context, body.runs));
+  if (unknown.length > 0) await context.quota.requireRoom(context.asker.user);
   const origins = await originsOf(context, unknown, { dryRun: body.dry_run });
   // While files were copied the same submission may have come again: from here on all is one turn, until it is taken.
   const before = madeBefore(context, body.runs);
