@@ -26,7 +26,8 @@ const walls: Record<string, readonly string[]> = {
   // Answers requests about keeping runs: its results are shapes of the protocol.
   keep: ["protocol", "run", "core"],
   transfer: ["run", "core"],
-  worker: ["execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
+  measure: ["capture", "run", "core"],
+  worker: ["measure", "execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
   server: [
     ...["worker", "harvest", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "think", "config"],
     ...["run", "core"],

@@ -26,8 +26,25 @@ export function pythonFolder(base: BasePaths): string {
 export interface LaunchOptions {
   base: BasePaths;
   manifest: Manifest;
-  /** Indices or UUIDs; null where the machine has no GPUs to hide or to hand out. */
-  gpuIds: readonly string[] | null;
+  /** What it may see of the GPUs; null where the machine has none to hide or to hand out. */
+  gpus: VisibleGpus | null;
+}
+
+export interface VisibleGpus {
+  /** Null where nobody knows: then NVIDIA's variables are set. */
+  vendor: "nvidia" | "amd" | null;
+  /** UUIDs; indices where a card has none. */
+  ids: readonly string[];
+}
+
+/**
+ * The variables by which the drivers' libraries see these cards and no others; with none, no card. AMD's runtime first
+ * narrows by ROCR_VISIBLE_DEVICES, and HIP counts within what is left ("GPU isolation techniques" of the ROCm manual).
+ */
+export function gpuVariables({ vendor, ids }: VisibleGpus): Record<string, string> {
+  if (vendor !== "amd") return { CUDA_VISIBLE_DEVICES: ids.join(","), CUDA_DEVICE_ORDER: "PCI_BUS_ID" };
+  if (ids.length === 0) return { ROCR_VISIBLE_DEVICES: "", HIP_VISIBLE_DEVICES: "-1" };
+  return { ROCR_VISIBLE_DEVICES: ids.join(","), HIP_VISIBLE_DEVICES: ids.map((_, index) => index).join(",") };
 }
 
 /** How often it was tried before, and where the attempt before left its checkpoints. */
@@ -47,7 +64,7 @@ function warningVariables({ launch }: Manifest): Record<string, string> {
 }
 
 /** What we add to the inherited environment, in the order of launch.sh; without PYTHONPATH, which is appended to. */
-export function addedEnvironment(paths: RunPaths, { base, manifest, gpuIds }: LaunchOptions): Record<string, string> {
+export function addedEnvironment(paths: RunPaths, { base, manifest, gpus }: LaunchOptions): Record<string, string> {
   const group = manifest.narrative.experiment_group;
   const source = manifest.lineage.source_run;
   return {
@@ -62,7 +79,7 @@ export function addedEnvironment(paths: RunPaths, { base, manifest, gpuIds }: La
     ...warningVariables(manifest),
     ...(source === null ? {} : { ML_SOURCE_RUN: source }),
     ...(manifest.launch.staged === null ? {} : { ML_STAGED: paths.staged }),
-    ...(gpuIds === null ? {} : { CUDA_VISIBLE_DEVICES: gpuIds.join(","), CUDA_DEVICE_ORDER: "PCI_BUS_ID" }),
+    ...(gpus === null ? {} : gpuVariables(gpus)),
     ...manifest.launch.env,
     // Not to be overridden by --env: stragglers are found by it.
     ML_RUN_ID: manifest.run_id,

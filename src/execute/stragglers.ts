@@ -141,6 +141,16 @@ export function anybodyBears(runId: string): boolean {
   });
 }
 
+/** The run whose id a process was started with, or null: it bears none, or it is not ours to look into. */
+export function runOfProcess(pid: number): string | null {
+  try {
+    const environment = fs.readFileSync(`/proc/${pid}/environ`, "latin1");
+    return /(?:^|\0)ML_RUN_ID=([^\0]*)/.exec(environment)?.[1] ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Signals processes that were seen a moment ago: the script's group at once, so that nobody forks away between two
  * signals, and those outside one by one. A pid that means somebody else by now is left alone.

@@ -12,6 +12,8 @@ export interface RunPaths {
   metrics: string;
   /** Points that were found in files and printed lines, not logged; derived, written by the worker. */
   passiveMetrics: string;
+  /** What it used while it ran, a row a second or longer. */
+  samples: string;
   work: string;
   env: string;
   /** Files that were taken over from another run. */
@@ -73,6 +75,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     stderrLog: `${folder}/stderr.log`,
     metrics: `${folder}/metrics.jsonl`,
     passiveMetrics: `${folder}/metrics.passive.jsonl`,
+    samples: `${folder}/samples.tsv`,
     work: `${folder}/work`,
     env: `${folder}/env`,
     staged: `${folder}/staged`,

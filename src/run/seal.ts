@@ -63,7 +63,7 @@ export interface Sealed {
 /** What a seal covers besides env/ and work/. */
 export const sealedLogs = [
   ...["output.log", "stdout.log", "stderr.log"],
-  ...["metrics.jsonl", "metrics.passive.jsonl"],
+  ...["metrics.jsonl", "metrics.passive.jsonl", "samples.tsv"],
 ] as const;
 
 interface Covered {

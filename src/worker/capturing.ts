@@ -15,14 +15,14 @@ export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capt
   if (shop.capture === null || manifest.environment.os !== null || isFinal(manifest.status)) return null;
   const stop = new AbortController();
   let known: Captured | null = null;
-  const gpuIds = visibleGpus(shop, run);
+  const gpus = visibleGpus(shop, run);
   const work = async (capture: NonNullable<Shop["capture"]>) => {
     const first = await capture({
       argv: manifest.argv,
       workFolder: run.paths.work,
       cwd: manifest.cwd,
       envFolder: run.paths.env,
-      childEnv: scriptEnvironment(run.paths, shop.inherited, { base: shop.base, manifest, gpuIds }),
+      childEnv: scriptEnvironment(run.paths, shop.inherited, { base: shop.base, manifest, gpus }),
       askedNames: Object.keys(manifest.launch.env),
       cacheFolder: join(shop.state.stateDir, "cache", "capture"),
       probesFolder: shop.settings.probesFolder,

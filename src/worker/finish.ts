@@ -104,7 +104,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
   const environment = scriptEnvironment(paths, shop.inherited, {
     base: shop.base,
     manifest,
-    gpuIds: null,
+    gpus: null,
   });
   const path = environment.PATH ?? "";
   const begun = run.stopped === null ? stopBegun(paths, ending.endedAtMs) : null;

@@ -5,6 +5,7 @@
 import type { captureEnvironment } from "../capture/capture.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ProcessIdentity } from "../core/process-identity.ts";
+import type { VisibleGpus } from "../execute/launch.ts";
 import type { Stopping } from "../execute/stop.ts";
 import type { StopReason } from "../execute/verdict.ts";
 import type { Claim, QueueBackend } from "../queue/port.ts";
@@ -13,6 +14,7 @@ import type { Manifest, Requested } from "../run/manifest.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
 import { type Capacity, type Free, minus, type Placement } from "../schedule/fit.ts";
 import { Bell } from "./bell.ts";
+import type { Gpus } from "./gpus.ts";
 
 export interface WorkerSettings {
   /** Below this much free space no run starts; 0: no floor. */
@@ -30,6 +32,8 @@ export interface WorkerOptions {
   /** 1 to 64 of `A-Z a-z 0-9 . _ -`; unique among the workers of a base. */
   name: string;
   capacity: Capacity;
+  /** Looks after the cards; they take the place of those in `capacity`. Default: none, and the cards stay as they are. */
+  gpus?: Gpus;
   settings?: Partial<WorkerSettings>;
   clock?: Clock;
   /** This run changed on disk. Called in this process only; others read the heartbeat. */
@@ -105,7 +109,9 @@ export interface Shop {
   readonly queue: QueueBackend;
   readonly name: string;
   readonly host: string;
-  readonly capacity: Capacity;
+  /** Its cards change with what the driver says of them. */
+  capacity: Capacity;
+  readonly gpus: Gpus;
   readonly settings: WorkerSettings;
   readonly clock: Clock;
   readonly capture: typeof captureEnvironment | null;
@@ -191,7 +197,8 @@ export function freeCapacity(shop: Shop): Free {
   return free;
 }
 
-/** What the script may see of the GPUs, by id; null where the machine has none to hide. */
-export function visibleGpus(shop: Shop, run: LiveRun): string[] | null {
-  return shop.capacity.cards.length === 0 ? null : run.placement.cards.map((card) => card.id);
+/** What the script may see of the GPUs; null where the machine has none to hide. */
+export function visibleGpus(shop: Shop, run: LiveRun): VisibleGpus | null {
+  if (shop.capacity.cards.length === 0 && !shop.gpus.any()) return null;
+  return { vendor: shop.gpus.vendor, ids: run.placement.cards.map((card) => card.id) };
 }

@@ -148,7 +148,7 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const { claim, manifest } = options;
   const { paths } = run;
   if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
-  const launch: LaunchOptions = { base: shop.base, manifest, gpuIds: visibleGpus(shop, run) };
+  const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
   const unfit = isFinal(manifest.status) || readStopRequest(paths) !== null ? cancelled : missingFolder(run, manifest);
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);
