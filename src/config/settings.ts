@@ -84,6 +84,39 @@ export const settings = {
   }),
   log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0, { least: 0 }),
   probes_dir: text("folder of executables that are asked about each run; what one prints is kept as env/<name>.txt"),
+  // The machine.
+  gpu_headroom: number("share of a GPU's memory that is never handed out in parts, 0 to 0.5", 0.05, {
+    least: 0,
+    most: 0.5,
+  }),
+  gpu_foreign: choice(
+    "a GPU that a process of somebody else uses: wait for it to end, or share the card",
+    ["wait", "ignore"],
+    "wait",
+  ),
+  gpu_foreign_gb: number(
+    "GPU memory in use by no process that the driver tells of counts as somebody's from here on, in GB",
+    1,
+    { least: 0 },
+  ),
+  gpu_idle_minutes: number("a GPU that a run holds and has not used for so long is reported; 0: never", 15, {
+    least: 0,
+  }),
+  gpu_idle_stop_minutes: number("a run that has not used its GPU for so long is stopped; 0: never", 0, { least: 0 }),
+  gpu_power_cap_watts: number(
+    "power limit of each GPU while the worker lives, restored afterwards (needs root); none by default",
+    null,
+    { least: 1 },
+  ),
+  max_power_watts: number("while the GPUs together draw this much, no run starts; no limit by default", null, {
+    least: 1,
+  }),
+  max_temperature_c: number("while a GPU is this hot, no run starts; no limit by default", null, { least: 1 }),
+  on_battery: choice("new runs while the machine runs on battery", ["wait", "run"], "wait"),
+  energy_price: number("price of a kWh where no tariff says another; energy costs nothing by default", null, {
+    least: 0,
+  }),
+  energy_currency: text("what prices are in, such as EUR"),
   // The terminal.
   color: choice("colour in the output", ["auto", "always", "never"], "auto"),
 } as const;

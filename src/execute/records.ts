@@ -39,6 +39,9 @@ export interface ExitRecord {
   timeLimit: boolean;
   /** How many processes the kernel killed for want of memory during the run, on the whole machine; null where unknown. */
   oomKills: number | null;
+  /** Bytes read from and written to disks by the script and all children that were waited for; null where unknown. */
+  readBytes: number | null;
+  writtenBytes: number | null;
 }
 
 function readRecord<T>(path: string, parse: (value: Record<string, unknown>) => T | null): RecordRead<T> {
@@ -109,6 +112,8 @@ export function readExitRecord(paths: RunPaths): RecordRead<ExitRecord> {
       stragglers: value.stragglers === true,
       timeLimit: value.time_limit === true,
       oomKills: Number.isFinite(oomKills) ? Math.max(0, oomKills) : null,
+      readBytes: isCount(value.read_bytes) ? value.read_bytes : null,
+      writtenBytes: isCount(value.write_bytes) ? value.write_bytes : null,
     };
   });
 }

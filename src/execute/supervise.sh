@@ -17,6 +17,7 @@
 #   process.json  who we are and who the script is: pid and start time, and the boot they belong to. Written by the
 #                 process that becomes the script, before the script's first instruction
 #   warned        the warning signal was sent; time-limit  the limit was reached
+#   (read)        cgroup  the folder of a control group that the script enters, where the worker has made one
 #   exit.json     the script's exit status as a shell says it (128 + N for signal N), its end, its CPU time. It is written
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
@@ -74,6 +75,9 @@ group_lives() {
 case ${12-} in
 script)
   # The process that becomes the script: session and group of its own, output and stdin in place already.
+  if IFS= read -r group 2>/dev/null <"$own/cgroup"; then
+    { echo $$ >"$group/cgroup.procs"; } 2>/dev/null
+  fi
   start_of $$
   clock
   printf '{"version":1,"run_id":"%s","token":%s,"boot":"%s","at_ms":%s,"supervisor":{"pid":%s,"start":"%s"},"script":{"pid":%s,"start":"%s"}}\n' \
@@ -147,14 +151,22 @@ if [ "$rc" = 137 ]; then
     if [ "$key" = oom_kill ]; then oom_now=$value; fi
   done 2>/dev/null </proc/vmstat
 fi
+# What the script and all that it waited for read from and wrote to disks: ours now, since we have waited for it.
+read_bytes=null write_bytes=null
+while IFS=' ' read -r key value; do
+  case $key in
+  read_bytes:) read_bytes=$value ;;
+  write_bytes:) write_bytes=$value ;;
+  esac
+done 2>/dev/null <"/proc/$$/io"
 cpu=
 { times 1<>"$own/reserve"; } 2>/dev/null && { IFS= read -r _; IFS= read -r cpu; } <"$own/reserve"
 clock
 
 # Overwrites in place (1<>, no truncation): needs no free block.
 leave_record() {
-  printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s"}\n' \
-    "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" 2>/dev/null 1<>"$own/reserve" &&
+  printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s","read_bytes":%s,"write_bytes":%s}\n' \
+    "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" "$read_bytes" "$write_bytes" 2>/dev/null 1<>"$own/reserve" &&
     LC_ALL=C mv -f "$own/reserve" "$own/exit.json" 2>/dev/null
 }
 tries=0

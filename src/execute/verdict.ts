@@ -6,37 +6,19 @@
  */
 import { constants } from "node:os";
 import { formatDuration } from "../core/duration.ts";
-import type { Failure, FailureKind } from "../run/manifest.ts";
+import type { Failure } from "../run/manifest.ts";
+import type { Evidence } from "./evidence.ts";
 import type { ExitRecord } from "./records.ts";
-import { lastTraceback, type Traceback } from "./traceback.ts";
-
-/** Why we stopped the run ourselves, where we did. */
-export type StopReason = "asked" | "log_limit" | "time_limit";
-
-export interface Evidence {
-  argv: readonly string[];
-  /** PATH of the script, and whether argv[0] is found there (null: nobody looked). */
-  path: string;
-  commandFound: boolean | null;
-  /** Null where nobody saw the end. */
-  exit: ExitRecord | null;
-  /** The last 64 KiB of its output, or of its stderr. */
-  tail: string;
-  stopped: { why: StopReason; by: string | null; reason: string | null } | null;
-  limitHours: number | null;
-  /** The signal that it was warned with of its time limit; null where it was not. */
-  warnedWith?: string | null;
-  /** Space left on the run's disk when it ended; null where nobody looked. */
-  diskFreeBytes: number | null;
-  /** Why there is no exit record, one sentence; null where there is one. */
-  lost: string | null;
-}
+import { byMachine, byTraceback, makeFailure, remarksOn } from "./symptoms.ts";
+import { lastTraceback } from "./traceback.ts";
 
 export interface Verdict {
   status: "completed" | "failed" | "cancelled";
   exit_code: number | null;
   signal: string | null;
   failure: Failure | null;
+  /** What else was noticed. */
+  remarks?: string[];
 }
 
 const signalNames = new Map<number, string>();
@@ -49,36 +31,26 @@ export function signalOf(rc: number): string | null {
   return rc > 128 ? (signalNames.get(rc - 128) ?? null) : null;
 }
 
-const gpuMemory =
-  /CUDA out of memory|OutOfMemoryError: (?:CUDA|HIP)|torch\.(?:cuda\.)?OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED|Resource exhausted: Out of memory|OOM when allocating tensor|HIP out of memory/;
-const hostMemory =
-  /^MemoryError\b|numpy\.\S*ArrayMemoryError|std::bad_alloc|Cannot allocate memory|DefaultCPUAllocator: can't allocate memory/m;
-const diskFull = /No space left on device|\[Errno 28\]|Disk quota exceeded|\[Errno 122\]/;
-const dataErrors = new Set([
-  "FileNotFoundError",
-  "NotADirectoryError",
-  "IsADirectoryError",
-  "EOFError",
-  "UnicodeDecodeError",
-  "JSONDecodeError",
-  "BadZipFile",
-  "UnpicklingError",
-  "ParserError",
-  "EmptyDataError",
-]);
-const environmentErrors = new Set(["ModuleNotFoundError", "ImportError"]);
-
-function lineWith(tail: string, pattern: RegExp): string | null {
-  const lines = tail.split("\n");
-  for (let index = lines.length - 1; index >= 0; index -= 1) {
-    const line = lines[index] ?? "";
-    if (pattern.test(line)) return line.trim().slice(0, 500);
+/** A limit that we keep by watching: what was measured is the evidence. */
+function ownLimit(evidence: Evidence, { why, reason }: NonNullable<Evidence["stopped"]>): Failure {
+  const again = `ml requeue ${evidence.runId ?? "@last"}`;
+  const proof = { evidence: [reason] };
+  if (why === "ram_limit") {
+    const size = evidence.ramGb == null ? "SIZE" : `${Math.max(1, Math.ceil(evidence.ramGb * 2))}G`;
+    const message = `${reason ?? "it used more RAM than it had asked for"}, so it was stopped`;
+    return makeFailure("oom", message, `\`${again} --ram ${size}\` asks for more`, proof);
   }
-  return null;
-}
-
-function failure(kind: FailureKind, message: string, hint: string | null, traceback: string | null = null): Failure {
-  return { kind, message, hint, traceback };
+  if (why === "disk_limit") {
+    const message = `${reason ?? "its folder took more disk than it had asked for"}, so it was stopped`;
+    return makeFailure(
+      "disk_full",
+      message,
+      `keep fewer checkpoints, or \`${again} --disk SIZE\` asks for more`,
+      proof,
+    );
+  }
+  const message = "its output passed the limit `log_max_mb` and it was stopped";
+  return makeFailure("disk_full", message, "print less, or raise `log_max_mb`", proof);
 }
 
 function ownDoing(evidence: Evidence): Verdict | null {
@@ -93,21 +65,16 @@ function ownDoing(evidence: Evidence): Verdict | null {
     return {
       status: "failed",
       ...code,
-      failure: failure("timeout", `it was still running at ${limit} and was stopped`, hint),
+      failure: makeFailure("timeout", `it was still running at ${limit} and was stopped`, hint),
     };
   }
   if (exit !== null && evidence.warnedWith && signalOf(exit.rc) === `SIG${evidence.warnedWith}`) {
     const message = `the warning before its time limit (SIG${evidence.warnedWith}) ended it: the script does not handle that signal`;
     const hint = "handle the signal and save a checkpoint, or leave `--warn-signal` out";
-    return { status: "failed", ...code, failure: failure("timeout", message, hint) };
+    return { status: "failed", ...code, failure: makeFailure("timeout", message, hint) };
   }
-  if (stopped?.why === "log_limit") {
-    const hint = "print less, or raise `log_max_mb`";
-    return {
-      status: "failed",
-      ...code,
-      failure: failure("disk_full", "its output passed the limit `log_max_mb` and it was stopped", hint),
-    };
+  if (stopped?.why === "log_limit" || stopped?.why === "disk_limit" || stopped?.why === "ram_limit") {
+    return { status: "failed", ...code, failure: ownLimit(evidence, stopped) };
   }
   if (stopped !== null) return { status: "cancelled", ...code, failure: null };
   return null;
@@ -119,7 +86,7 @@ function neverRan(evidence: Evidence, rc: number): Failure | null {
     const message = command.includes("/")
       ? `the command \`${command}\` was not found`
       : `the command \`${command}\` was not found on PATH (\`${evidence.path}\`)`;
-    return failure(
+    return makeFailure(
       "environment_error",
       message,
       `check with \`command -v ${command}\` on the worker, or give the whole path`,
@@ -127,7 +94,7 @@ function neverRan(evidence: Evidence, rc: number): Failure | null {
   }
   if (rc === 126 && evidence.commandFound !== true) {
     const message = `the command \`${command}\` was found but cannot be executed (PATH was \`${evidence.path}\`)`;
-    return failure(
+    return makeFailure(
       "environment_error",
       message,
       `make it executable (\`chmod +x\`) or name its interpreter, and queue it again`,
@@ -136,77 +103,13 @@ function neverRan(evidence: Evidence, rc: number): Failure | null {
   return null;
 }
 
-function byMemory(evidence: Evidence, exit: ExitRecord, trace: Traceback | null): Failure | null {
-  const text = trace?.text ?? null;
-  if (exit.rc === 137 && (exit.oomKills ?? 0) > 0) {
-    const message =
-      "the kernel killed it, very likely for want of memory (its count of out-of-memory kills rose meanwhile)";
-    return failure(
-      "oom",
-      message,
-      "ask for more with `--ram`, or use less: smaller batches, fewer loader workers",
-      text,
-    );
-  }
-  const last = trace === null ? evidence.tail : `${trace.type}: ${trace.message}\n${trace.text}`;
-  const full = evidence.diskFreeBytes !== null && evidence.diskFreeBytes < 256 * 1024;
-  if (full && trace === null && !diskFull.test(last)) {
-    const message = `the disk was full when it exited with status ${exit.rc}: its last words may not have been written`;
-    return failure("disk_full", message, "free some space (`df -h`), then queue it again");
-  }
-  if (diskFull.test(last)) {
-    const message = `the disk was full: ${lineWith(last, diskFull)}`;
-    return failure("disk_full", message, "free some space (`df -h`), then queue it again", text);
-  }
-  if (gpuMemory.test(last)) {
-    const message = `the GPU's memory was likely used up: ${lineWith(last, gpuMemory)}`;
-    return failure("gpu_oom", message, "use a smaller batch, or a GPU with more memory", text);
-  }
-  if (trace?.type === "MemoryError" || hostMemory.test(last)) {
-    const message = `memory was used up: ${lineWith(last, hostMemory) ?? trace?.type ?? ""}`;
-    return failure(
-      "oom",
-      message,
-      "ask for more with `--ram`, or use less: smaller batches, fewer loader workers",
-      text,
-    );
-  }
-  return null;
-}
-
-/** `input()` and the debugger at the end of stdin. */
-function wantedInput(trace: Traceback): boolean {
-  return /(^|\.)BdbQuit$/.test(trace.type) || (trace.type === "EOFError" && trace.message.includes("reading a line"));
-}
-
-function byTraceback(trace: Traceback): Failure {
-  const said = trace.message === "" ? trace.type : `${trace.type}: ${trace.message}`;
-  if (environmentErrors.has(trace.type)) {
-    const hint = "install it where the worker's `python3` finds it, or name another interpreter with `--python`";
-    return failure("environment_error", said, hint, trace.text);
-  }
-  if (wantedInput(trace)) {
-    const hint = "it asked for input, and a run has none: take out `input()` or `breakpoint()`, or give it an argument";
-    return failure("code_error", said, hint, trace.text);
-  }
-  if (dataErrors.has(trace.type)) {
-    return failure(
-      "data_error",
-      said,
-      "see whether the file is on the worker and in the form that the script expects",
-      trace.text,
-    );
-  }
-  return failure("code_error", said, "read the traceback: `ml logs` shows all of its output", trace.text);
-}
-
 function byExit(evidence: Evidence, exit: ExitRecord): Failure {
   const trace = lastTraceback(evidence.tail);
-  const early = neverRan(evidence, exit.rc) ?? byMemory(evidence, exit, trace);
+  const early = neverRan(evidence, exit.rc) ?? byMachine(evidence, trace);
   if (early !== null) return early;
   const signal = signalOf(exit.rc);
   if (signal === "SIGKILL") {
-    return failure(
+    return makeFailure(
       "signal",
       "killed (SIGKILL), not by ml, and nothing says that memory was short",
       "somebody or something on the machine killed it",
@@ -218,10 +121,14 @@ function byExit(evidence: Evidence, exit: ExitRecord): Failure {
     const hint = core
       ? "a crash in native code: `PYTHONFAULTHANDLER=1` (`--env`) shows where"
       : "it was not ml that sent it";
-    return failure("signal", `ended by ${signal}`, hint, trace?.text ?? null);
+    return makeFailure("signal", `ended by ${signal}`, hint, { traceback: trace?.text ?? null });
   }
-  if (trace !== null) return byTraceback(trace);
-  return failure("code_error", `it exited with status ${exit.rc}`, "see the end of its output: `ml logs --tail 50`");
+  if (trace !== null) return byTraceback(evidence, trace);
+  return makeFailure(
+    "code_error",
+    `it exited with status ${exit.rc}`,
+    "see the end of its output: `ml logs --tail 50`",
+  );
 }
 
 /** The verdict. `failed` with kind `worker_lost` and no exit code wherever the end was not seen. */
@@ -232,8 +139,9 @@ export function judge(evidence: Evidence): Verdict {
   if (exit === null) {
     const message = evidence.lost ?? "nobody saw how it ended";
     const hint = "look at its output and artifacts, then queue it again if you need to";
-    return { status: "failed", exit_code: null, signal: null, failure: failure("worker_lost", message, hint) };
+    return { status: "failed", exit_code: null, signal: null, failure: makeFailure("worker_lost", message, hint) };
   }
-  if (exit.rc === 0) return { status: "completed", exit_code: 0, signal: null, failure: null };
+  const remarks = remarksOn(evidence);
+  if (exit.rc === 0) return { status: "completed", exit_code: 0, signal: null, failure: null, remarks };
   return { status: "failed", exit_code: exit.rc, signal: signalOf(exit.rc), failure: byExit(evidence, exit) };
 }

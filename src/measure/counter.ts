@@ -25,7 +25,8 @@ export class Counter {
     if (last === null || value === last) return 0;
     if (value > last) return value - last;
     // A reload begins near zero, and a wrap comes from near the end: in between it can only be a reset.
-    if (this.#wrapsAt !== null && last > 0.75 * this.#wrapsAt && value < 0.25 * this.#wrapsAt) return this.#wrapsAt - last + value;
+    if (this.#wrapsAt !== null && last > 0.75 * this.#wrapsAt && value < 0.25 * this.#wrapsAt)
+      return this.#wrapsAt - last + value;
     this.partial = true;
     return 0;
   }

@@ -37,7 +37,9 @@ function childrenOf(pid: number): number[] {
     return fs
       .readdirSync(`/proc/${pid}/task`)
       .slice(0, mostThreads)
-      .flatMap((task) => (read(`/proc/${pid}/task/${task}/children`) ?? "").split(" ").filter((word) => word.trim() !== ""))
+      .flatMap((task) =>
+        (read(`/proc/${pid}/task/${task}/children`) ?? "").split(" ").filter((word) => word.trim() !== ""),
+      )
       .map(Number);
   } catch {
     return [];

@@ -21,6 +21,7 @@ export const failureKinds = [
   "signal",
   "worker_lost",
   "start_failed",
+  "gpu_error",
 ] as const;
 
 const text = z.string().nullable().default(null);
@@ -33,6 +34,8 @@ export const failureSchema = z.looseObject({
   message: z.string(),
   hint: text,
   traceback: text,
+  /** What proves it: lines of the output or of the kernel's log, counters, measurements. */
+  evidence: z.array(z.string()).default([]),
 });
 
 export const narrativeSchema = z.looseObject({
@@ -123,6 +126,16 @@ export const resourcesSchema = z.looseObject({
       disk_read_gb: number,
       disk_write_gb: number,
       energy_kwh: number,
+      /** By which meters: `gpu`, `cpu`. */
+      energy_from: z.array(z.string()).default([]),
+      /** True where a part of the run was not metered: it used more than this. */
+      energy_partial: z.boolean().nullable().default(null),
+      /** What that cost by the prices of the config when it ran. */
+      energy_cost: number,
+      gpu_power_avg_w: number,
+      gpu_temperature_peak_c: number,
+      /** For so long its GPUs were slower than they could be, for heat or want of power. */
+      gpu_throttled_seconds: number,
     })
     .nullable()
     .default(null),
@@ -182,6 +195,8 @@ export const manifestSchema = z.looseObject({
   signal: text,
   priority: z.number().int().min(1).max(10).default(5),
   failure: failureSchema.nullable().default(null),
+  /** What else was noticed, a sentence each: no reason to fail, but worth a look. */
+  remarks: z.array(z.string()).default([]),
   metadata: z.looseObject({ note: text }).prefault({}),
   narrative: narrativeSchema.prefault({}),
   annotations: z.array(annotationSchema).default([]),

@@ -38,6 +38,8 @@ export interface RunPaths {
   stopRequest: string;
   /** Kernel-held lock for processes that write the manifest. */
   manifestLock: string;
+  /** The control group that the script enters before its first instruction, where it has one. */
+  cgroup: string;
   /** Which worker holds the run, with its fencing token. */
   claim: string;
 }
@@ -92,6 +94,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     warnedMark: `${own}/warned`,
     stopRequest: `${own}/stop.json`,
     manifestLock: `${own}/manifest.lock`,
+    cgroup: `${own}/cgroup`,
     claim: `${own}/claim.json`,
   };
 }

@@ -7,7 +7,7 @@
 import * as fs from "node:fs";
 import type { RunPaths } from "./paths.ts";
 
-/** One row. Null is unknown. Amounts (`…Gb` read and written, `energyWh`) are those of the span; memory is its peak. */
+/** One row. Null is unknown. Amounts (`…Gb` read and written, `…Wh`) are those of the span; memory is its peak. */
 export interface Sample {
   /** Seconds since 1970, the end of the span. */
   t: number;
@@ -21,7 +21,9 @@ export interface Sample {
   gpuMemoryGb: number | null;
   gpuTemperatureC: number | null;
   gpuPowerW: number | null;
-  energyWh: number | null;
+  gpuEnergyWh: number | null;
+  /** Its share of the processors'. */
+  cpuEnergyWh: number | null;
   /** Why cards were slower than they could be, joined by commas. */
   throttled: string | null;
 }
@@ -37,7 +39,8 @@ const columns: readonly [keyof Sample, string, number][] = [
   ["gpuMemoryGb", "gpu_memory_gb", 3],
   ["gpuTemperatureC", "gpu_temperature_c", 0],
   ["gpuPowerW", "gpu_power_w", 1],
-  ["energyWh", "energy_wh", 6],
+  ["gpuEnergyWh", "gpu_energy_wh", 6],
+  ["cpuEnergyWh", "cpu_energy_wh", 6],
   ["throttled", "throttled", 0],
 ];
 const header = `${columns.map(([, name]) => name).join("\t")}\n`;
@@ -92,7 +95,8 @@ export interface SampleSums {
   gpuMemoryPeakGb: number | null;
   gpuTemperaturePeakC: number | null;
   gpuPowerAvgW: number | null;
-  energyWh: number | null;
+  gpuEnergyWh: number | null;
+  cpuEnergyWh: number | null;
   /** Seconds with energy known; less than the run where the meter was away. */
   meteredSeconds: number;
   throttledSeconds: number | null;
@@ -124,8 +128,11 @@ export function sumSamples(samples: readonly Sample[]): SampleSums {
     gpuMemoryPeakGb: most("gpuMemoryGb"),
     gpuTemperaturePeakC: most("gpuTemperatureC"),
     gpuPowerAvgW: average("gpuPowerW"),
-    energyWh: total("energyWh"),
-    meteredSeconds: known("energyWh").reduce((sum, row) => sum + row.seconds, 0),
+    gpuEnergyWh: total("gpuEnergyWh"),
+    cpuEnergyWh: total("cpuEnergyWh"),
+    meteredSeconds: samples
+      .filter((one) => one.gpuEnergyWh !== null || one.cpuEnergyWh !== null)
+      .reduce((sum, row) => sum + row.seconds, 0),
     throttledSeconds: withGpu ? throttled : null,
   };
 }

@@ -24,6 +24,26 @@ export interface GpuFacts {
   busy_with: string | null;
   /** One sentence where nobody may have it now. */
   blocked: string | null;
+  /** What the driver said at `gpus_seen_at`; null where it does not tell. */
+  used_gb: number | null;
+  /** 0 to 1. */
+  utilization: number | null;
+  temperature_c: number | null;
+  power_w: number | null;
+  power_limit_w: number | null;
+  /** Why it is slower than it could be: `power`, `heat`, `hardware`. */
+  throttled: string[];
+  /** Processes that have memory on it; `run_id` is null for those of others. */
+  processes: { pid: number; who: string; run_id: string | null; used_gb: number | null }[];
+}
+
+/** What a run used a moment ago. */
+export interface RunUseFacts {
+  run_id: string;
+  cpu_cores: number | null;
+  ram_gb: number | null;
+  gpu_utilization: number | null;
+  gpu_memory_gb: number | null;
 }
 
 export interface WorkerFacts {
@@ -39,5 +59,11 @@ export interface WorkerFacts {
   free: ResourceFacts;
   running: string[];
   gpus: GpuFacts[];
+  /** When the driver was last asked: it is while runs hold or want GPUs, and while somebody watches. Null: never, or there is none. */
+  gpus_seen_at: string | null;
+  /** One sentence where nobody knows what there is. */
+  gpu_problem: string | null;
+  /** What the runs in its hands use; only those that were looked at. */
+  uses: RunUseFacts[];
   problems: string[];
 }

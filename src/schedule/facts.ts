@@ -13,13 +13,30 @@ export function resourceFacts(resources: Capacity): ResourceFacts {
   return { slots, cpu_cores: cpuCores, gpus: unheld.length, ram_gb: rounded(ramGb), disk_gb: rounded(diskGb) };
 }
 
-/** What a card says of itself. A name made of digits alone is an index, not a UUID. */
-export function cardFacts(card: Card, model: string | null): GpuFacts {
+/** What a driver said of a card; all of it unknown where nobody asked. */
+export type CardReading = Pick<
+  GpuFacts,
+  "model" | "used_gb" | "utilization" | "temperature_c" | "power_w" | "power_limit_w" | "throttled" | "processes"
+>;
+
+export const noReading: CardReading = {
+  model: null,
+  used_gb: null,
+  utilization: null,
+  temperature_c: null,
+  power_w: null,
+  power_limit_w: null,
+  throttled: [],
+  processes: [],
+};
+
+/** What is known of a card. A name made of digits alone is an index, not a UUID. */
+export function cardFacts(card: Card, reading: CardReading = noReading): GpuFacts {
   return {
+    ...reading,
     id: card.id,
     index: card.index,
     uuid: /^\d+$/.test(card.id) ? null : card.id,
-    model,
     memory_gb: rounded(card.memoryGb),
     shareable_gb: rounded(card.shareableGb),
     free_memory_gb: card.freeMemoryGb === null ? null : rounded(Math.max(0, card.freeMemoryGb)),

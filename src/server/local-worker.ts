@@ -1,7 +1,7 @@
 /** The worker in the server's own process: the usual set-up of one machine. It tells the hub at once what changes. */
 import { hostname } from "node:os";
 import { MlError } from "../core/error.ts";
-import { detectCapacity } from "../worker/capacity.ts";
+import { openMachine } from "../worker/open-machine.ts";
 import { startWorker } from "../worker/worker.ts";
 import type { Services } from "./context.ts";
 
@@ -21,12 +21,7 @@ export async function startLocalWorker(services: Services): Promise<LocalWorker 
       state,
       queue,
       name,
-      capacity: detectCapacity(settings),
-      settings: {
-        diskFloorMb: settings.disk_floor_mb,
-        logMaxMb: settings.log_max_mb,
-        probesFolder: settings.probes_dir,
-      },
+      ...openMachine({ settings, state, name, env: process.env }),
       clock,
       onChange: (runId) => hub.changed(runId),
     });

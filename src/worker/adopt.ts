@@ -28,6 +28,7 @@ import type { RunPaths } from "../run/paths.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest, isSealed, listRunIds, readManifest } from "../run/store.ts";
 import { attendRun } from "./attend.ts";
+import { cgroupOf } from "./cgroup.ts";
 import { attemptLimit, type ClaimRecord, readClaimRecord } from "./claim-record.ts";
 import { finishRun, sealFinal } from "./finish.ts";
 import { assignedPlacement } from "./placement.ts";
@@ -90,6 +91,7 @@ const crashed = {
   message: `starting it has taken the worker down ${attemptLimit} times, so it is not tried again`,
   hint: "the server's log says more; fix what is wrong, then queue it again",
   traceback: null,
+  evidence: [],
 };
 
 const cutOff = {
@@ -97,6 +99,7 @@ const cutOff = {
   message: "the machine was restarted at the moment it was being started; nobody knows whether it had begun",
   hint: "look at its folder, then queue it again",
   traceback: null,
+  evidence: [],
 };
 
 interface Unstarted {
@@ -148,6 +151,7 @@ function adopt(
   const held = claim && { runId: paths.runId, worker: claim.worker, token: claim.token };
   const run = newLiveRun(paths, manifest.resources.requested, held);
   run.placement = assignedPlacement(manifest.resources, shop.capacity);
+  run.cgroup = cgroupOf(paths);
   shop.live.set(run.runId, run);
   const attending = attendRun(shop, run, null).then((mine) => {
     if (!mine) letGo(shop, run);

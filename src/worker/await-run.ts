@@ -166,6 +166,7 @@ function startFailure(exit: ExitRecord | null): Verdict {
     message,
     hint: "see `ml doctor`, then queue it again",
     traceback: null,
+    evidence: [],
   };
   return { status: "failed", exit_code: null, signal: null, failure };
 }

@@ -9,10 +9,12 @@ import { isoTime } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
+import type { Evidence } from "../execute/evidence.ts";
+import { type KernelEvidence, kernelEvidence } from "../execute/kernel-log.ts";
 import { scriptEnvironment } from "../execute/launch.ts";
 import { tailOf } from "../execute/log-tail.ts";
 import type { ExitRecord } from "../execute/records.ts";
-import { type Evidence, judge, type Verdict } from "../execute/verdict.ts";
+import { judge, type Verdict } from "../execute/verdict.ts";
 import { type DiscoverOptions, type Discovery, discoverArtifacts, tellsChanges } from "../run/artifacts.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { encodeMetricValue } from "../run/metric-value.ts";
@@ -25,6 +27,8 @@ import type { Snapshot } from "../run/snapshot.ts";
 import { isFinal } from "../run/status.ts";
 import { scanOutputMetrics } from "../run/stdout-metrics.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
+import { actualResources, metricRemarks } from "./actual.ts";
+import { cgroupEvidence, removeCgroup } from "./cgroup.ts";
 import { queueRetry } from "./queue-retry.ts";
 import { noteEvent, stopBegun } from "./run-events.ts";
 import type { LiveRun, Shop } from "./shop.ts";
@@ -98,6 +102,17 @@ function commandFound(paths: RunPaths, manifest: Manifest, path: string): boolea
   }
 }
 
+/** What the kernel has to say about the end of a run; asked only where it can matter. */
+function kernelWords(run: LiveRun): KernelEvidence {
+  const { script, pidsSeen, cgroup } = run;
+  const pids = new Set([...pidsSeen, ...(script === null ? [] : [script.pid])]);
+  // Ticks of 10 ms since boot, as in proc_pid_stat(5).
+  const sinceUs = script === null ? Number.POSITIVE_INFINITY : Number(script.start) * 10_000;
+  const group = cgroup === null ? null : cgroupEvidence(cgroup);
+  if (group?.peakGb != null) run.memoryPeakGb = Math.max(run.memoryPeakGb ?? 0, group.peakGb);
+  return { ...kernelEvidence({ sinceUs, pids }), groupKills: group?.oomKills ?? 0 };
+}
+
 function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: Manifest; ending: Ending }): Verdict {
   if (ending.verdict !== undefined) return ending.verdict;
   const { paths } = run;
@@ -125,32 +140,15 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     warnedWith: fs.existsSync(paths.warnedMark) ? manifest.launch.warn_signal : null,
     diskFreeBytes: ending.diskFreeBytes,
     lost: ending.lost,
+    runId: run.runId,
+    kernel: rc === 0 && run.cgroup === null && run.placement.cards.length === 0 ? null : kernelWords(run),
+    ramGb: manifest.resources.requested.ram_gb,
+    ramPeakGb: run.memoryPeakGb,
   };
   return judge(evidence);
 }
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
-
-function actualResources(
-  run: LiveRun,
-  ending: Ending,
-  before: Manifest["resources"]["actual"],
-): Manifest["resources"]["actual"] {
-  const seconds = ending.startedAtMs === null ? 0 : (ending.endedAtMs - ending.startedAtMs) / 1000;
-  const cpu = ending.exit?.cpuSeconds ?? null;
-  const memory = Math.max(run.memoryPeakGb ?? 0, before?.ram_peak_gb ?? 0);
-  return {
-    gpu_utilization_avg: null,
-    gpu_memory_peak_gb: null,
-    disk_read_gb: null,
-    disk_write_gb: null,
-    energy_kwh: null,
-    ...before,
-    cpu_utilization_avg: cpu === null || seconds <= 0 ? null : round((100 * cpu) / seconds, 1),
-    cpu_time_seconds: cpu,
-    ram_peak_gb: memory === 0 ? null : round(memory, 4),
-  };
-}
 
 /** How long a short run waits for what is still being captured about it. */
 const captureWaitMs = 1500;
@@ -180,6 +178,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   const { paths } = run;
   const manifest = requireManifest(paths);
   const startedAtMs = ending.startedAtMs;
+  run.meter?.flush();
   await endCapture(run, startedAtMs === null ? 0 : ending.endedAtMs - startedAtMs);
   await collectOutputMetrics(paths);
   const snapshot = snapshotOf(shop, manifest);
@@ -200,12 +199,15 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     now.exit_code = verdict.exit_code;
     now.signal = verdict.signal;
     now.failure = verdict.failure;
+    now.remarks = [...now.remarks, ...(verdict.remarks ?? []), ...metricRemarks(metrics)];
     now.started_at ??= startedAtMs === null ? null : isoTime(startedAtMs);
     now.ended_at = isoTime(ending.endedAtMs);
     now.metrics = { ...now.metrics, ...metrics };
     now.artifacts = found.artifacts;
+    if (startedAtMs !== null)
+      now.resources.actual = actualResources(run, ending, { before: now.resources.actual, price: shop.price });
+    if (run.cgroup !== null) removeCgroup(run.cgroup);
     decideOnRetry(shop, paths, now);
-    if (startedAtMs !== null) now.resources.actual = actualResources(run, ending, now.resources.actual);
     return true;
   });
   fault("worker/after-final");

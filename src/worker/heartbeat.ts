@@ -52,11 +52,17 @@ export class Heartbeat {
     this.#count += 1;
     this.#changes.push({ n: this.#count, run_id: runId });
     if (this.#changes.length > ringSize) this.#changes.shift();
+    this.soon();
+  }
+
+  /** Writes soon: something else than a run has changed. */
+  soon(): void {
     this.#writeIn(Math.max(0, this.#restMs - (performance.now() - this.#lastMs)));
   }
 
   state(): WorkerBeat {
-    const { name, host, capacity, live, problems, draining, clock } = this.#shop;
+    const { name, host, capacity, live, problems, draining, clock, gpus } = this.#shop;
+    const seenAtMs = gpus.last()?.atMs ?? null;
     const now = isoTime(clock.nowMs());
     const free = freeCapacity(this.#shop);
     return {
@@ -70,7 +76,10 @@ export class Heartbeat {
       capacity: resourceFacts(capacity),
       free: resourceFacts(free),
       running: [...live.values()].filter((run) => run.holding).map((run) => run.runId),
-      gpus: free.cards.map((card) => cardFacts(card, null)),
+      gpus: free.cards.map((card) => cardFacts(card, gpus.readingOf(card.id))),
+      gpus_seen_at: seenAtMs === null ? null : isoTime(clock.nowMs() - (clock.monotonicMs() - seenAtMs)),
+      gpu_problem: gpus.trouble(),
+      uses: [...live.values()].flatMap((run) => (run.meter === null ? [] : run.meter.facts())),
       problems: [...problems.values()],
       changes: [...this.#changes],
     };

@@ -49,7 +49,7 @@ export async function look(shop: Shop): Promise<void> {
   if (shop.draining || shop.closing || shop.clock.monotonicMs() < shop.notBeforeMs) return;
   try {
     if (shop.unsettled.size > 0) await settleLeftOvers(shop);
-    if (freeCapacity(shop).slots < 1 || diskIsLow(shop)) return;
+    if (freeCapacity(shop).slots < 1 || diskIsLow(shop) || shop.door.size > 0) return;
     const waiting = await shop.queue.waiting(window, false);
     const unknown = waiting.filter((entry) => !shop.live.has(entry.runId) && !shop.unsettled.has(entry.runId));
     for (const chosen of choose(inOrder(unknown), freeCapacity(shop))) await take(shop, chosen);

@@ -12,7 +12,7 @@ import { systemClock } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { openQueue } from "../queue/open.ts";
 import { basePaths, statePaths } from "../run/paths.ts";
-import { detectCapacity } from "./capacity.ts";
+import { openMachine } from "./open-machine.ts";
 import { startWorker } from "./worker.ts";
 
 const settingOptions: Record<string, SettingKey> = {
@@ -89,12 +89,7 @@ async function serve(args: Arguments): Promise<void> {
     state,
     queue,
     name,
-    capacity: detectCapacity(values),
-    settings: {
-      diskFloorMb: values.disk_floor_mb,
-      logMaxMb: values.log_max_mb,
-      probesFolder: values.probes_dir,
-    },
+    ...openMachine({ settings: values, state, name, env: process.env }),
   });
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);
   const how = await new Promise<{ drain: boolean }>((end) => {

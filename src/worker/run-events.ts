@@ -1,7 +1,7 @@
 /** Our lines in a run's `.run/events.jsonl`, beside the supervisor's: {"t" seconds since 1970,"by","event",…}. Never in the way. */
 import * as fs from "node:fs";
 import { readJsonLines } from "../core/json-lines.ts";
-import type { StopReason } from "../execute/verdict.ts";
+import type { StopReason } from "../execute/evidence.ts";
 import type { RunPaths } from "../run/paths.ts";
 
 interface RunEvent {

@@ -6,8 +6,19 @@
 import { Counter } from "../measure/counter.ts";
 import type { GpuLook, GpuReading } from "../measure/gpu.ts";
 import type { TreeUse } from "../measure/process-tree.ts";
+import type { RunPaths } from "../run/paths.ts";
 import { appendSample, type Sample, spanSeconds } from "../run/samples.ts";
-import type { LiveRun } from "./shop.ts";
+import type { RunUseFacts } from "../run/worker-facts.ts";
+import type { Placement } from "../schedule/fit.ts";
+
+/** What a meter must know of its run. */
+export interface Metered {
+  runId: string;
+  paths: RunPaths;
+  placement: Placement;
+  /** Monotonic moment at which it began to be attended. */
+  sinceMs: number;
+}
 
 /** What all runs of a tick have in common. */
 export interface MachineLook {
@@ -32,10 +43,14 @@ interface Cards {
   throttled: readonly string[];
 }
 
+/** In a watt hour. */
+const joules = 3600;
+
 const most = (values: readonly (number | null)[]) => {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : Math.max(...known);
 };
+const rounded = (value: number | null) => (value === null ? null : Math.round(value * 1000) / 1000);
 const plus = (a: number | null, b: number | null) => (a === null ? b : b === null ? a : a + b);
 
 export class RunMeter {
@@ -53,15 +68,14 @@ export class RunMeter {
   partial = false;
   /** Since when none of its cards has done anything, monotonic; null: they work, or nobody can tell. */
   idleSinceMs: number | null = null;
-  /** The last look, for whoever watches. */
-  now: { cpuCores: number | null; ramGb: number | null; gpuUtilization: number | null; gpuMemoryGb: number | null } = {
-    cpuCores: null,
-    ramGb: null,
-    gpuUtilization: null,
-    gpuMemoryGb: null,
-  };
+  #now: Omit<RunUseFacts, "run_id"> | null = null;
 
-  constructor(private readonly run: LiveRun) {}
+  constructor(private readonly run: Metered) {}
+
+  /** The last look, for whoever watches; empty before the first. */
+  facts(): RunUseFacts[] {
+    return this.#now === null ? [] : [{ run_id: this.run.runId, ...this.#now }];
+  }
 
   /** Takes a look; `use` is null where its processes could not be seen. Throws nothing. */
   take(use: TreeUse | null, machine: MachineLook): void {
@@ -73,22 +87,25 @@ export class RunMeter {
     const grown = (key: "cpuSeconds" | "readGb" | "writtenGb") =>
       use === null || before === null ? null : Math.max(0, use[key] - before[key]);
     const cpuSeconds = grown("cpuSeconds");
-    const energyJ = plus(this.#cardEnergyJ(machine, cards, seconds), this.#processorJ(machine, cpuSeconds));
-    this.now = {
-      cpuCores: cpuSeconds === null || seconds <= 0 ? null : cpuSeconds / seconds,
-      ramGb: use?.ramGb ?? null,
-      gpuUtilization: cards?.utilization ?? null,
-      gpuMemoryGb: cards?.memoryGb ?? null,
+    const cardJ = this.#cardEnergyJ(machine, seconds);
+    const processorJ = this.#processorJ(machine, cpuSeconds);
+    this.#now = {
+      cpu_cores: rounded(cpuSeconds === null || seconds <= 0 ? null : cpuSeconds / seconds),
+      ram_gb: rounded(use?.ramGb ?? null),
+      gpu_utilization: rounded(cards?.utilization ?? null),
+      gpu_memory_gb: rounded(cards?.memoryGb ?? null),
     };
     this.#noteIdle(cards, machine.atMs);
     if (seconds <= 0) return;
-    const row = (this.#row ??= emptyRow());
+    const row = this.#row ?? emptyRow();
+    this.#row = row;
     row.t = machine.nowMs / 1000;
     row.seconds += seconds;
     row.ramGb = most([row.ramGb, use?.ramGb ?? null]);
     row.readGb = plus(row.readGb, grown("readGb"));
     row.writtenGb = plus(row.writtenGb, grown("writtenGb"));
-    row.energyWh = plus(row.energyWh, energyJ === null ? null : energyJ / 3600);
+    row.gpuEnergyWh = plus(row.gpuEnergyWh, cardJ === null ? null : cardJ / joules);
+    row.cpuEnergyWh = plus(row.cpuEnergyWh, processorJ === null ? null : processorJ / joules);
     this.#cpuSeconds += cpuSeconds ?? 0;
     if (cards !== null) this.#addCards(row, cards, seconds);
     if (row.seconds >= spanSeconds((machine.atMs - this.run.sinceMs) / 1000) - 0.5) this.flush();
@@ -121,7 +138,7 @@ export class RunMeter {
     try {
       appendSample(this.run.paths, row);
     } catch {
-      this.partial ||= row.energyWh !== null;
+      this.partial ||= row.gpuEnergyWh !== null || row.cpuEnergyWh !== null;
     }
   }
 
@@ -157,7 +174,7 @@ export class RunMeter {
   }
 
   /** By the card's own counter where it has one, else by its power at the moment. */
-  #cardEnergyJ(machine: MachineLook, cards: Cards | null, seconds: number): number | null {
+  #cardEnergyJ(machine: MachineLook, seconds: number): number | null {
     const held = this.#held(machine);
     if (held.length === 0) {
       if (this.run.placement.cards.length > 0) this.partial = true;
@@ -199,7 +216,8 @@ function emptyRow(): Sample {
     gpuMemoryGb: null,
     gpuTemperatureC: null,
     gpuPowerW: null,
-    energyWh: null,
+    gpuEnergyWh: null,
+    cpuEnergyWh: null,
     throttled: null,
   };
 }

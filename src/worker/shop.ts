@@ -5,16 +5,19 @@
 import type { captureEnvironment } from "../capture/capture.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ProcessIdentity } from "../core/process-identity.ts";
+import type { StopReason } from "../execute/evidence.ts";
 import type { VisibleGpus } from "../execute/launch.ts";
 import type { Stopping } from "../execute/stop.ts";
-import type { StopReason } from "../execute/verdict.ts";
 import type { Claim, QueueBackend } from "../queue/port.ts";
 import type { LaidOut } from "../run/artifacts.ts";
 import type { Manifest, Requested } from "../run/manifest.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
 import { type Capacity, type Free, minus, type Placement } from "../schedule/fit.ts";
 import { Bell } from "./bell.ts";
+import type { Cgroups } from "./cgroup.ts";
+import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
+import type { RunMeter } from "./run-meter.ts";
 
 export interface WorkerSettings {
   /** Below this much free space no run starts; 0: no floor. */
@@ -23,7 +26,20 @@ export interface WorkerSettings {
   logMaxMb: number;
   /** Executables in it are probes too; null: none. */
   probesFolder: string | null;
+  /** A card that a run holds and has not used for so long is reported; 0: never. */
+  gpuIdleMinutes: number;
+  /** After so long the run is stopped; 0: never. */
+  gpuIdleStopMinutes: number;
 }
+
+/** Where nothing is agreed, nothing is limited. */
+export const quietSettings: WorkerSettings = {
+  diskFloorMb: 0,
+  logMaxMb: 0,
+  probesFolder: null,
+  gpuIdleMinutes: 0,
+  gpuIdleStopMinutes: 0,
+};
 
 export interface WorkerOptions {
   base: BasePaths;
@@ -35,6 +51,16 @@ export interface WorkerOptions {
   /** Looks after the cards; they take the place of those in `capacity`. Default: none, and the cards stay as they are. */
   gpus?: Gpus;
   settings?: Partial<WorkerSettings>;
+  /** When the machine takes no new runs. Default: it always does. */
+  door?: Door;
+  /** Where control groups of runs are made; null: nowhere. Default: where the kernel and our rights allow it. */
+  cgroups?: Cgroups | null;
+  /** Awaited before anything starts; one sentence where something is wrong. */
+  onOpen?: () => Promise<string | null>;
+  /** Awaited by a clean end, after everything else. */
+  onClose?: () => Promise<void>;
+  /** What a kWh costs at a moment; null: nobody says. */
+  price?: (atMs: number) => number | null;
   clock?: Clock;
   /** This run changed on disk. Called in this process only; others read the heartbeat. */
   onChange?: (runId: string) => void;
@@ -53,6 +79,12 @@ export interface StopRequest {
   now: boolean;
   graceSeconds: number | null;
   atMs: number | null;
+}
+
+/** A run that is over a limit that we keep: which, and what was seen. */
+export interface Breach {
+  why: Extract<StopReason, "ram_limit" | "disk_limit" | "log_limit" | "idle_gpu">;
+  reason: string;
 }
 
 export interface LiveRun {
@@ -77,11 +109,17 @@ export interface LiveRun {
   /** The code as this process laid it out. */
   laidOut: LaidOut | null;
   memoryPeakGb: number | null;
+  /** What it uses, looked at while it runs. */
+  meter: RunMeter | null;
+  /** Processes of it that were seen, for evidence that names one. */
+  pidsSeen: Set<number>;
+  /** The control group in which the kernel keeps its limits; null where we watch them ourselves. */
+  cgroup: string | null;
   stopping: Stopping | null;
   /** Why we stopped it, set before the first signal. */
   stopped: { why: StopReason; by: string | null; reason: string | null } | null;
-  /** Set where its log passed the limit. */
-  logTooLarge: boolean;
+  /** A limit that it is beyond, with what was seen; it is stopped for that. */
+  breach: Breach | null;
   capturing: Capturing | null;
   harvesting: Harvesting | null;
 }
@@ -112,6 +150,10 @@ export interface Shop {
   /** Its cards change with what the driver says of them. */
   capacity: Capacity;
   readonly gpus: Gpus;
+  readonly machineDoor: Door;
+  price(atMs: number): number | null;
+  /** Null where we may not make control groups. */
+  readonly cgroups: Cgroups | null;
   readonly settings: WorkerSettings;
   readonly clock: Clock;
   readonly capture: typeof captureEnvironment | null;
@@ -121,6 +163,8 @@ export interface Shop {
   readonly live: Map<string, LiveRun>;
   /** What is wrong, by what it is about. */
   readonly problems: Map<string, string>;
+  /** Why nothing new starts, by what it is about; while it is empty the door is open. */
+  readonly door: Map<string, { why: string; untilMs: number | null }>;
   /** Claims that the queue did not take back yet. */
   readonly unsettled: Map<string, Claim>;
   /** What a clean end waits for. */
@@ -151,9 +195,12 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     startedHere: false,
     laidOut: null,
     memoryPeakGb: null,
+    meter: null,
+    pidsSeen: new Set(),
+    cgroup: null,
     stopping: null,
     stopped: null,
-    logTooLarge: false,
+    breach: null,
     capturing: null,
     harvesting: null,
   };

@@ -50,7 +50,7 @@ async function endUnstarted(shop: Shop, run: LiveRun, verdict: Verdict): Promise
 }
 
 function failed(kind: FailureKind, message: string, hint: string | null): Verdict {
-  const failure: Failure = { kind, message, hint, traceback: null };
+  const failure: Failure = { kind, message, hint, traceback: null, evidence: [] };
   return { status: "failed", exit_code: null, signal: null, failure };
 }
 
@@ -144,6 +144,13 @@ async function prepare(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   await start(shop, run, { claim, manifest });
 }
 
+/** The script finds the name of its group in `.run/cgroup` and enters it before its first instruction. */
+function enterCgroup(shop: Shop, run: LiveRun): void {
+  fs.rmSync(run.paths.cgroup, { force: true });
+  run.cgroup = shop.cgroups?.make(run.runId, run.requested.ram_gb) ?? null;
+  if (run.cgroup !== null) fs.writeFileSync(run.paths.cgroup, `${run.cgroup}\n`);
+}
+
 async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest: Manifest }): Promise<void> {
   const { claim, manifest } = options;
   const { paths } = run;
@@ -156,6 +163,7 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
     return;
   }
   layOut(paths, launch);
+  enterCgroup(shop, run);
   checkClaim(run, claim);
   if (shop.closing) throw new ClaimLost();
   const nowMs = shop.clock.nowMs();

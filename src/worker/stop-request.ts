@@ -9,8 +9,8 @@
  */
 import { existsSync } from "node:fs";
 import { readJsonFile } from "../core/json-lines.ts";
+import type { StopReason } from "../execute/evidence.ts";
 import { stopRun } from "../execute/stop.ts";
-import type { StopReason } from "../execute/verdict.ts";
 import type { RunPaths } from "../run/paths.ts";
 import { noteEvent } from "./run-events.ts";
 import type { LiveRun, Shop, StopRequest } from "./shop.ts";
@@ -36,15 +36,21 @@ export function readStopRequest(paths: RunPaths): StopRequest | null {
 interface Beginning {
   why: StopReason;
   request: StopRequest | null;
+  /** What was seen, for a limit; a person's reason is in the request. */
+  reason?: string;
   graceMs: number;
   /** The script is still running: then this stop is how it ended. */
   scriptRuns: boolean;
 }
 
-function begin(shop: Shop, run: LiveRun, { why, request, graceMs, scriptRuns }: Beginning): void {
+function begin(
+  shop: Shop,
+  run: LiveRun,
+  { why, request, graceMs, scriptRuns, reason: seen = undefined }: Beginning,
+): void {
   const { clock } = shop;
   const by = request?.by ?? null;
-  const reason = request?.reason ?? null;
+  const reason = request?.reason ?? seen ?? null;
   noteEvent(run.paths, clock.nowMs(), {
     event: scriptRuns ? "stopping" : "stopping stragglers",
     why,
@@ -84,8 +90,10 @@ export function actOnStop(shop: Shop, run: LiveRun, situation: StopSituation): v
   }
   if (request !== null) {
     begin(shop, run, { why: "asked", request, graceMs: graceOf(shop, request, graceSeconds), scriptRuns });
-  } else if (run.logTooLarge) {
-    begin(shop, run, { why: "log_limit", request: null, graceMs: graceSeconds * 1000, scriptRuns });
+  } else if (run.breach !== null) {
+    const { why, reason } = run.breach;
+    const graceMs = why === "ram_limit" ? 0 : graceSeconds * 1000;
+    begin(shop, run, { why, request: null, graceMs, scriptRuns, reason });
   } else if (overTime) {
     begin(shop, run, { why: "time_limit", request: null, graceMs: graceSeconds * 1000, scriptRuns });
   }

@@ -22,14 +22,19 @@ import { MlError } from "../core/error.ts";
 import { type FileLock, tryLock } from "../core/file-lock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
-import { sampleMemoryGb } from "../execute/usage.ts";
 import { prepareBase } from "../run/store.ts";
 import { adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
 import { Bell } from "./bell.ts";
+import { Cgroups } from "./cgroup.ts";
+import { Door } from "./door.ts";
+import { Gpus } from "./gpus.ts";
 import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
+import { readyMachine } from "./machine.ts";
 import { refillEveryMs, refillLine } from "./refill.ts";
-import type { LiveRun, Shop, WorkerOptions } from "./shop.ts";
+import { Sampler } from "./sampler.ts";
+import { quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
+import { isWatched } from "./watched.ts";
 
 export type { WorkerOptions, WorkerSettings } from "./shop.ts";
 
@@ -39,9 +44,6 @@ export interface Worker {
   stop(options?: { drain?: boolean }): Promise<void>;
 }
 
-/** Young runs are sampled at each tick, so that short ones have a peak at all; later every fourth tick will do. */
-const sampleMs = 500;
-const youngMs = 5000;
 /** Other workers are looked after at every so manieth poll. */
 const deadWorkersPolls = 15;
 /** With nothing in hand the line is polled less often: the queue wakes us, and idle ticks are most of what an idle worker costs. */
@@ -74,42 +76,6 @@ function putRunnerModule(options: WorkerOptions): void {
   writeDurable(path, runnerText, { mode: 0o444, sync: false });
 }
 
-/** Peak memory and log size of what runs. */
-function sample(shop: Shop, tick: number): void {
-  const limitBytes = shop.settings.logMaxMb * 1e6;
-  for (const run of shop.live.values()) {
-    if (run.phase !== "running" || run.script === null) continue;
-    if (tick % 4 !== 0 && shop.clock.monotonicMs() - run.sinceMs > youngMs) continue;
-    const memory = sampleMemoryGb(run.script.pid);
-    if (memory !== null && memory > (run.memoryPeakGb ?? 0)) run.memoryPeakGb = memory;
-    if (limitBytes <= 0 || run.logTooLarge || logBytes(run) <= limitBytes) continue;
-    run.logTooLarge = true;
-    run.bell.ring();
-  }
-}
-
-/** Samples for as long as there is something to sample. */
-function makeSampler(shop: Shop): { run(): void } {
-  let timer: ReturnType<typeof setInterval> | null = null;
-  let tick = 0;
-  const step = () => {
-    sample(shop, tick++);
-    if (shop.live.size > 0 && !shop.closing) return;
-    if (timer !== null) clearInterval(timer);
-    timer = null;
-  };
-  return {
-    run: () => {
-      if (timer === null && shop.live.size > 0) timer = setInterval(step, sampleMs);
-    },
-  };
-}
-
-function logBytes({ paths }: LiveRun): number {
-  const logs = [paths.outputLog, paths.stdoutLog, paths.stderrLog];
-  return logs.reduce((sum, path) => sum + (fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
-}
-
 function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoon">): Shop {
   return {
     base: options.base,
@@ -118,7 +84,12 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     name: options.name,
     host: hostname(),
     capacity: options.capacity,
-    settings: { diskFloorMb: 0, logMaxMb: 0, probesFolder: null, ...options.settings },
+    settings: { ...quietSettings, ...options.settings },
+    gpus: options.gpus ?? new Gpus(null),
+    machineDoor: options.door ?? new Door(),
+    price: options.price ?? (() => null),
+    cgroups: options.cgroups === undefined ? Cgroups.open() : options.cgroups,
+    door: new Map(),
     clock: options.clock ?? systemClock,
     capture: options.capture === undefined ? captureEnvironment : options.capture,
     inherited: inheritedEnvironment(options.env ?? process.env),
@@ -161,6 +132,22 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
     lookSoon: () => bell.ring(),
   });
   const heartbeat = new Heartbeat(shop, { inServer: options.onChange !== undefined });
+  await shop.gpus.open({
+    isOurs: (runId) => shop.live.has(runId),
+    isHeld: (cardId) =>
+      [...shop.live.values()].some((run) => run.holding && run.placement.cards.some((card) => card.id === cardId)),
+    now: () => shop.clock.monotonicMs(),
+    onChange: (cards) => {
+      shop.capacity = { ...shop.capacity, cards };
+      heartbeat.soon();
+      bell.ring();
+    },
+    onLook: () => {
+      if (isWatched(shop.base)) heartbeat.soon();
+    },
+  });
+  const wrong = (await options.onOpen?.()) ?? null;
+  if (wrong !== null) shop.problems.set("machine set-up", wrong);
   heartbeat.beat();
   await adoptAll(shop);
   await refillLine(shop);
@@ -176,11 +163,12 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       });
     }),
   ];
-  const sampler = makeSampler(shop);
+  const sampler = new Sampler(shop);
   const loop = (async () => {
     while (!shop.closing) {
+      await readyMachine(shop);
       await look(shop);
-      sampler.run();
+      sampler.wake();
       await bell.wait(shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs));
     }
   })();
@@ -204,6 +192,9 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         stopListening();
         await refilling;
         await settleDown(shop);
+        sampler.stop();
+        shop.gpus.close();
+        await options.onClose?.();
         heartbeat.close();
         lock.release();
       })();

@@ -1,8 +1,9 @@
 /** What a verdict makes of evidence. */
 import { describe, expect, test } from "bun:test";
+import type { Evidence } from "../../../src/execute/evidence.ts";
 import type { ExitRecord } from "../../../src/execute/records.ts";
 import { lastTraceback } from "../../../src/execute/traceback.ts";
-import { type Evidence, judge } from "../../../src/execute/verdict.ts";
+import { judge } from "../../../src/execute/verdict.ts";
 
 const exit = (rc: number, more: Partial<ExitRecord> = {}): ExitRecord => ({
   token: 1,
@@ -12,6 +13,8 @@ const exit = (rc: number, more: Partial<ExitRecord> = {}): ExitRecord => ({
   stragglers: false,
   timeLimit: false,
   oomKills: null,
+  readBytes: null,
+  writtenBytes: null,
   ...more,
 });
 const evidence = (more: Partial<Evidence>): Evidence => ({

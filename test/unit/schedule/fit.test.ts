@@ -182,7 +182,10 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     capacity: resourceFacts(capacity),
     free: resourceFacts(free),
     running: ["a", "b"],
-    gpus: free.cards.map((card) => cardFacts(card, "RTX")),
+    gpus: free.cards.map((card) => cardFacts(card)),
+    gpus_seen_at: null,
+    gpu_problem: null,
+    uses: [],
     problems: [],
   };
   expect(capacityOf(facts)).toEqual(capacity);

@@ -31,7 +31,18 @@ test("what was used stands beside what was asked, and what was not measured is l
     summary({ status: "completed", started_at: "2026-11-23T20:00:00Z", ended_at: "2026-11-23T21:00:00Z" }),
   );
   expect(usedParts({ ...manifest, resources: { ...manifest.resources, actual: null } })).toEqual([]);
-  const nothing = { gpu_utilization_avg: null, gpu_memory_peak_gb: null, cpu_time_seconds: null, energy_kwh: null };
+  const nothing = {
+    gpu_utilization_avg: null,
+    gpu_memory_peak_gb: null,
+    cpu_time_seconds: null,
+    energy_kwh: null,
+    energy_from: [],
+    energy_partial: null,
+    energy_cost: null,
+    gpu_power_avg_w: null,
+    gpu_temperature_peak_c: null,
+    gpu_throttled_seconds: null,
+  };
   const actual = { ...nothing, cpu_utilization_avg: 90, ram_peak_gb: 4, disk_read_gb: null, disk_write_gb: null };
   const requested = { ...manifest.resources.requested, cpu_cores: 4, ram_gb: 16, max_runtime_hours: 4 };
   expect(usedParts({ ...manifest, resources: { ...manifest.resources, actual, requested } })).toEqual([

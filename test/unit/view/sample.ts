@@ -22,6 +22,14 @@ function gpu(index: number, run: string | null = null): Status["workers"][number
     runs: run === null ? [] : [run],
     busy_with: run,
     blocked: null,
+    used_gb: run === null ? 0.01 : 18.2,
+    utilization: run === null ? 0 : 0.97,
+    temperature_c: run === null ? 35 : 71,
+    power_w: run === null ? 21 : 342,
+    power_limit_w: 350,
+    throttled: [],
+    processes:
+      run === null ? [] : [{ pid: 4711, who: "process 4711 (python3) of user ana", run_id: run, used_gb: 18.2 }],
   };
 }
 
@@ -139,6 +147,17 @@ export function status(given: Partial<Status> = {}): Status {
         free: { slots: 1, cpu_cores: 15, gpus: 1, ram_gb: 60, disk_gb: 412 },
         running: ["2026-11-23_k3f9ab"],
         gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],
+        gpus_seen_at: now,
+        gpu_problem: null,
+        uses: [
+          {
+            run_id: "2026-11-23_k3f9ab",
+            cpu_cores: 3.2,
+            ram_gb: 12.4,
+            gpu_utilization: 0.97,
+            gpu_memory_gb: 18.2,
+          },
+        ],
         problems: [],
       },
     ],

@@ -1,0 +1,79 @@
+/**
+ * The machine of a worker, as the settings and the hardware have it: what there is to hand out, who looks after the GPUs,
+ * when the door is closed, and the power limit that is put on and taken back. The same for a worker in a server and alone.
+ */
+import type { Settings } from "../config/settings.ts";
+import { openAmd } from "../measure/amd.ts";
+import type { GpuMeter } from "../measure/gpu.ts";
+import { openNvidia } from "../measure/nvidia.ts";
+import type { StatePaths } from "../run/paths.ts";
+import { detectCapacity } from "./capacity.ts";
+import { Door } from "./door.ts";
+import { Gpus } from "./gpus.ts";
+import { PowerCap } from "./power-cap.ts";
+import type { WorkerOptions } from "./shop.ts";
+
+export interface MachinePlaces {
+  settings: Settings;
+  state: StatePaths;
+  name: string;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Where /sys and /proc are looked for; another place for tests of hardware that is not there. */
+const rootOf = (env: MachinePlaces["env"]) => env.ML_SYSFS_ROOT ?? "/";
+
+function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): PowerCap | null {
+  const program = meter?.vendor === "nvidia" ? Bun.which("nvidia-smi", { PATH: env.PATH ?? "" }) : null;
+  return program === null
+    ? null
+    : new PowerCap({ program, env: { PATH: env.PATH }, stateDir: state.stateDir, worker: name });
+}
+
+export function openMachine(
+  places: MachinePlaces,
+): Pick<WorkerOptions, "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price"> {
+  const { settings, env } = places;
+  const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
+  const gpus = new Gpus(meter, {
+    limit: settings.gpus,
+    headroom: settings.gpu_headroom,
+    foreign: settings.gpu_foreign as "wait" | "ignore",
+    hiddenGb: settings.gpu_foreign_gb,
+  });
+  const door = new Door(
+    {
+      maxPowerWatts: settings.max_power_watts,
+      maxTemperatureC: settings.max_temperature_c,
+      onBattery: settings.on_battery as "wait" | "run",
+    },
+    rootOf(env),
+  );
+  const cap = powerCap(places, meter);
+  const watts = settings.gpu_power_cap_watts;
+  return {
+    capacity: detectCapacity(settings),
+    settings: {
+      diskFloorMb: settings.disk_floor_mb,
+      logMaxMb: settings.log_max_mb,
+      probesFolder: settings.probes_dir,
+      gpuIdleMinutes: settings.gpu_idle_minutes,
+      gpuIdleStopMinutes: settings.gpu_idle_stop_minutes,
+    },
+    gpus,
+    door,
+    // A cap that an earlier worker could not take back is taken back now, wanted again or not.
+    onOpen: async () => {
+      const readings = gpus.last()?.readings ?? [];
+      if (watts === null) await cap?.restore(readings);
+      else if (cap === null)
+        return "the GPUs' power limit cannot be set (`gpu_power_cap_watts`): there is no nvidia-smi";
+      else return cap.apply(readings, watts);
+      return null;
+    },
+    onClose: async () => {
+      await cap?.restore(null);
+    },
+    price: () => settings.energy_price,
+  };
+}

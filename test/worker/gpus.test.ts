@@ -1,0 +1,121 @@
+/** A worker with cards on paper: handed out by UUID and in parts, kept from those that others use, and metered. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import * as fs from "node:fs";
+import { NvidiaMeter } from "../../src/measure/nvidia.ts";
+import { readSamples } from "../../src/run/samples.ts";
+import { Gpus } from "../../src/worker/gpus.ts";
+import { afterTest } from "../support/after-test.ts";
+import { type FakeGpus, fakeGpus, uuids } from "../support/fake-gpus.ts";
+import { type Bench, openBench } from "../support/queued-run.ts";
+import { until } from "../support/temp.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = openBench();
+});
+afterEach(() => bench.close());
+
+function cards(
+  scenario: string,
+  given: { retryMs?: number; patienceMs?: number } = {},
+): { fake: FakeGpus; gpus: Gpus } {
+  const fake = fakeGpus(scenario);
+  const options = { program: fake.program, env: { PATH: fake.path }, everyMs: 100, patienceMs: 3000, ...given };
+  return { fake, gpus: new Gpus(new NvidiaMeter(options), { freshMs: 500 }) };
+}
+const capacity = { slots: 8, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
+const asking = (requested: Record<string, number>) => ({ resources: { requested } });
+/** Writes what it sees and stays until its folder has a file `go`. */
+const seeing = 'printf "%s" "$CUDA_VISIBLE_DEVICES" > seen; while [ ! -e go ]; do sleep 0.05; done';
+
+async function started(requested: Record<string, number>) {
+  const paths = await bench.submit({ argv: ["sh", "-c", seeing], manifest: asking(requested) });
+  await until(`${paths.runId} to run`, () => fs.existsSync(`${paths.work}/seen`));
+  const go = () => fs.writeFileSync(`${paths.work}/go`, "");
+  return { paths, go, seen: fs.readFileSync(`${paths.work}/seen`, "utf8") };
+}
+
+test("[G5] cards are handed out by UUID, whole and in parts, and the record says what the run sees", async () => {
+  const { gpus } = cards("four");
+  const worker = await bench.work({ capacity, gpus });
+  const whole = await started({ gpus: 2 });
+  expect(whole.seen).toBe(`${uuids[0]},${uuids[1]}`);
+  const a = await started({ gpus: 1, gpu_memory_gb: 8 });
+  const b = await started({ gpus: 1, gpu_memory_gb: 8 });
+  expect([a.seen, b.seen]).toEqual([uuids[2], uuids[2]]);
+  const none = await started({ gpus: 0 });
+  expect(none.seen).toBe("");
+  expect(bench.manifest(a.paths).resources.assigned).toMatchObject({ gpu_ids: [uuids[2]], gpu_memory_gb: 8 });
+  expect(worker.state().gpus[2]).toMatchObject({ runs: [a.paths.runId, b.paths.runId], id: uuids[2] });
+  for (const { go } of [whole, a, b, none]) go();
+});
+
+test("[G4] a card that a process of somebody else uses is not free, and says whose", async () => {
+  const { fake, gpus } = cards("two");
+  const stranger = Bun.spawn(["sleep", "60"], { stdout: "ignore" });
+  afterTest(() => stranger.kill("SIGKILL"));
+  fake.put("apps.csv", `${stranger.pid}, ${uuids[0]}, 20480\n`);
+  const worker = await bench.work({ capacity, gpus });
+  const { seen, go } = await started({ gpus: 1 });
+  expect(seen).toBe(uuids[1]);
+  expect(worker.state().gpus[0]?.blocked).toMatch(
+    new RegExp(`^process ${stranger.pid} \\(sleep\\) of user \\w+, 21 GB, uses it$`),
+  );
+  const waiting = await bench.submit({ argv: ["true"], manifest: asking({ gpus: 2 }) });
+  await Bun.sleep(300);
+  expect(bench.manifest(waiting).status).toBe("queued");
+  go();
+  fake.put("apps.csv", null);
+  fake.put("gpus.csv", fake.read("gpus.csv").replace("20480", "3"));
+  expect((await bench.sealed(waiting, 10_000)).status).toBe("completed");
+});
+
+test("memory that no process is told to hold counts as somebody's", async () => {
+  const { gpus } = cards("two");
+  const worker = await bench.work({ capacity, gpus });
+  const { seen, go } = await started({ gpus: 1 });
+  expect(seen).toBe(uuids[1]);
+  expect(worker.state().gpus[0]?.blocked).toContain("in use by no process that the driver tells of");
+  go();
+});
+
+test("[G1] where nobody knows the cards, runs without them go on, and the worker says why", async () => {
+  const { gpus } = cards("mismatch");
+  const worker = await bench.work({ capacity, gpus });
+  const paths = await bench.submit({ argv: ["true"] });
+  expect((await bench.sealed(paths)).status).toBe("completed");
+  await until("the problem", () =>
+    worker.state().problems.some((one) => one.includes("driver and library versions differ")),
+  );
+  expect(worker.state().gpu_problem).toContain("reboot");
+});
+
+test("[G2] a driver that hangs keeps cards from new runs, and nothing else", async () => {
+  const { fake, gpus } = cards("one", { patienceMs: 400, retryMs: 200 });
+  await bench.work({ capacity, gpus });
+  gpus.need();
+  fake.put("hang", "");
+  await until("the hang to be noticed", () => gpus.trouble() !== null);
+  const card = await bench.submit({ argv: ["true"], manifest: asking({ gpus: 1 }) });
+  const cpu = await bench.submit({ argv: ["true"] });
+  expect((await bench.sealed(cpu)).status).toBe("completed");
+  expect(bench.manifest(card).status).toBe("queued");
+  fake.put("hang", null);
+  expect((await bench.sealed(card, 15_000)).status).toBe("completed");
+}, 20_000);
+
+test("utilisation, memory, temperature and energy of its card are a run's own", async () => {
+  const { fake, gpus } = cards("one");
+  await bench.work({ capacity, gpus });
+  const { paths, go } = await started({ gpus: 1 });
+  const { pid } = JSON.parse(fs.readFileSync(paths.processRecord, "utf8")).script;
+  fake.put("gpus.csv", fake.read("gpus.csv").replace(", 3, 0, 34, 21.48,", ", 9000, 80, 66, 300.00,"));
+  fake.put("apps.csv", `${pid}, ${uuids[0]}, 8000\n`);
+  await until("some samples", () => readSamples(paths).filter((row) => row.gpuPowerW === 300).length >= 2, 10_000);
+  go();
+  const { resources } = await bench.sealed(paths);
+  expect(resources.actual).toMatchObject({ gpu_temperature_peak_c: 66, energy_from: ["gpu"], energy_partial: false });
+  expect(resources.actual?.gpu_memory_peak_gb).toBeCloseTo(8.389, 2);
+  expect(resources.actual?.gpu_utilization_avg).toBeGreaterThan(20);
+  expect(resources.actual?.energy_kwh).toBeGreaterThan(0);
+}, 20_000);
