@@ -71,7 +71,7 @@ test("[Q11] a run that somebody stopped is never tried again, whatever it exits 
 async function failedRun(kind: "worker_lost" | "code_error", crashes = 0): Promise<Manifest> {
   const options = { launch: { retry: { limit: 50, crashes } }, ended_at: "2026-11-23T10:00:00.000Z" };
   const manifest = await makeQueuedRun(bench.base, { argv: ["true"], manifest: options });
-  return { ...manifest, status: "failed", failure: { kind, message: "m", hint: null, traceback: null } };
+  return { ...manifest, status: "failed", failure: { kind, message: "m", hint: null, traceback: null, evidence: [] } };
 }
 
 test("[Q6] three attempts lost with their worker end the chain, whatever budget is left", async () => {
