@@ -131,6 +131,7 @@ export const keyMeanings: Record<string, string> = {
   "launch.retry.attempt": "1 for the run that was queued, 2 for the first retry",
   "launch.retry.first_run": "the run that was queued; null in itself",
   "launch.retry.crashes": "how many of the attempts before were lost with their worker; at 3 there is no further one",
+  "launch.notify": "when somebody is told of its end: `ended` (however), `failed`, or null",
   "launch.warn_signal": "sent to the script `warn_seconds` before its time limit, or null",
   "launch.warn_seconds": "see `warn_signal`",
   "launch.grace_seconds": "seconds between SIGTERM and SIGKILL when it is stopped",

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
-import { shellWords } from "./shell-words.ts";
+import { shellWords } from "../core/shell-words.ts";
 
 export interface BatchLine {
   /** `runs.txt:12`. */

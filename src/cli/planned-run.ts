@@ -4,11 +4,11 @@
  */
 import { MlError } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
+import { shellWords } from "../core/shell-words.ts";
 import type { SubmitSpec } from "../protocol/requests.ts";
 import { atLine, type BatchLine } from "./batch-file.ts";
 import type { Arguments, Command } from "./command.ts";
 import { parseCommand } from "./parse.ts";
-import { shellWords } from "./shell-words.ts";
 import { type RunFlags, runFlags, splitTags, type Wishes, type WishSources, wishesOf } from "./submission.ts";
 import { type Surroundings, type Understood, understand } from "./understand.ts";
 
@@ -73,7 +73,7 @@ function planWords(
 const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_outcome", "parent", "group"] as const;
 const objectKeys = [
   ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "grace_seconds"],
-  ...["warn_signal", "warn_seconds", "retries", "retry_on"],
+  ...["warn_signal", "warn_seconds", "retries", "retry_on", "notify"],
   ...textKeys,
 ];
 
@@ -123,6 +123,7 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     held: typed<boolean>(given, "held", truth) ?? wishes.held,
     split_output: typed<boolean>(given, "split_output", truth) ?? wishes.split_output,
     grace_seconds: typed<number>(given, "grace_seconds", number) ?? wishes.grace_seconds,
+    notify: typed<NonNullable<Wishes["notify"]>>(given, "notify", text) ?? wishes.notify ?? null,
     retries: typed<number>(given, "retries", number) ?? wishes.retries,
     retry_on: typed<string[]>(given, "retry_on", texts) ?? wishes.retry_on,
     warn_signal: typed<NonNullable<Wishes["warn_signal"]>>(given, "warn_signal", text) ?? wishes.warn_signal ?? null,

@@ -26,6 +26,10 @@ export const runFlags = {
   ram: flag.text("SIZE", "memory, such as 16G"),
   disk: flag.text("SIZE", "free disk space needed, such as 100G"),
   maxRuntime: flag.text("TIME", "stop it after this long, such as 4h or 90m; a plain number counts hours"),
+  notify: flag.choice(
+    ["ended", "failed", "never"],
+    "tell by the server's command or webhook when it ended, or only when it failed",
+  ),
   retries: flag.number("N", "try it again as a new run where it fails, N times at most", {
     least: 0,
     most: 100,
@@ -167,6 +171,7 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     split_output: flags.splitOutput,
     metric_patterns: [...flags.metricPattern, ...(settings.metric_pattern === null ? [] : [settings.metric_pattern])],
     repro_level: (flags.reproLevel ?? settings.repro_level) as NonNullable<Wishes["repro_level"]>,
+    notify: flags.notify,
     retries: flags.retries ?? 0,
     retry_on: splitTags(flags.retryOn),
     retry_backoff_seconds: settings.retry_backoff_seconds,

@@ -87,7 +87,7 @@ function positionOf(text: string, key: string, part: "key" | "value"): { line: n
 /** A sentence with the place, and the line with a caret under it as the cause. */
 function configError(file: ConfigFile, at: { line: number; column: number }, why: string, hint?: string): MlError {
   const line = (file.text.split("\n")[at.line - 1] ?? "").replace(/\r$/, "").replaceAll("\t", " ");
-  const secret = /api_key|password|secret/.test(line);
+  const secret = /api_key|password|secret|webhook/.test(line);
   const shown = secret ? line.replace(/=.*/, "= …") : line;
   const number = `${at.line} | `;
   const caret = " ".repeat(number.length + Math.min(at.column - 1, shown.length));

@@ -69,6 +69,9 @@ export const settings = {
   redis_url: text("Redis to use with queue_backend redis", "redis://127.0.0.1:6379"),
   queue_fallback: flag("take new runs into the filesystem queue while Redis cannot be reached", true),
   allowed_origins: text("web origins that may open a WebSocket, separated by commas; none by default"),
+  notify_command: text("command that is told of ended runs, as words without a shell; JSON on its stdin"),
+  notify_webhook: text("URL that ended runs are posted to as JSON", null, true),
+  notify: choice("which runs are told of where `--notify` says nothing", ["ended", "failed", "never"], "ended"),
   // The worker.
   worker_name: text("name of this worker; default: the host name"),
   slots: number("how many runs at a time; default: the number of CPU cores", null, { least: 0, whole: true }),

@@ -14,6 +14,7 @@ import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
+import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
@@ -51,6 +52,8 @@ export const submitSchema = z.object({
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
   split_output: z.boolean().default(false),
   grace_seconds: z.number().min(0).max(3600).default(30),
+  /** When somebody is told of its end; left out: as the server's setting `notify` says. */
+  notify: z.enum(["ended", "failed", "never"]).nullable().optional(),
   /** Tried again as a new run where it fails, so many times; only with one of these kinds of failure, where any are given. */
   retries: z.number().int().min(0).max(100).default(0),
   retry_on: z.array(z.string().max(64)).max(32).default([]),
@@ -95,26 +98,6 @@ export const submitSchema = z.object({
   stage: z.array(z.string().min(1).max(4096)).max(100).default([]),
 });
 export type SubmitSpec = z.input<typeof submitSchema>;
-
-/** What runs like one took, and a request that they would have fitted in. Null is not known. */
-export interface Similar {
-  /** `same`: of the same script and arguments; `similar`: of the same script. */
-  basis: "same" | "similar";
-  runs: number;
-  /** Of those that completed; in 8 cases of 10 it is between low and high. */
-  seconds: { low: number; middle: number; high: number } | null;
-  ram_gb: { typical: number; most: number } | null;
-  gpu_memory_gb: { typical: number; most: number } | null;
-  proposed: { ram_gb: number | null; gpu_memory_gb: number | null; max_runtime_hours: number | null };
-}
-
-/** Counted over completed runs; by when it was foretold. */
-export interface EtaAccuracy {
-  /** How often an interval is meant to hold: 0.8. */
-  promised: number;
-  runs: number;
-  marks: { mark: "start" | "quarter" | "half"; forecasts: number; hits: number; rate: number | null }[];
-}
 
 export interface Submitted {
   run_id: string;
@@ -301,10 +284,14 @@ export const requests = {
     "user",
     z.object({ runs: refs, dry_run: z.boolean().default(false) }),
   ),
-  /** Answers when all have ended or after `timeout_ms` (60 s at most; ask again). */
-  "run.wait": declare<{ done: boolean; runs: RunSummary[] }>()(
+  /** A run that is tried again is waited for in its next attempt. Answers when all (with `any`: one) have ended or after `timeout_ms` (60 s at most; ask again). */
+  "run.wait": declare<{ done: boolean; runs: RunSummary[]; ended: string[] }>()(
     "viewer",
-    z.object({ runs: refs, timeout_ms: z.number().int().min(0).max(60_000).default(30_000) }),
+    z.object({
+      runs: refs,
+      any: z.boolean().default(false),
+      timeout_ms: z.number().int().min(0).max(60_000).default(30_000),
+    }),
   ),
   /** Snapshot now, then events after it: `runs` all runs or the named, `logs` how far the logs of the named have grown. */
   subscribe: declare<{ seq: number; runs: RunSummary[]; server: ServerState }>()(

@@ -232,6 +232,8 @@ export const manifestSchema = z.looseObject({
       env: z.record(z.string(), z.string()).default({}),
       split_output: z.boolean().default(false),
       grace_seconds: z.number().default(30),
+      /** When somebody is told of its end (docs/notify.md); null: never. */
+      notify: z.enum(["ended", "failed"]).nullable().default(null),
       /** `USR1`: sent to the script `warn_seconds` before its time limit; null where it is not warned. */
       warn_signal: z.enum(warnSignals).nullable().default(null),
       warn_seconds: number,

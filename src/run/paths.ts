@@ -30,6 +30,8 @@ export interface RunPaths {
   processRecord: string;
   exitRecord: string;
   events: string;
+  /** Somebody was told of its end, or could not be. */
+  notifiedMark: string;
   /** What was foretold of its runtime. */
   forecasts: string;
   /** The supervisor has sent the warning signal. */
@@ -91,6 +93,7 @@ export function runPaths(folder: string, runId: string): RunPaths {
     exitRecord: `${own}/exit.json`,
     events: `${own}/events.jsonl`,
     forecasts: `${own}/forecasts.jsonl`,
+    notifiedMark: `${own}/notified.json`,
     warnedMark: `${own}/warned`,
     stopRequest: `${own}/stop.json`,
     manifestLock: `${own}/manifest.lock`,

@@ -24,6 +24,8 @@ export interface RunRecord {
   group: string | null;
   tags: string[];
   parent_run: string | null;
+  /** The next attempt, where it failed and was tried again. */
+  retried_as: string | null;
   requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
   host: string | null;
   /** Last value by name; NaN and infinities as strings. At most 20 names. */

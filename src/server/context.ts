@@ -15,6 +15,7 @@ import type { Keys } from "./keys.ts";
 import type { LineFeeder } from "./line-feeder.ts";
 import type { LiveFacts } from "./live.ts";
 import type { Log } from "./log.ts";
+import type { Notifier } from "./notifier.ts";
 import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
 import type { Quota } from "./quota.ts";
@@ -46,6 +47,7 @@ export interface Services {
   forecasts: Forecasts;
   hub: Hub;
   polls: Polls;
+  notifier: Notifier;
   workers: WorkerBoard;
   keys: Keys;
   audit: Audit;

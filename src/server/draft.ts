@@ -109,6 +109,17 @@ function retryOf({ retries, retry_on: on, retry_backoff_seconds: backoff }: Spec
   return { limit: retries, on, backoff_seconds: backoff, attempt: 1, first_run: null, crashes: 0 };
 }
 
+/** Throws `usage` where somebody is to be told and there is no way to. */
+function notifyOf({ notifier, settings }: Context, { notify: wanted }: Spec): Manifest["launch"]["notify"] {
+  if (wanted != null && wanted !== "never" && !notifier.able) {
+    throw new MlError("usage", "the server has no way to tell anybody of the end of a run", {
+      hint: "set `notify_command` or `notify_webhook` in the server's config (docs/notify.md), or leave `--notify` out",
+    });
+  }
+  const when = wanted ?? settings.notify;
+  return when === "never" || !notifier.able ? null : when;
+}
+
 let blank: Manifest | null = null;
 
 /** A manifest with every default, parsed once: the values that go into it have been through a schema already. */
@@ -178,6 +189,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),
       held: spec.held,
       retry: retryOf(spec),
+      notify: notifyOf(context, spec),
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What the index knows of runs like one: from its manifest to a prediction, for submissions, plans and estimates. */
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Similar } from "../protocol/requests.ts";
+import type { Similar } from "../protocol/foresight.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { type PastRun, signatureOf } from "../run/past-run.ts";
 import { type Prediction, predict, propose } from "../schedule/predict.ts";

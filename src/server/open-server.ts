@@ -33,6 +33,7 @@ import { type Listener, listen } from "./listener.ts";
 import { LiveFacts } from "./live.ts";
 import { type LocalWorker, startLocalWorker } from "./local-worker.ts";
 import type { Log } from "./log.ts";
+import { Notifier } from "./notifier.ts";
 import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
 import { Quota } from "./quota.ts";
@@ -193,6 +194,8 @@ async function buildServices(
   const live = new LiveFacts();
   const forecasts = new Forecasts({ base, catalog, live, nowMs: () => clock.nowMs() });
   const summary = { base, catalog, live, forecasts, nowMs: () => clock.nowMs() };
+  const notifier = new Notifier({ settings, base, problems, log, clock });
+  undo.push(() => notifier.close());
   let listener: Listener | null = null;
   let worker: LocalWorker | null = null;
   const hub: Hub = new Hub({
@@ -202,6 +205,7 @@ async function buildServices(
     onRead: (record) => {
       endIfWanted(services, record);
       forecasts.look(record);
+      notifier.consider(record);
     },
     onError: (cause) => traceBug(services, "hub", cause),
   });
@@ -239,6 +243,7 @@ async function buildServices(
     feeder,
     live,
     forecasts,
+    notifier,
     hub,
     polls,
     workers,
@@ -278,6 +283,7 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   services.identity.socket = listener.socket;
   writeServerRecord(base, state, services.identity);
   undo.push(() => removeServerRecord(state));
+  tellLate(services);
   const ticks = new Ticks(services, {
     memoryLimitBytes: options.memoryLimitBytes ?? memoryLimitBytes,
     onOverweight: () => options.onStop("memory over the limit", true),
@@ -286,6 +292,15 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   void sweep(services);
   log.say("info", "serving", { base: base.base, url: listener.url, socket: listener.socket, pid: process.pid });
   return { services, close: once(() => closeAll(services, undo)) };
+}
+
+const lateRuns = 500;
+
+/** Of runs that ended while no server was up somebody has yet to be told. */
+function tellLate({ catalog, notifier }: Services): void {
+  if (!notifier.able) return;
+  for (const record of catalog.list({ status: ["completed", "failed", "cancelled"], limit: lateRuns }))
+    notifier.consider(record);
 }
 
 async function sweep(services: Services): Promise<void> {

@@ -1,6 +1,7 @@
 /** What was asked for, against what runs like it took (when queued) and what it took itself (when ended). Pure. */
 import { formatSize } from "../core/size.ts";
-import type { Reply, Similar } from "../protocol/requests.ts";
+import type { Similar } from "../protocol/foresight.ts";
+import type { Reply } from "../protocol/requests.ts";
 import { type Face, type Line, type Span, span } from "./face.ts";
 import { dot } from "./mark.ts";
 import { durationText, elapsedMs } from "./time.ts";

@@ -22,3 +22,21 @@ test("0 where all succeeded, 5 where one did not, 6 where the time was up", asyn
   });
   expect((await lab.ml(["wait", "zzzz"])).code).toBe(3);
 }, 60_000);
+
+test("--any ends with the first, and a run that is tried again is waited for in its next attempt", async () => {
+  const lab = openLab();
+  const good = await lab.queue(["--no-code", "--", "true"]);
+  const never = await lab.queue(["--hold", "--no-code", "--", "true"]);
+  const any = await lab.ml(["wait", "--any", "-q", never, good]);
+  expect(any).toMatchObject({ code: 0, stdout: `${good}\n` });
+  await lab.ml(["config", "set", "retry_backoff_seconds", "0"]);
+  const stubborn = ["--retries", "1", "--no-code", "--", "sh", "-c", 'test "$ML_RESTART_COUNT" = 1'];
+  const first = await lab.queue(stubborn);
+  const waited = await lab.ml(["wait", "--json", first]);
+  expect(waited.code).toBe(0);
+  const [last] = JSON.parse(waited.stdout).runs;
+  expect(last).toMatchObject({ status: "completed", retried_as: null });
+  expect(last.run_id).not.toBe(first);
+  const info = JSON.parse((await lab.ml(["info", "--json", first])).stdout);
+  expect(info.manifest.lineage.retried_as).toBe(last.run_id);
+}, 60_000);

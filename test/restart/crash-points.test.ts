@@ -21,7 +21,7 @@ interface Case {
   /** The queue's database is gone after the first crash. */
   loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate" | "retry";
+  act?: "code" | "cancel" | "annotate" | "retry" | "notify";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -68,6 +68,9 @@ const table: Record<string, Case | Case[]> = {
   "worker/before-retry": { rows: "K3 K5", act: "retry" },
   "worker/after-retry-folder": { rows: "K3 K5", act: "retry" },
   "worker/after-retry-queued": { rows: "K3 K5", act: "retry" },
+  // Telling somebody of its end.
+  "server/before-notify": { rows: "K2 K5", act: "notify" },
+  "server/after-notify": { rows: "K2 K5", act: "notify" },
   // People's words.
   "server/after-history": [
     { rows: "K2", act: "annotate" },
@@ -159,7 +162,11 @@ async function crashAt(point: string, each: Case): Promise<void> {
   const { starts = [point], backend = "sqlite", act, loseQueue = false } = each;
   const home = tempFolder("ml-crash-");
   const witness = join(home, "witness.txt");
-  const at = serveFrom(home, { ML_QUEUE_BACKEND: backend, ML_REDIS_URL: `redis+unix://${join(home, "r.sock")}` });
+  const at = serveFrom(home, {
+    ML_QUEUE_BACKEND: backend,
+    ML_REDIS_URL: `redis+unix://${join(home, "r.sock")}`,
+    ...(act === "notify" ? { ML_NOTIFY_COMMAND: `sh -c 'echo $ML_RUN_ID >> ${join(home, "told.txt")}'` } : {}),
+  });
   served = at;
   const snapshot = await storeScript(at);
   const plan = starts.map((name) => `${name}:1:kill`);
@@ -208,6 +215,14 @@ async function crashAt(point: string, each: Case): Promise<void> {
   }
   expect(manifest).toMatchObject({ status: "failed", exit_code: 7, failure: { kind: "code_error" } });
   expect(fs.readFileSync(witness, "utf8")).toBe(`${runId}\n`);
+  if (act === "notify") {
+    // At least once: what was told a moment before the crash is told again.
+    const marked = join(paths.private, "notified.json");
+    await until(`the end to be told\n${at.log()}`, () => fs.existsSync(marked));
+    const told = fs.readFileSync(join(home, "told.txt"), "utf8").trim().split("\n");
+    expect(new Set(told)).toEqual(new Set([runId]));
+    expect(told.length).toBe(point === "server/after-notify" ? 2 : 1);
+  }
   const lines = Array.from({ length: 50 }, (_, line) => `line ${line}\n`).join("");
   expect(fs.readFileSync(paths.outputLog, "utf8")).toBe(`${lines}ml:metric loss=0.5\nend\n`);
   expect(manifest.artifacts?.files.map((file) => file.path)).toEqual(["made.txt"]);

@@ -5,13 +5,13 @@ import fc from "fast-check";
 import { parseBatch } from "../../../src/cli/batch-file.ts";
 import { command } from "../../../src/cli/commands/queue.ts";
 import { type PlanSources, planBatch } from "../../../src/cli/planned-run.ts";
-import { shellWords } from "../../../src/cli/shell-words.ts";
 import { type RunFlags, readVariables, runFlags, splitTags, wishesOf } from "../../../src/cli/submission.ts";
 import { batchesOf, specsOf } from "../../../src/cli/submit.ts";
 import { understand } from "../../../src/cli/understand.ts";
 import { type Settings, settings } from "../../../src/config/settings.ts";
 import { MlError } from "../../../src/core/error.ts";
 import { quoteCommand } from "../../../src/core/shell-quote.ts";
+import { shellWords } from "../../../src/core/shell-words.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const defaults = Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, one.default])) as Settings;

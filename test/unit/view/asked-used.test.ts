@@ -1,6 +1,6 @@
 /** Asked against used: what is proposed when queueing, what is said at the end. */
 import { expect, test } from "bun:test";
-import type { Similar } from "../../../src/protocol/requests.ts";
+import type { Similar } from "../../../src/protocol/foresight.ts";
 import { proposedFlags, similarLines, usedParts } from "../../../src/view/asked-used.ts";
 import { detail, summary, text } from "./sample.ts";
 

@@ -54,6 +54,7 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     group: null,
     tags: [],
     parent_run: null,
+    retried_as: null,
     requested: { gpus: 1, cpu_cores: 1, ram_gb: null, max_runtime_hours: null },
     host: "gpu01",
     metrics: {},

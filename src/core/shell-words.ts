@@ -2,7 +2,7 @@
  * A line of words as a shell would split it (POSIX Shell Command Language, 2.2 Quoting), and nothing else that a shell
  * does: no variables, no globs, no substitution, because nothing here is ever run by a shell.
  */
-import { MlError } from "../core/error.ts";
+import { MlError } from "./error.ts";
 
 /** Words of one line; a `#` at the start of a word begins a comment. Throws `usage` for an open quote. */
 export function shellWords(line: string): string[] {
