@@ -141,6 +141,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/metrics.ts"),
   },
   {
+    name: "plot",
+    group: "watch",
+    summary: "draw a metric of one or several runs",
+    load: () => import("./commands/plot.ts"),
+  },
+  {
     name: "ls",
     group: "watch",
     summary: "the files of a run",
