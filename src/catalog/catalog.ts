@@ -15,7 +15,7 @@ import { listRunIds, readManifest } from "../run/store.ts";
 import { moveAside, openIndex } from "./database.ts";
 import { PastRuns } from "./past-runs.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
-import { WaitingRanks } from "./waiting-ranks.ts";
+import { WaitingRuns } from "./waiting-runs.ts";
 
 export interface ListFilter {
   limit: number;
@@ -66,7 +66,7 @@ function stampOf(path: string): string {
 
 export class Catalog {
   private readonly counters = new Map<Status, number>();
-  private readonly ranks = new WaitingRanks();
+  readonly waitingRuns = new WaitingRuns();
   private newest = 0;
   /** What ended runs took. */
   readonly past: PastRuns;
@@ -99,10 +99,10 @@ export class Catalog {
     for (const row of rows as { status: Status; n: number }[]) this.counters.set(row.status, row.n);
     const last = this.database.query("SELECT max(sequence) AS last FROM runs").get() as { last: number | null };
     this.newest = last.last ?? 0;
-    this.ranks.clear();
-    const waiting = "SELECT priority, sequence FROM runs INDEXED BY waiting WHERE status = 'queued' AND held = 0";
-    for (const row of this.database.query(`${waiting} ORDER BY priority DESC, sequence`).all() as Row[])
-      this.ranks.add(row.priority, row.sequence);
+    this.waitingRuns.clear();
+    const waiting = "SELECT sequence, record FROM runs INDEXED BY waiting WHERE status = 'queued'";
+    for (const row of this.database.query(waiting).all() as ListedRow[])
+      this.waitingRuns.note(parseRow(row), row.sequence);
   }
 
   /** The place in the order of arrival for a run submitted now: never goes back, whatever the clock does. */
@@ -178,7 +178,8 @@ export class Catalog {
         this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
     }
     if (before !== null) this.count(before, -1);
-    this.count({ ...record, held: record.held ? 1 : 0, sequence }, 1);
+    this.count(record, 1);
+    this.waitingRuns.note(record, sequence);
     this.newest = Math.max(this.newest, sequence);
   }
 
@@ -207,15 +208,12 @@ export class Catalog {
   }
 
   private known(runId: string): KnownRow | null {
-    const query = "SELECT status, priority, held, sequence, stamp, submit_id, record FROM runs WHERE run_id = ?";
+    const query = "SELECT status, sequence, stamp, submit_id, record FROM runs WHERE run_id = ?";
     return this.database.query(query).get(runId) as KnownRow | null;
   }
 
-  private count(row: Pick<Row, "status" | "priority" | "held" | "sequence">, by: 1 | -1): void {
+  private count(row: Pick<Row, "status">, by: 1 | -1): void {
     this.counters.set(row.status, (this.counters.get(row.status) ?? 0) + by);
-    if (row.status !== "queued" || row.held === 1) return;
-    if (by === 1) this.ranks.add(row.priority, row.sequence);
-    else this.ranks.remove(row.priority, row.sequence);
   }
 
   remove(runId: string): boolean {
@@ -225,6 +223,7 @@ export class Catalog {
     this.database.query("DELETE FROM tags WHERE run_id = ?").run(runId);
     this.past.remove(runId);
     this.count(row, -1);
+    this.waitingRuns.remove(runId);
     return true;
   }
 
@@ -302,15 +301,10 @@ export class Catalog {
       .all(...values) as ListedRow[];
   }
 
-  /** The line, first to start first: priority, then age. Held runs stand in their place. */
-  waiting(limit: number, user: string | null = null): (RunRecord & { sequence: number })[] {
-    const mine = user === null ? "" : "AND user = ?";
-    const rows = this.database
-      .query(
-        `SELECT sequence, record FROM runs INDEXED BY waiting WHERE status = 'queued' ${mine} ORDER BY priority DESC, sequence LIMIT ${limit}`,
-      )
-      .all(...(user === null ? [] : [user])) as { sequence: number; record: string }[];
-    return rows.map((row) => ({ ...(JSON.parse(row.record) as RunRecord), sequence: row.sequence }));
+  /** The rows of these runs, by id; those that are not known are missing. */
+  many(runIds: readonly string[]): Map<string, RunRecord> {
+    const found = this.select("run_id IN (SELECT value FROM json_each(?))", [JSON.stringify(runIds)], "");
+    return new Map(found.map((record) => [record.run_id, record]));
   }
 
   /** Ids of all waiting runs, in order of arrival. */
@@ -319,11 +313,6 @@ export class Catalog {
       .query("SELECT run_id FROM runs WHERE status = 'queued' ORDER BY sequence")
       .all() as Row[];
     return rows.map((row) => row.run_id);
-  }
-
-  /** How many unheld waiting runs stand before one of this priority and sequence. */
-  ahead(priority: number, sequence: number): number {
-    return this.ranks.ahead(priority, sequence);
   }
 
   /** True while a live run of the user has the name. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Forecast } from "../run/forecasts.ts";
-import type { Manifest } from "../run/manifest.ts";
+import type { Manifest, Terms } from "../run/manifest.ts";
 import { type PastRun, pastRunOf } from "../run/past-run.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { statuses } from "../run/status.ts";
@@ -21,10 +21,22 @@ export interface Keyed {
 
 const shownMetrics = 20;
 
+/** Null where the run waits for nothing but its turn, as nearly all do. */
+function termsOf({ launch: { terms } }: Manifest): Terms | null {
+  const { after, after_ok, not_before, when, group_limit } = terms;
+  const none = after.length + after_ok.length === 0 && not_before === null && when === null && group_limit === null;
+  return none ? null : { after, after_ok, not_before, when, group_limit };
+}
+
+function secondsOf({ resources: { predicted } }: Manifest): RunRecord["predicted_seconds"] {
+  const { seconds_low: low = null, seconds: likely = null, seconds_high: high = null } = predicted ?? {};
+  return low === null || likely === null || high === null ? null : { low, likely, high };
+}
+
 /** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
 export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = []): Keyed {
   const { narrative, resources, failure, artifacts } = manifest;
-  const { gpus, cpu_cores, ram_gb, max_runtime_hours } = resources.requested;
+  const { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours } = resources.requested;
   return {
     past: pastRunOf(manifest, foretold),
     submitId: manifest.launch.submit_id,
@@ -50,7 +62,10 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       tags: narrative.tags,
       parent_run: narrative.parent_run,
       retried_as: manifest.lineage.retried_as,
-      requested: { gpus, cpu_cores, ram_gb, max_runtime_hours },
+      requested: { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours },
+      terms: termsOf(manifest),
+      predicted_seconds: secondsOf(manifest),
+      cancelled: manifest.cancelled === null ? null : { by: manifest.cancelled.by, reason: manifest.cancelled.reason },
       host: resources.host,
       metrics: Object.fromEntries(Object.entries(manifest.metrics).slice(0, shownMetrics)),
       artifacts:
@@ -104,7 +119,12 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
       tags: [],
       parent_run: null,
       retried_as: null,
-      requested: { gpus: 0, cpu_cores: 0, ram_gb: null, max_runtime_hours: null },
+      requested: {
+        ...{ gpus: 0, gpu_memory_gb: null, cpu_cores: 0, ram_gb: null, disk_gb: null, max_runtime_hours: null },
+      },
+      terms: null,
+      predicted_seconds: null,
+      cancelled: null,
       host: null,
       metrics: {},
       artifacts: null,

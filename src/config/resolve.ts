@@ -60,6 +60,7 @@ export function parseSetting(key: SettingKey, text: string, where: string): stri
     throw new MlError("bad_config", `${where} wants true or false, not \`${text}\``);
   }
   checkChoice(key, text, where);
+  declared.check?.(text);
   return text;
 }
 
@@ -126,6 +127,11 @@ function checkFileValue(file: ConfigFile, key: SettingKey, value: unknown): stri
   }
   if (declared.kind === "choice" && !declared.choices?.includes(value as string)) {
     throw configError(file, at, `\`${key}\` wants one of ${declared.choices?.join(", ")}, not \`${value}\``);
+  }
+  try {
+    if (typeof value === "string") declared.check?.(value);
+  } catch (cause) {
+    throw configError(file, at, messageOf(cause), cause instanceof MlError ? cause.detail.hint : undefined);
   }
   return value as string | number | boolean;
 }

@@ -2,6 +2,7 @@
  * Every setting there is, declared once: the key of config.toml, its type, default, and one line about it. The
  * environment variable is `ML_` + the key in capitals. docs/config.md and `ml config show` are made from this table.
  */
+import { parseHours, parseTariff } from "../core/hours.ts";
 
 interface Range {
   least: number;
@@ -18,10 +19,19 @@ interface Setting<T> {
   range?: Range;
   /** Never printed in full. */
   secret?: boolean;
+  /** Throws `bad_config` for a text that cannot be read. */
+  check?(text: string): unknown;
 }
 
 function text(about: string, fallback: string | null = null, secret = false): Setting<string | null> {
   return { kind: "text", default: fallback, about, secret };
+}
+function checked<T extends string | null>(
+  about: string,
+  fallback: T,
+  check: (text: string) => unknown,
+): Setting<T extends null ? string | null : string> {
+  return { kind: "text", default: fallback as never, about, check };
 }
 function number<T extends number | null>(
   about: string,
@@ -120,6 +130,22 @@ export const settings = {
     least: 0,
   }),
   energy_currency: text("what prices are in, such as EUR"),
+  // Sharing.
+  aging_hours: number("waiting so long raises a run's priority by one; 0: never", 12, { least: 0 }),
+  share_half_life_hours: number("after so long, half of what a user has used is forgotten", 24, { least: 0.1 }),
+  share_gpu_weight: number("what a second of a GPU counts against its user", 10, { least: 0 }),
+  share_cpu_weight: number("what a second of a CPU core counts, for runs without GPUs", 1, { least: 0 }),
+  user_max_runs: number("runs of one user at a time; no limit by default", null, { least: 1, whole: true }),
+  user_max_gpus: number("GPUs of one user at a time; no limit by default", null, { least: 1, whole: true }),
+  quiet_hours: checked("hours in which no run starts, such as `mon-fri 09:00-18:00`; none by default", null, (text) =>
+    parseHours(text, "`quiet_hours`"),
+  ),
+  night_hours: checked("what `--when night` means", "22:00-06:00", (text) => parseHours(text, "`night_hours`")),
+  tariff: checked(
+    "price of a kWh by hours, such as `22:00-06:00 0.18, 06:00-22:00 0.32`; `--when cheap` waits for the lowest",
+    null,
+    parseTariff,
+  ),
   // The terminal.
   color: choice("colour in the output", ["auto", "always", "never"], "auto"),
 } as const;
@@ -127,3 +153,8 @@ export const settings = {
 export type SettingKey = keyof typeof settings;
 export type Settings = { [K in SettingKey]: (typeof settings)[K]["default"] };
 export type Origin = "flag" | "environment" | "file" | "default";
+
+/** What counts where nothing is set. */
+export function defaultSettings(): Settings {
+  return Object.fromEntries(Object.entries(settings).map(([key, { default: value }]) => [key, value])) as Settings;
+}

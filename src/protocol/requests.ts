@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
+import type { Blocker } from "../run/blocker.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { lineageKinds, requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
@@ -105,6 +106,9 @@ export interface Submitted {
   status: RunSummary["status"];
   position: number | null;
   eta: string | null;
+  eta_range: RunSummary["eta_range"];
+  /** Why it does not start at once, every reason; only where the request was about one run, or a dry one. */
+  waits_for: Blocker[];
   folder: string;
   command: string;
   /** True where this submit_id had been taken before: the run is the one made then. */

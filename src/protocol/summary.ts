@@ -1,4 +1,5 @@
 /** One row of a listing: what status, lists and the terminal UI show of a run without opening it. Plain JSON, snake_case. */
+import type { Blocker } from "../run/blocker.ts";
 import type { RunRecord } from "../run/run-record.ts";
 
 export interface Progress {
@@ -27,6 +28,8 @@ export interface RunSummary extends RunRecord {
   eta: string | null;
   /** The interval around `eta` that is meant to hold 8 times of 10; null where unknown. */
   eta_range: EtaRange | null;
+  /** The first reason for which a run of the waiting line waits; `run.why` gives all. Null elsewhere. */
+  waits_for: Blocker | null;
   progress: Progress | null;
   /** Set while somebody has asked for the run to stop: seconds until it is killed, or null after that. */
   stopping: { by: string; kill_in_seconds: number | null } | null;

@@ -1,6 +1,6 @@
 /** What the waiting line knows of a run, taken from its manifest: the folder is the truth, the entry a copy. */
-import type { Manifest } from "../run/manifest.ts";
-import type { QueueEntry } from "./port.ts";
+import { type Manifest, type Terms, termsSchema } from "../run/manifest.ts";
+import type { EntryFacts, QueueEntry } from "./port.ts";
 
 export function entryFromManifest(manifest: Manifest): QueueEntry {
   return {
@@ -10,5 +10,32 @@ export function entryFromManifest(manifest: Manifest): QueueEntry {
     queuedAt: manifest.queued_at,
     held: manifest.launch.held,
     requested: manifest.resources.requested,
+    facts: {
+      group: manifest.narrative.experiment_group,
+      terms: manifest.launch.terms,
+      seconds: secondsOf(manifest.resources.predicted),
+    },
   };
+}
+
+function secondsOf(predicted: Manifest["resources"]["predicted"]): EntryFacts["seconds"] {
+  const { seconds_low: low, seconds: likely, seconds_high: high } = predicted ?? {};
+  return typeof low === "number" && typeof likely === "number" && typeof high === "number"
+    ? { low, likely, high }
+    : null;
+}
+
+const noTerms: Terms = termsSchema.parse({});
+const none: EntryFacts = { group: null, terms: noTerms, seconds: null };
+const noneText = JSON.stringify(none);
+
+export function factsText(facts: EntryFacts): string {
+  return JSON.stringify(facts);
+}
+
+/** The facts from the text that a backend kept; most runs have none, and share one object. Throws for what is no JSON. */
+export function factsFrom(text: string): EntryFacts {
+  if (text === noneText || text === "" || text === "{}") return none;
+  const { group = null, terms = {}, seconds = null } = JSON.parse(text) as Partial<EntryFacts>;
+  return { group, terms: { ...noTerms, ...terms }, seconds };
 }

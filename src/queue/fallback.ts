@@ -232,6 +232,6 @@ function isAway(cause: unknown): boolean {
 }
 
 function withoutClaim(entry: WaitingEntry): QueueEntry {
-  const { runId, user, priority, queuedAt, held, requested } = entry;
-  return { runId, user, priority, queuedAt, held, requested };
+  const { sequence: _s, claim: _c, ...given } = entry;
+  return given;
 }

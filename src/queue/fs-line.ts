@@ -18,14 +18,16 @@ import { MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { tryLock } from "../core/file-lock.ts";
 import { type Requested, requestedSchema } from "../run/manifest.ts";
+import { factsFrom, factsText } from "./entry.ts";
 import { entryName, parseEntryName, word } from "./fs-name.ts";
-import type { QueueEntry } from "./port.ts";
+import type { EntryFacts, QueueEntry } from "./port.ts";
 
 /** What an id file holds. */
 export interface StoredEntry {
   user: string;
   queuedAt: string;
   requested: Requested;
+  facts: EntryFacts;
 }
 
 const lockPatienceMs = 5000;
@@ -103,9 +105,9 @@ export class FsLine {
       throw cause;
     }
     try {
-      const { user, queued_at, requested } = JSON.parse(text);
+      const { user, queued_at, requested, facts } = JSON.parse(text);
       if (typeof user !== "string" || typeof queued_at !== "string") return "damaged";
-      return { user, queuedAt: queued_at, requested: requestedSchema.parse(requested) };
+      return { user, queuedAt: queued_at, requested: requestedSchema.parse(requested), facts: factsFrom(facts ?? "") };
     } catch {
       return "damaged";
     }
@@ -202,8 +204,8 @@ export class FsLine {
   }
 
   #addOne(entry: QueueEntry, sequence: number, token: number): [string, string] {
-    const { runId, priority, held } = entry;
-    const stored = { user: entry.user, queued_at: entry.queuedAt, requested: entry.requested };
+    const { runId, priority, held, user, queuedAt, requested, facts } = entry;
+    const stored = { user, queued_at: queuedAt, requested, facts: factsText(facts) };
     const id = join(this.#ids, word(runId));
     const name = join(this.#line, entryName({ priority, sequence, runId, token, held, claim: null }));
     writeDurable(id, `${JSON.stringify(stored)}\n`, { sync: "file", mode: 0o600 });

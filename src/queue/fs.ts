@@ -280,6 +280,5 @@ function isOf(parts: NameParts, claim: Claim): boolean {
 function toEntry(parts: NameParts, stored: StoredEntry, live: boolean): WaitingEntry {
   const { runId, sequence, priority, held, token } = parts;
   const claim = live && parts.claim !== null ? { worker: parts.claim.worker, token } : null;
-  const { user, queuedAt, requested } = stored;
-  return { runId, sequence, user, priority, queuedAt, held, requested, claim };
+  return { ...stored, runId, sequence, priority, held, claim };
 }

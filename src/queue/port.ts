@@ -8,7 +8,7 @@
  * Claims are leases. A claim carries a fencing token that grows with every claim of that entry; the supervisor's
  * exclusive create in the run folder is the last word on who starts a run. An expired lease makes the entry visible again.
  */
-import type { Requested } from "../run/manifest.ts";
+import type { Requested, Terms } from "../run/manifest.ts";
 
 export interface QueueEntry {
   runId: string;
@@ -20,6 +20,16 @@ export interface QueueEntry {
   /** Held entries wait and are not claimable. */
   held: boolean;
   requested: Requested;
+  facts: EntryFacts;
+}
+
+/** What only schedule/ judges; a backend keeps it as one text. */
+export interface EntryFacts {
+  group: string | null;
+  /** What it waits for besides its turn. */
+  terms: Terms;
+  /** Seconds that it will take, by what runs like it took; null where nothing is known. */
+  seconds: { low: number; likely: number; high: number } | null;
 }
 
 export interface WaitingEntry extends QueueEntry {

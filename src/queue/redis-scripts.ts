@@ -4,7 +4,7 @@
  * judged for every host alike.
  *
  *     line          sorted set of run ids; score = (10 - priority) * 10^14 + sequence, exact in a double
- *     e:<run id>    hash: user, priority, queued_at, held, requested, sequence; while claimed: worker, token, until
+ *     e:<run id>    hash: user, priority, queued_at, held, requested, facts, sequence; while claimed: worker, token, until
  *     sequence, token, changes    counters
  *     mark          the run id of the Redis server that held a complete line; missing or another: rebuild
  *
@@ -40,15 +40,15 @@ local function forget(runId)
 end
 `;
 
-/** ARGV: time, then runId, user, priority, queuedAt, held, requested for each. Returns how many were new. */
+/** ARGV: time, then runId, user, priority, queuedAt, held, requested, facts for each. Returns how many were new. */
 export const addScript = redisScript(`${shared}
 local added = 0
-for i = 2, #ARGV, 6 do
+for i = 2, #ARGV, 7 do
   local k = key(ARGV[i])
   if redis.call('EXISTS', k) == 0 then
     local sequence = redis.call('INCR', p .. 'sequence')
     redis.call('HSET', k, 'user', ARGV[i + 1], 'priority', ARGV[i + 2], 'queued_at', ARGV[i + 3], 'held', ARGV[i + 4],
-      'requested', ARGV[i + 5], 'sequence', whole(sequence))
+      'requested', ARGV[i + 5], 'facts', ARGV[i + 6], 'sequence', whole(sequence))
     redis.call('ZADD', p .. 'line', score(ARGV[i + 2], sequence), ARGV[i])
     added = added + 1
   end
@@ -56,17 +56,17 @@ end
 if added > 0 then changed() end
 return added`);
 
-/** ARGV: time, limit, '1' for held and claimed ones too. Returns nine strings for each entry. */
+/** ARGV: time, limit, '1' for held and claimed ones too. Returns ten strings for each entry. */
 export const waitingScript = redisScript(`${shared}
 local limit = tonumber(ARGV[2])
 local found, from = {}, 0
-while #found < limit * 9 do
+while #found < limit * 10 do
   local ids = redis.call('ZRANGE', p .. 'line', from, from + 255)
   if #ids == 0 then break end
   from = from + #ids
   for _, runId in ipairs(ids) do
     local e = redis.call('HMGET', key(runId), 'sequence', 'user', 'priority', 'queued_at', 'held', 'requested',
-      'worker', 'token', 'until')
+      'worker', 'token', 'until', 'facts')
     if not e[1] then
       redis.call('ZREM', p .. 'line', runId)
       redis.call('DEL', p .. 'mark')
@@ -78,7 +78,8 @@ while #found < limit * 9 do
         for i = 1, 6 do found[#found + 1] = e[i] end
         found[#found + 1] = taken and e[7] or ''
         found[#found + 1] = taken and e[8] or ''
-        if #found >= limit * 9 then break end
+        found[#found + 1] = e[10] or ''
+        if #found >= limit * 10 then break end
       end
     end
   end

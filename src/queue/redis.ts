@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { asMlError } from "../core/error.ts";
+import { factsFrom, factsText } from "./entry.ts";
 import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 import { RedisConnection, type RedisConnectionOptions, type RedisScript } from "./redis-connection.ts";
 import * as scripts from "./redis-scripts.ts";
@@ -20,6 +21,8 @@ export interface RedisQueueOptions extends RedisConnectionOptions {
   pollMs?: number;
 }
 
+/** Strings of one entry in the reply of the waiting script. */
+const width = 10;
 /** Entries in one script call: Redis serves nobody else meanwhile. */
 const batchSize = 500;
 
@@ -53,7 +56,7 @@ class RedisQueue implements QueueBackend {
   async waiting(limit: number, includeHeld: boolean): Promise<WaitingEntry[]> {
     const found = (await this.#run(scripts.waitingScript, [String(limit), includeHeld ? "1" : "0"])) as string[];
     const entries: WaitingEntry[] = [];
-    for (let at = 0; at + 9 <= found.length; at += 9) entries.push(toEntry(found.slice(at, at + 9)));
+    for (let at = 0; at + width <= found.length; at += width) entries.push(toEntry(found.slice(at, at + width)));
     return entries;
   }
 
@@ -151,8 +154,9 @@ class RedisQueue implements QueueBackend {
 }
 
 function toArgs(entry: QueueEntry): string[] {
-  const { runId, user, priority, queuedAt, held, requested } = entry;
-  return [runId, user, String(priority), queuedAt, held ? "1" : "0", JSON.stringify(requested)];
+  const { runId, user, priority, queuedAt, held, requested, facts } = entry;
+  const texts = [JSON.stringify(requested), factsText(facts)];
+  return [runId, user, String(priority), queuedAt, held ? "1" : "0", ...texts];
 }
 
 function claimArgs(claim: Claim): string[] {
@@ -160,7 +164,8 @@ function claimArgs(claim: Claim): string[] {
 }
 
 function toEntry(fields: string[]): WaitingEntry {
-  const [runId = "", sequence, user = "", priority, queuedAt = "", held, requested = "{}", worker = "", token] = fields;
+  const [runId = "", sequence, user = "", priority, queuedAt = "", held, requested = "{}"] = fields;
+  const [worker = "", token, facts = ""] = fields.slice(7);
   return {
     runId,
     sequence: Number(sequence),
@@ -169,6 +174,7 @@ function toEntry(fields: string[]): WaitingEntry {
     queuedAt,
     held: held === "1",
     requested: JSON.parse(requested),
+    facts: factsFrom(facts),
     claim: worker === "" ? null : { worker, token: Number(token) },
   };
 }

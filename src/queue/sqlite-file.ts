@@ -20,6 +20,7 @@ create table if not exists entries (
   queued_at text not null,
   held integer not null,
   requested text not null check (json_valid(requested)),
+  facts text not null default '{}' check (json_valid(facts)),
   worker text,
   token integer,
   lease_boot text,
@@ -98,7 +99,10 @@ function openChecked(path: string): QueueFile {
     db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
     db.run(`pragma journal_size_limit = ${walLimitBytes}`);
     db.run("pragma synchronous = full");
-    db.transaction(() => db.run(schema)).immediate();
+    db.transaction(() => {
+      db.run(schema);
+      addLaterColumn(db);
+    }).immediate();
     const check = db.query("pragma quick_check(1)").get() as { quick_check: string } | null;
     if (check?.quick_check !== "ok") throw new DamagedFile(check?.quick_check ?? "quick_check says nothing");
     db.run(`pragma busy_timeout = ${busyTimeoutMs}`);
@@ -108,6 +112,12 @@ function openChecked(path: string): QueueFile {
     db.close();
     throw cause;
   }
+}
+
+/** A queue made by an earlier version lacks it; its entries wait for nothing but their turn. */
+function addLaterColumn(db: Database): void {
+  if (db.query("select 1 from pragma_table_info('entries') where name = 'facts'").get() !== null) return;
+  db.run("alter table entries add column facts text not null default '{}'");
 }
 
 class DamagedFile extends Error {}

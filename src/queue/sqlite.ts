@@ -12,6 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
+import { factsFrom, factsText } from "./entry.ts";
 import { type LeaseClock, systemLeaseClock } from "./lease-clock.ts";
 import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 import {
@@ -41,6 +42,7 @@ interface Row {
   queued_at: string;
   held: number;
   requested: string;
+  facts: string;
   worker: string | null;
   token: number | null;
   live: number;
@@ -89,15 +91,16 @@ class SqliteQueue implements QueueBackend {
     if (entries.length === 0) return 0;
     const added = await this.#write("adding to the queue", true, () => {
       const insert = this.#file.db.query(
-        `insert into entries (run_id, sequence, user, priority, queued_at, held, requested)
-         values ($runId, $sequence, $user, $priority, $queuedAt, $held, $requested) on conflict (run_id) do nothing`,
+        `insert into entries (run_id, sequence, user, priority, queued_at, held, requested, facts)
+         values ($runId, $sequence, $user, $priority, $queuedAt, $held, $requested, $facts) on conflict (run_id) do nothing`,
       );
       const before = this.#fact("sequence");
       let sequence = before;
       for (const entry of entries) {
         const { runId, user, priority, queuedAt } = entry;
         const values = { runId, user, priority, queuedAt, held: entry.held ? 1 : 0, sequence: sequence + 1 };
-        sequence += insert.run({ ...values, requested: JSON.stringify(entry.requested) }).changes;
+        const texts = { requested: JSON.stringify(entry.requested), facts: factsText(entry.facts) };
+        sequence += insert.run({ ...values, ...texts }).changes;
       }
       if (sequence > before) this.#setFact("sequence", sequence);
       fault("queue/before-add-commit");
@@ -113,7 +116,8 @@ class SqliteQueue implements QueueBackend {
     const rows = await this.#try("reading the queue", () =>
       this.#file.db
         .query(
-          `select run_id, sequence, user, priority, queued_at, held, requested, worker, token, ${isLive} as live
+          `select run_id, sequence, user, priority, queued_at, held, requested, facts, worker, token,
+             ${isLive} as live
            from entries ${claimable} order by priority desc, sequence limit $limit`,
         )
         .all({ ...this.#now(), limit }),
@@ -291,6 +295,9 @@ class SqliteQueue implements QueueBackend {
 function toEntry(row: Row): WaitingEntry {
   const { run_id: runId, sequence, user, priority, worker, token } = row;
   const claim = row.live === 1 && worker !== null && token !== null ? { worker, token } : null;
-  const requested = JSON.parse(row.requested);
-  return { runId, sequence, user, priority, queuedAt: row.queued_at, held: row.held === 1, requested, claim };
+  return {
+    ...{ runId, sequence, user, priority, claim, queuedAt: row.queued_at, held: row.held === 1 },
+    requested: JSON.parse(row.requested),
+    facts: factsFrom(row.facts),
+  };
 }

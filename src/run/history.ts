@@ -20,6 +20,8 @@ export interface HistoryEntry {
   value: unknown;
   /** What stood there before, of a field that a person may have written when queueing: no other record has it then. */
   was?: unknown;
+  /** Why, where somebody said so. */
+  reason?: string | null;
 }
 
 type Fold = (manifest: Manifest, value: unknown) => boolean;

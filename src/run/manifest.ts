@@ -93,6 +93,19 @@ export const requestedSchema = z.looseObject({
   max_runtime_hours: number,
 });
 
+/** What a run waits for besides its turn and its resources. Runs are named by id, moments by RFC 3339. */
+export const termsSchema = z.looseObject({
+  /** Runs that must have ended, however they did. */
+  after: z.array(z.string()).default([]),
+  /** Runs that must have completed; where one of them does not, this run is cancelled. */
+  after_ok: z.array(z.string()).default([]),
+  not_before: text,
+  /** `cheap`, `night`, `idle`, `after HH:MM`, or hours such as `22:00-06:00`, by the worker's clock. */
+  when: text,
+  /** At most so many runs of its group at a time. */
+  group_limit: z.number().int().min(1).nullable().default(null),
+});
+
 export const resourcesSchema = z.looseObject({
   requested: requestedSchema.prefault({}),
   /** What runs like it took, as it was known when it was queued; null where nothing was. Seconds are an interval for 8 cases of 10. */
@@ -197,6 +210,8 @@ export const manifestSchema = z.looseObject({
   failure: failureSchema.nullable().default(null),
   /** What else was noticed, a sentence each: no reason to fail, but worth a look. */
   remarks: z.array(z.string()).default([]),
+  /** Who ended it before its end, and why; null for what ended by itself. */
+  cancelled: z.looseObject({ by: z.string(), reason: text }).nullable().default(null),
   metadata: z.looseObject({ note: text }).prefault({}),
   narrative: narrativeSchema.prefault({}),
   annotations: z.array(annotationSchema).default([]),
@@ -256,6 +271,7 @@ export const manifestSchema = z.looseObject({
         })
         .nullable()
         .default(null),
+      terms: termsSchema.prefault({}),
     })
     .prefault({}),
 });
@@ -266,6 +282,7 @@ export type FailureKind = (typeof failureKinds)[number];
 export type Narrative = z.infer<typeof narrativeSchema>;
 export type Environment = z.infer<typeof environmentSchema>;
 export type Requested = z.infer<typeof requestedSchema>;
+export type Terms = z.infer<typeof termsSchema>;
 export type Artifacts = z.infer<typeof artifactsSchema>;
 export type Artifact = z.infer<typeof artifactSchema>;
 export type StagedFile = z.infer<typeof stagedFileSchema>;

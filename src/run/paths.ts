@@ -64,6 +64,9 @@ export interface BasePaths {
   audit: string;
   /** What people wrote about experiments (groups of runs): a file and a history each. */
   groups: string;
+  /** What ended runs held: use-ledger.ts. */
+  use: string;
+  reservations: string;
   run(runId: string): RunPaths;
 }
 
@@ -117,6 +120,8 @@ export function basePaths(base: string): BasePaths {
     quarantine: join(base, "quarantine"),
     audit: join(base, "audit.jsonl"),
     groups: join(base, "groups"),
+    use: join(base, "use"),
+    reservations: join(base, "reservations.json"),
     run: (runId) => runPaths(`${runs}/${runId}`, runId),
   };
 }

@@ -2,6 +2,7 @@
  * What listings show of a run, drawn from its manifest alone: a catalog built from nothing says the same. Plain JSON,
  * snake_case. What changes by the second is not in here; protocol/summary.ts adds it.
  */
+import type { Terms } from "./manifest.ts";
 import type { Status } from "./status.ts";
 
 export interface RunRecord {
@@ -26,7 +27,20 @@ export interface RunRecord {
   parent_run: string | null;
   /** The next attempt, where it failed and was tried again. */
   retried_as: string | null;
-  requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
+  requested: {
+    gpus: number;
+    gpu_memory_gb: number | null;
+    cpu_cores: number;
+    ram_gb: number | null;
+    disk_gb: number | null;
+    max_runtime_hours: number | null;
+  };
+  /** What it waits for besides its turn; null for nothing. */
+  terms: Terms | null;
+  /** How long it will take by what runs like it took; null where nothing is known. */
+  predicted_seconds: { low: number; likely: number; high: number } | null;
+  /** Who ended it before its end, and why. */
+  cancelled: { by: string; reason: string | null } | null;
   host: string | null;
   /** Last value by name; NaN and infinities as strings. At most 20 names. */
   metrics: Record<string, number | string>;

@@ -1,4 +1,5 @@
 /** What a worker tells of itself, in its heartbeat file and to whoever asks the server. Plain JSON, snake_case. */
+import type { Requested } from "./manifest.ts";
 
 /** Resources by number; null is unknown, and limits nothing. */
 export interface ResourceFacts {
@@ -46,6 +47,19 @@ export interface RunUseFacts {
   gpu_memory_gb: number | null;
 }
 
+export interface HoldingFacts {
+  run_id: string;
+  user: string;
+  group: string | null;
+  requested: Requested;
+  cards: { id: string; index: number; memory_gb: number | null }[];
+  started_at: string;
+  /** What it will take in all, by what runs like it took. */
+  seconds: { low: number; likely: number; high: number } | null;
+  /** By its time limit, or by what runs like it took; null where neither is known. */
+  ends_at: string | null;
+}
+
 export interface WorkerFacts {
   worker: string;
   host: string;
@@ -58,6 +72,10 @@ export interface WorkerFacts {
   /** `gpus` counts the cards that nobody holds and nothing blocks. */
   free: ResourceFacts;
   running: string[];
+  /** What each of those holds, and until when as far as known. */
+  holding: HoldingFacts[];
+  /** Why this machine starts nothing now; empty while it does. */
+  door: { why: string; until: string | null }[];
   gpus: GpuFacts[];
   /** When the driver was last asked: it is while runs hold or want GPUs, and while somebody watches. Null: never, or there is none. */
   gpus_seen_at: string | null;

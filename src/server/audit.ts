@@ -1,6 +1,6 @@
 /** Who did what to which runs, when and from where: audit.jsonl in the base, append only, refusals included. */
 import { isoTime } from "../core/clock.ts";
-import { appendDurable } from "../core/durable.ts";
+import { noteDeed } from "../run/audit-log.ts";
 import type { Asker } from "./asker.ts";
 
 export interface Deed {
@@ -20,9 +20,8 @@ export class Audit {
   /** Never throws: a deed that is done is not undone because it could not be noted. */
   note(asker: Asker, { action, runs = [], result = "done", detail = null }: Deed): void {
     const { user, role, from } = asker;
-    const line = { at: isoTime(Date.now()), by: user, role, from, action, result, runs, detail };
     try {
-      appendDurable(this.path, JSON.stringify(line), { mode: 0o600, sync: false });
+      noteDeed(this.path, { at: isoTime(Date.now()), by: user, role, from, action, result, runs: [...runs], detail });
     } catch (cause) {
       this.onProblem(cause);
     }

@@ -12,6 +12,7 @@ import type { Disk } from "./disk.ts";
 import type { Forecasts } from "./forecasts.ts";
 import type { Hub } from "./hub.ts";
 import type { Keys } from "./keys.ts";
+import type { LineBoard } from "./line-board.ts";
 import type { LineFeeder } from "./line-feeder.ts";
 import type { LiveFacts } from "./live.ts";
 import type { Log } from "./log.ts";
@@ -49,6 +50,8 @@ export interface Services {
   polls: Polls;
   notifier: Notifier;
   workers: WorkerBoard;
+  /** Places, expected starts and reasons of waiting runs. */
+  line: LineBoard;
   keys: Keys;
   audit: Audit;
   identity: ServerIdentity;

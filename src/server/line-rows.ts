@@ -1,16 +1,17 @@
-/** The waiting line as rows with places, in the order in which runs start. */
+/** The waiting line as rows: in the order in which runs start, with places, starts to be expected, and the first reason to wait. */
 import type { RunSummary } from "../protocol/summary.ts";
-import { inOrder } from "../schedule/order.ts";
 import type { Context } from "./context.ts";
 import { summarise } from "./summary.ts";
 
 /** With `user` only their runs; places count everybody's. */
 export function waitingRows(context: Context, limit: number, user: string | null): RunSummary[] {
   const options = { ...context, nowMs: context.clock.nowMs };
-  let place = 0;
-  return inOrder(context.catalog.waiting(limit, user)).map(({ sequence: _, ...record }) => {
-    if (user !== null) return summarise(record, options);
-    if (!record.held) place += 1;
-    return summarise(record, options, record.held ? null : place);
+  const runIds = context.line.first(limit, user).map((entry) => entry.runId);
+  context.line.foresee(runIds);
+  const records = context.catalog.many(runIds);
+  return runIds.flatMap((runId) => {
+    const record = records.get(runId);
+    if (record === undefined || record.status !== "queued") return [];
+    return [{ ...summarise(record, options), waits_for: context.line.why(runId)[0] ?? null }];
   });
 }

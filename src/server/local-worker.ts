@@ -2,6 +2,8 @@
 import { hostname } from "node:os";
 import { MlError } from "../core/error.ts";
 import { openMachine } from "../worker/open-machine.ts";
+import { localZone } from "../core/hours.ts";
+import { policyOf } from "../schedule/policy.ts";
 import { startWorker } from "../worker/worker.ts";
 import type { Services } from "./context.ts";
 
@@ -22,6 +24,7 @@ export async function startLocalWorker(services: Services): Promise<LocalWorker 
       queue,
       name,
       ...openMachine({ settings, state, name, env: process.env }),
+      policy: policyOf(settings, localZone),
       clock,
       onChange: (runId) => hub.changed(runId),
     });

@@ -10,12 +10,14 @@ import { quarantine } from "../catalog/quarantine.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { MlError, messageOf } from "../core/error.ts";
+import { localZone } from "../core/hours.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
 import { openQueue } from "../queue/open.ts";
 import { foldLateHistories } from "../run/history.ts";
 import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
 import { prepareBase } from "../run/store.ts";
+import { policyOf } from "../schedule/policy.ts";
 import { sweepStaging } from "../transfer/receive.ts";
 import { FailureLimit } from "./admission.ts";
 import { Audit } from "./audit.ts";
@@ -28,6 +30,7 @@ import { fillLine } from "./fill-line.ts";
 import { Forecasts } from "./forecasts.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
+import { LineBoard } from "./line-board.ts";
 import { LineFeeder } from "./line-feeder.ts";
 import { type Listener, listen } from "./listener.ts";
 import { LiveFacts } from "./live.ts";
@@ -193,7 +196,6 @@ async function buildServices(
   undo.push(() => feeder.close());
   const live = new LiveFacts();
   const forecasts = new Forecasts({ base, catalog, live, nowMs: () => clock.nowMs() });
-  const summary = { base, catalog, live, forecasts, nowMs: () => clock.nowMs() };
   const notifier = new Notifier({ settings, base, problems, log, clock });
   undo.push(() => notifier.close());
   let listener: Listener | null = null;
@@ -222,6 +224,8 @@ async function buildServices(
     },
   });
   undo.push(() => workers.close());
+  const line = new LineBoard({ catalog, workers, base, clock, policy: policyOf(settings, localZone) });
+  const summary = { base, line, live, forecasts, nowMs: () => clock.nowMs() };
   const keys = new Keys(base.users, (sentence) => problems.set("users", sentence));
   const services = {
     base,
@@ -247,6 +251,7 @@ async function buildServices(
     hub,
     polls,
     workers,
+    line,
     keys,
     audit: new Audit(base.audit, onProblem("the audit could not be written")),
     identity: identityNow(clock),

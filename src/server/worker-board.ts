@@ -54,6 +54,8 @@ function readHeartbeat(path: string, name: string): Heartbeat | null {
     capacity: numbers(found.capacity),
     free: numbers(found.free),
     running: texts(found.running),
+    holding: Array.isArray(found.holding) ? (found.holding as WorkerState["holding"]) : [],
+    door: Array.isArray(found.door) ? (found.door as WorkerState["door"]) : [],
     gpus: Array.isArray(found.gpus) ? (found.gpus as WorkerState["gpus"]) : [],
     gpus_seen_at: typeof found.gpus_seen_at === "string" ? found.gpus_seen_at : null,
     gpu_problem: typeof found.gpu_problem === "string" ? found.gpu_problem : null,

@@ -152,6 +152,8 @@ function adopt(
   const run = newLiveRun(paths, manifest.resources.requested, held);
   run.placement = assignedPlacement(manifest.resources, shop.capacity);
   run.cgroup = cgroupOf(paths);
+  const startedAtMs = Date.parse(manifest.started_at ?? "") || shop.clock.nowMs();
+  run.about = { user: manifest.user, startedAtMs, facts: entryFromManifest(manifest).facts };
   shop.live.set(run.runId, run);
   const attending = attendRun(shop, run, null).then((mine) => {
     if (!mine) letGo(shop, run);

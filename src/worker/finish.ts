@@ -29,9 +29,11 @@ import { scanOutputMetrics } from "../run/stdout-metrics.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
 import { actualResources, metricRemarks } from "./actual.ts";
 import { cgroupEvidence, removeCgroup } from "./cgroup.ts";
+import { noteUse } from "../run/use-ledger.ts";
 import { queueRetry } from "./queue-retry.ts";
 import { noteEvent, stopBegun } from "./run-events.ts";
 import type { LiveRun, Shop } from "./shop.ts";
+import { readStopRequest } from "./stop-request.ts";
 
 /** How a run ended, as the worker saw it. */
 export interface Ending {
@@ -113,6 +115,19 @@ function kernelWords(run: LiveRun): KernelEvidence {
   return { ...kernelEvidence({ sinceUs, pids }), groupKills: group?.oomKills ?? 0 };
 }
 
+/** Why we, or a worker before us, stopped it; null where nobody did. */
+function stoppedOf(run: LiveRun, ending: Ending): Evidence["stopped"] {
+  if (run.stopped !== null) return run.stopped;
+  const begun = stopBegun(run.paths, ending.endedAtMs);
+  return begun && { why: begun.why ?? "asked", by: begun.asked_by ?? null, reason: begun.reason ?? null };
+}
+
+/** Who cancelled it, as the record says it; null where nobody is known. */
+function cancelledBy(run: LiveRun, ending: Ending): Manifest["cancelled"] {
+  const stopped = stoppedOf(run, ending) ?? readStopRequest(run.paths);
+  return stopped === null || stopped.by === null ? null : { by: stopped.by, reason: stopped.reason };
+}
+
 function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: Manifest; ending: Ending }): Verdict {
   if (ending.verdict !== undefined) return ending.verdict;
   const { paths } = run;
@@ -122,12 +137,6 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     gpus: null,
   });
   const path = environment.PATH ?? "";
-  const begun = run.stopped === null ? stopBegun(paths, ending.endedAtMs) : null;
-  const earlier = begun && {
-    why: begun.why ?? ("asked" as const),
-    by: begun.asked_by ?? null,
-    reason: begun.reason ?? null,
-  };
   const rc = ending.exit?.rc ?? 0;
   const evidence: Evidence = {
     argv: manifest.argv,
@@ -135,7 +144,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     commandFound: rc === 127 || rc === 126 ? commandFound(paths, manifest, path) : null,
     exit: ending.exit,
     tail: rc === 0 ? "" : tailOf(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
-    stopped: run.stopped ?? earlier,
+    stopped: stoppedOf(run, ending),
     limitHours: manifest.resources.requested.max_runtime_hours,
     warnedWith: fs.existsSync(paths.warnedMark) ? manifest.launch.warn_signal : null,
     diskFreeBytes: ending.diskFreeBytes,
@@ -192,7 +201,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   }
   const verdict = verdictOf(shop, run, { manifest, ending });
   fault("worker/before-final");
-  changeManifest(paths, (now) => {
+  const final = changeManifest(paths, (now) => {
     if (isFinal(now.status)) return false;
     run.capturing?.fold(now);
     now.status = verdict.status;
@@ -200,6 +209,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     now.signal = verdict.signal;
     now.failure = verdict.failure;
     now.remarks = [...now.remarks, ...(verdict.remarks ?? []), ...metricRemarks(metrics)];
+    if (verdict.status === "cancelled") now.cancelled ??= cancelledBy(run, ending);
     now.started_at ??= startedAtMs === null ? null : isoTime(startedAtMs);
     now.ended_at = isoTime(ending.endedAtMs);
     now.metrics = { ...now.metrics, ...metrics };
@@ -211,6 +221,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     return true;
   });
   fault("worker/after-final");
+  noteUse(shop.base, shop.name, final);
   return found;
 }
 

@@ -17,6 +17,7 @@ import { version } from "../core/version.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import { cardFacts, resourceFacts } from "../schedule/facts.ts";
 import { ownIdentity } from "./claim-record.ts";
+import { holdingFacts } from "./planning.ts";
 import { freeCapacity, type Shop } from "./shop.ts";
 
 const ringSize = 256;
@@ -61,7 +62,7 @@ export class Heartbeat {
   }
 
   state(): WorkerBeat {
-    const { name, host, capacity, live, problems, draining, clock, gpus } = this.#shop;
+    const { name, host, capacity, live, problems, door, draining, clock, gpus } = this.#shop;
     const seenAtMs = gpus.last()?.atMs ?? null;
     const now = isoTime(clock.nowMs());
     const free = freeCapacity(this.#shop);
@@ -76,6 +77,11 @@ export class Heartbeat {
       capacity: resourceFacts(capacity),
       free: resourceFacts(free),
       running: [...live.values()].filter((run) => run.holding).map((run) => run.runId),
+      holding: holdingFacts(this.#shop),
+      door: [...door.values()].map(({ why, untilMs }) => ({
+        why,
+        until: untilMs === null ? null : isoTime(untilMs),
+      })),
       gpus: free.cards.map((card) => cardFacts(card, gpus.readingOf(card.id))),
       gpus_seen_at: seenAtMs === null ? null : isoTime(clock.nowMs() - (clock.monotonicMs() - seenAtMs)),
       gpu_problem: gpus.trouble(),

@@ -10,9 +10,11 @@ import { parseSetting } from "../config/resolve.ts";
 import type { SettingKey } from "../config/settings.ts";
 import { systemClock } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
+import { localZone } from "../core/hours.ts";
 import { openQueue } from "../queue/open.ts";
 import { basePaths, statePaths } from "../run/paths.ts";
 import { openMachine } from "./open-machine.ts";
+import { policyOf } from "../schedule/policy.ts";
 import { startWorker } from "./worker.ts";
 
 const settingOptions: Record<string, SettingKey> = {
@@ -89,6 +91,7 @@ async function serve(args: Arguments): Promise<void> {
     state,
     queue,
     name,
+    policy: policyOf(values, localZone),
     ...openMachine({ settings: values, state, name, env: process.env }),
   });
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);

@@ -8,16 +8,20 @@ import type { ProcessIdentity } from "../core/process-identity.ts";
 import type { StopReason } from "../execute/evidence.ts";
 import type { VisibleGpus } from "../execute/launch.ts";
 import type { Stopping } from "../execute/stop.ts";
-import type { Claim, QueueBackend } from "../queue/port.ts";
+import type { Claim, EntryFacts, QueueBackend, WaitingEntry } from "../queue/port.ts";
 import type { LaidOut } from "../run/artifacts.ts";
 import type { Manifest, Requested } from "../run/manifest.ts";
+import type { ParentState } from "../run/parent.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
 import { type Capacity, type Free, minus, type Placement } from "../schedule/fit.ts";
+import type { Policy } from "../schedule/policy.ts";
+import type { Closed, PlanState } from "../schedule/state.ts";
 import { Bell } from "./bell.ts";
 import type { Cgroups } from "./cgroup.ts";
 import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
 import type { RunMeter } from "./run-meter.ts";
+import type { LineView } from "./line-view.ts";
 
 export interface WorkerSettings {
   /** Below this much free space no run starts; 0: no floor. */
@@ -61,6 +65,8 @@ export interface WorkerOptions {
   onClose?: () => Promise<void>;
   /** What a kWh costs at a moment; null: nobody says. */
   price?: (atMs: number) => number | null;
+  /** Default: as the settings have it where nothing is set. */
+  policy?: Policy;
   clock?: Clock;
   /** This run changed on disk. Called in this process only; others read the heartbeat. */
   onChange?: (runId: string) => void;
@@ -122,6 +128,16 @@ export interface LiveRun {
   breach: Breach | null;
   capturing: Capturing | null;
   harvesting: Harvesting | null;
+  /** Whose it is and how long it may take; null until that is known. */
+  about: About | null;
+}
+
+/** What planning must know of a run in our hands. */
+export interface About {
+  user: string;
+  /** By the wall clock. */
+  startedAtMs: number;
+  facts: EntryFacts;
 }
 
 export interface Capturing {
@@ -139,6 +155,18 @@ export interface Harvesting {
   stop(): Promise<void>;
   /** The last look, at files under work/ that were just listed. Throws system errors of writing. */
   finish(found: readonly string[]): Promise<number>;
+}
+
+/** What planning.ts knows; look.ts asks it. */
+export interface Planner {
+  /** Until when these are quiet hours; null where they are not. */
+  quietUntilMs(): number | null;
+  /** What became of a run that another waits for. */
+  parentOf(runId: string): ParentState;
+  /** What is remembered of runs that have not ended is asked anew. */
+  forgetLiveParents(): void;
+  /** The line in order, with everything that decides about it. */
+  state(entries: readonly WaitingEntry[], version: number): PlanState & { line: WaitingEntry[] };
 }
 
 export interface Shop {
@@ -164,7 +192,7 @@ export interface Shop {
   /** What is wrong, by what it is about. */
   readonly problems: Map<string, string>;
   /** Why nothing new starts, by what it is about; while it is empty the door is open. */
-  readonly door: Map<string, { why: string; untilMs: number | null }>;
+  readonly door: Map<string, Closed>;
   /** Claims that the queue did not take back yet. */
   readonly unsettled: Map<string, Claim>;
   /** What a clean end waits for. */
@@ -173,6 +201,10 @@ export interface Shop {
   draining: boolean;
   /** Everything is left as it is, for the next worker. */
   closing: boolean;
+  readonly line: LineView;
+  readonly planning: Planner;
+  /** The last plan that started nothing, and what it was made from. */
+  idlePlan: { key: string; atMs: number } | null;
   /** No claims before this monotonic moment: something on this machine makes starts fail. */
   notBeforeMs: number;
   changed(runId: string): void;
@@ -203,6 +235,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     breach: null,
     capturing: null,
     harvesting: null,
+    about: null,
   };
 }
 
@@ -238,7 +271,7 @@ export async function settleClaim(shop: Shop, run: LiveRun): Promise<void> {
   }
 }
 
-export function freeCapacity(shop: Shop): Free {
+export function freeCapacity(shop: Pick<Shop, "capacity" | "live">): Free {
   let free: Free = shop.capacity;
   for (const run of shop.live.values()) if (run.holding) free = minus(free, run);
   return free;

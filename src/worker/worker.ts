@@ -15,22 +15,28 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import runnerText from "../../python/ml_runner/ml_runner.py" with { type: "text" };
 import { captureEnvironment } from "../capture/capture.ts";
+import { defaultSettings } from "../config/settings.ts";
 import { onBeat, untilBeatMs } from "../core/beat.ts";
 import { systemClock } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
 import { type FileLock, tryLock } from "../core/file-lock.ts";
+import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
 import { prepareBase } from "../run/store.ts";
+import { rebuildUse, trimUse } from "../run/use-ledger.ts";
+import { policyOf } from "../schedule/policy.ts";
 import { adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
 import { Bell } from "./bell.ts";
 import { Cgroups } from "./cgroup.ts";
 import { Door } from "./door.ts";
 import { Gpus } from "./gpus.ts";
 import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
+import { LineView } from "./line-view.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
 import { readyMachine } from "./machine.ts";
+import { Planning } from "./planning.ts";
 import { refillEveryMs, refillLine } from "./refill.ts";
 import { Sampler } from "./sampler.ts";
 import { quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
@@ -77,7 +83,8 @@ function putRunnerModule(options: WorkerOptions): void {
 }
 
 function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoon">): Shop {
-  return {
+  const policy = options.policy ?? policyOf(defaultSettings(), localZone);
+  const shop: Omit<Shop, "planning"> = {
     base: options.base,
     state: options.state,
     queue: options.queue,
@@ -101,8 +108,11 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     draining: false,
     closing: false,
     notBeforeMs: 0,
+    line: new LineView(options.queue, options.clock ?? systemClock),
+    idlePlan: null,
     ...hooks,
   };
+  return Object.assign(shop, { planning: new Planning(shop, policy) });
 }
 
 /** Starts a worker. Throws `conflict` where one of that name runs, `bad_config` for a bad name, and system errors. */
@@ -149,9 +159,14 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const wrong = (await options.onOpen?.()) ?? null;
   if (wrong !== null) shop.problems.set("machine set-up", wrong);
   heartbeat.beat();
+  await rebuildUse(shop.base, shop.clock.nowMs());
+  trimUse(shop.base, shop.name, shop.clock.nowMs());
   await adoptAll(shop);
   await refillLine(shop);
-  const stopListening = shop.queue.onChange(() => bell.ring());
+  const stopListening = shop.queue.onChange(() => {
+    shop.line.invalidate();
+    bell.ring();
+  });
   const deadSeen = new Set<string>();
   let refilling: Promise<void> | null = null;
   const stopBeats = [
@@ -169,7 +184,8 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       await readyMachine(shop);
       await look(shop);
       sampler.wake();
-      await bell.wait(shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs));
+      const restMs = shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
+      await bell.wait(Math.min(restMs, shop.line.behindMs || restMs));
     }
   })();
   let stopped: Promise<void> | null = null;

@@ -77,6 +77,14 @@ function lineTests(check: Check): void {
     const odd = entry("c", { user: 'Ö. O\'Brien "x"\n', queuedAt: "2026-11-23T18:00:00.123Z" });
     odd.requested.gpus = 2;
     odd.requested.ram_gb = 1.5;
+    const terms = {
+      after: ["2026-11-23_k3f9ab"],
+      after_ok: ["2026-11-23_aaaaaa", "2026-11-23_bbbbbb"],
+      not_before: "2026-11-23T19:00:00.000Z",
+      when: "after 22:00",
+      group_limit: 2,
+    };
+    odd.facts = { group: "sweep: Ä'", terms, seconds: { low: 10.5, likely: 60, high: 3600 } };
     expect(await queue.add([entry("b"), entry("a"), odd])).toBe(3);
     const listed = await bench.open().waiting(10, false);
     expect(listed.map((each) => each.runId)).toEqual(["b", "a", "c"]);

@@ -10,7 +10,7 @@ import { MlError, systemCode } from "../../core/error.ts";
 import { fault } from "../../core/fault.ts";
 import { quoteCommand } from "../../core/shell-quote.ts";
 import type { Similar } from "../../protocol/foresight.ts";
-import type { ParsedBody, Reply, Submitted } from "../../protocol/requests.ts";
+import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
@@ -22,7 +22,7 @@ import { draftRuns, type Spec } from "../draft.ts";
 import { foreseer, similarOf } from "../foresee.ts";
 import { originsOf } from "../lineage.ts";
 import { requireReproducible } from "../reproducible.ts";
-import { positionOf } from "../summary.ts";
+import { dryRuns, submittedRuns } from "../submitted.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
 function requireFit(context: Context, specs: readonly Spec[]): void {
@@ -57,19 +57,6 @@ function requireCode(context: Context, specs: readonly Spec[]): void {
   );
 }
 
-function submitted(context: Context, record: RunRecord, duplicate: boolean): Submitted {
-  return {
-    run_id: record.run_id,
-    name: record.name,
-    status: record.status,
-    position: positionOf(record, context.catalog),
-    eta: null,
-    folder: context.base.run(record.run_id).folder,
-    command: record.command,
-    duplicate,
-  };
-}
-
 /** Runs made for these submissions before, by submit_id. Throws `conflict` where another user took the id. */
 function madeBefore(context: Context, specs: readonly Spec[]): Map<string, RunRecord> {
   const found = new Map<string, RunRecord>();
@@ -89,20 +76,6 @@ function madeBefore(context: Context, specs: readonly Spec[]): Map<string, RunRe
 
 const without = (specs: readonly Spec[], known: ReadonlyMap<string, unknown>) =>
   specs.filter((spec) => !known.has(spec.submit_id));
-
-/** Positions without a query each: the new runs of one priority stand one behind the other. */
-function positions(context: Context, records: readonly RunRecord[]): (record: RunRecord) => number | null {
-  const next = new Map<number, number>();
-  const known = new Map<string, number>();
-  for (const record of records) {
-    if (record.held) continue;
-    const position = next.get(record.priority) ?? positionOf(record, context.catalog);
-    if (position === null) continue;
-    known.set(record.run_id, position);
-    next.set(record.priority, position + 1);
-  }
-  return (record) => known.get(record.run_id) ?? null;
-}
 
 function take(context: Context, manifests: readonly Manifest[]): RunRecord[] {
   context.disk.requireRoom(manifests.length === 1 ? "queueing" : `queueing ${manifests.length} runs`);
@@ -133,24 +106,6 @@ function foreseeAll(context: Context, manifests: readonly Manifest[]): Map<strin
   return known;
 }
 
-function dryReply(
-  context: Context,
-  manifests: readonly Manifest[],
-  similar: ReadonlyMap<string, Similar>,
-): Submitted[] {
-  return manifests.map((manifest) => ({
-    run_id: manifest.run_id,
-    name: manifest.name,
-    status: manifest.status,
-    position: manifest.launch.held ? null : context.catalog.ahead(manifest.priority, Number.MAX_SAFE_INTEGER) + 1,
-    eta: null,
-    folder: context.base.run(manifest.run_id).folder,
-    command: manifest.command,
-    duplicate: false,
-    similar: similar.get(manifest.run_id) ?? null,
-  }));
-}
-
 export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
   const unknown = without(body.runs, madeBefore(context, body.runs));
   if (unknown.length > 0) await context.quota.requireRoom(context.asker.user);
@@ -163,7 +118,7 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
   requireReproducible(context, fresh, body.dry_run);
   const manifests = draftRuns(context, fresh, { queuedAt: isoTime(context.clock.nowMs()), origins });
   const similar = foreseeAll(context, manifests);
-  if (body.dry_run) return { runs: dryReply(context, manifests, similar) };
+  if (body.dry_run) return { runs: dryRuns(context, manifests, similar) };
   const records = manifests.length === 0 ? [] : take(context, manifests);
   if (records.length > 0) {
     await context.feeder.add(manifests);
@@ -173,25 +128,13 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
     for (const record of records) context.hub.announce(record);
   }
   const made = new Map(manifests.map((manifest, index) => [manifest.launch.submit_id, records[index]]));
-  const position = positions(context, records);
   fault("server/before-reply");
-  return {
-    runs: body.runs.map(({ submit_id: submitId }) => {
-      const known = before.get(submitId);
-      if (known !== undefined) return submitted(context, known, true);
-      const record = made.get(submitId);
-      if (record === undefined) throw new Error(`the submission ${submitId} was lost`);
-      return {
-        run_id: record.run_id,
-        name: record.name,
-        status: record.status,
-        position: position(record),
-        eta: null,
-        folder: context.base.run(record.run_id).folder,
-        command: record.command,
-        duplicate: false,
-        similar: similar.get(record.run_id) ?? null,
-      };
-    }),
-  };
+  const all = body.runs.map(({ submit_id: submitId }) => {
+    const record = before.get(submitId) ?? made.get(submitId);
+    if (record === undefined) throw new Error(`the submission ${submitId} was lost`);
+    return record;
+  });
+  const known = new Set([...before.values()].map((record) => record.run_id));
+  const also = ({ run_id: runId }: RunRecord) => ({ duplicate: known.has(runId), similar: similar.get(runId) ?? null });
+  return { runs: submittedRuns(context, all, also) };
 }

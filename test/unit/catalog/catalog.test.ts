@@ -66,8 +66,7 @@ const filters: ListFilter[] = [
 function answers(catalog: Catalog) {
   return {
     lists: filters.map((filter) => catalog.list(filter)),
-    waiting: catalog.waiting(1000),
-    ahead: catalog.ahead(5, 1020),
+    waiting: catalog.waitingRuns.all().sort((a, b) => a.sequence - b.sequence),
     totals: catalog.totals(),
     words: [catalog.words("tag", "t", 50), catalog.words("group", "", 50)],
     submission: catalog.bySubmission("submit-3"),
@@ -136,21 +135,21 @@ test("pages follow each other without a gap or a repeat", () => {
   expect(new Set(seen).size).toBe(55);
 });
 
-test("the line is by priority, then by arrival, and places count only those that may start", () => {
+test("the runs that wait are at hand as planning wants them, and no others", () => {
   const { openCatalog } = setUp(60);
   const catalog = openCatalog();
   catalog.sync();
-  const line = catalog.waiting(1000);
-  for (const [index, run] of line.entries()) {
-    const next = line[index + 1];
-    if (next)
-      expect(run.priority > next.priority || (run.priority === next.priority && run.sequence < next.sequence)).toBe(
-        true,
-      );
-    expect(catalog.ahead(run.priority, run.sequence)).toBe(
-      line.slice(0, index).filter((before) => !before.held).length,
-    );
-  }
+  const queued = catalog.list({ limit: 1000, status: ["queued"] });
+  const waiting = new Map(catalog.waitingRuns.all().map((run) => [run.runId, run]));
+  expect([...waiting.keys()].sort()).toEqual(queued.map((run) => run.run_id).sort());
+  for (const { run_id, user, priority, held, requested, group } of queued)
+    expect(waiting.get(run_id)).toMatchObject({ user, priority, held, requested, facts: { group } });
+  const rows = catalog.many(["2026-11-01_nobody", ...waiting.keys()]);
+  expect([...rows.keys()].sort()).toEqual([...waiting.keys()].sort());
+  const version = catalog.waitingRuns.version;
+  catalog.remove(queued[0]?.run_id ?? "");
+  expect(catalog.waitingRuns.version).toBeGreaterThan(version);
+  expect(catalog.waitingRuns.all()).toHaveLength(queued.length - 1);
 });
 
 test("the order of arrival never goes back, whatever the clock and however often it is opened", () => {

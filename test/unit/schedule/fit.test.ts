@@ -182,6 +182,8 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     capacity: resourceFacts(capacity),
     free: resourceFacts(free),
     running: ["a", "b"],
+    holding: [],
+    door: [],
     gpus: free.cards.map((card) => cardFacts(card)),
     gpus_seen_at: null,
     gpu_problem: null,

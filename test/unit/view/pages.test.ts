@@ -130,6 +130,8 @@ describe("one run", () => {
       position: 2,
       folder: "/data",
       duplicate: false,
+      eta_range: null,
+      waits_for: [],
     };
     const line = submittedLine(
       { ...run, eta: "2026-11-23T22:30:00Z", command: "python train.py --lr 3e-4" },

@@ -1,0 +1,153 @@
+/**
+ * The waiting line as the server shows it: places, starts to be expected, reasons. It plans with the workers' own
+ * functions from their heartbeats, and decides nothing: they start what they start.
+ *
+ * A plan is kept until the line or what runs has changed, or a few seconds have passed, because many rows and many clients ask.
+ */
+import type { Catalog } from "../catalog/catalog.ts";
+import type { WaitingRun } from "../catalog/waiting-runs.ts";
+import type { Clock } from "../core/clock.ts";
+import type { WorkerState } from "../protocol/requests.ts";
+import type { Blocker } from "../run/blocker.ts";
+import { parentState } from "../run/parent.ts";
+import type { BasePaths } from "../run/paths.ts";
+import { ReservationReader } from "../run/reservations.ts";
+import { UseReader } from "../run/use-ledger.ts";
+import { type Explained, explain } from "../schedule/explain.ts";
+import { capacityOf, freeOf } from "../schedule/facts.ts";
+import { inOrder, type LineEntry } from "../schedule/order.ts";
+import { plan } from "../schedule/plan.ts";
+import type { Policy } from "../schedule/policy.ts";
+import { RecentUse } from "../schedule/recent-use.ts";
+import { reservationOf } from "../schedule/reservations.ts";
+import { type Eta, expectedStarts } from "../schedule/starts.ts";
+import type { Closed, Machine, RunningRun } from "../schedule/state.ts";
+import type { WorkerBoard } from "./worker-board.ts";
+
+export interface LineBoardOptions {
+  catalog: Catalog;
+  workers: Pick<WorkerBoard, "states">;
+  base: BasePaths;
+  clock: Clock;
+  policy: Policy;
+}
+
+/** Use decays and waiting counts: a plan is made anew after this even if nothing else has changed. */
+const keptMs = 3000;
+
+const holdingOf = (state: WorkerState): RunningRun[] =>
+  state.holding.map(({ run_id, user, group, requested, cards, seconds, started_at, ends_at }) => ({
+    ...{ runId: run_id, user, group, requested, seconds },
+    placement: { cards: cards.map(({ id, index, memory_gb }) => ({ id, index, memoryGb: memory_gb })) },
+    startedMs: Date.parse(started_at),
+    endsMs: ends_at === null ? null : Date.parse(ends_at),
+  }));
+
+function machineOf(state: WorkerState): Machine {
+  const closed: Closed[] = state.door.map(({ why, until }) => ({
+    why,
+    untilMs: until === null ? null : Date.parse(until),
+  }));
+  if (state.draining) closed.push({ why: "it is draining and starts nothing new", untilMs: null });
+  return { name: state.worker, total: capacityOf(state), free: freeOf(state), running: holdingOf(state), closed };
+}
+
+interface Kept extends Explained {
+  key: string;
+  madeAtMs: number;
+  places: Map<string, number>;
+  etas: Map<string, Eta>;
+}
+
+export class LineBoard {
+  readonly #options: LineBoardOptions;
+  readonly #use: RecentUse;
+  readonly #reservations: ReservationReader;
+  #kept: Kept | null = null;
+
+  constructor(options: LineBoardOptions) {
+    this.#options = options;
+    const { base, clock, policy } = options;
+    this.#use = new RecentUse(new UseReader(base), policy.rules, clock.nowMs());
+    this.#reservations = new ReservationReader(base.reservations);
+  }
+
+  /** Place from 1 of a waiting run; null for held runs and those that do not wait. */
+  placeOf(runId: string): number | null {
+    return this.#plan().places.get(runId) ?? null;
+  }
+
+  /** The first of the line in their order, of one user where one is named; held ones stand where they would. */
+  first(limit: number, user: string | null): LineEntry[] {
+    const { line } = this.#plan().state;
+    return (user === null ? line : line.filter((entry) => entry.user === user)).slice(0, limit);
+  }
+
+  /** Works out when these will start, for `etaOf`. */
+  foresee(runIds: readonly string[]): void {
+    const kept = this.#plan();
+    const missing = runIds.filter((runId) => !kept.etas.has(runId) && kept.places.has(runId));
+    if (missing.length === 0) return;
+    for (const [runId, eta] of expectedStarts(kept.state, new Set(missing))) kept.etas.set(runId, eta);
+  }
+
+  /** When a run will start, as far as that was foreseen; costs nothing. */
+  etaOf(runId: string): Eta | null {
+    return this.#plan().etas.get(runId) ?? null;
+  }
+
+  /** Every reason for which a run waits; empty for one that does not. */
+  why(runId: string): Blocker[] {
+    const kept = this.#plan();
+    const entry = kept.state.line.find((one) => one.runId === runId);
+    return entry === undefined ? [] : explain(entry, kept);
+  }
+
+  /** Place, start and reasons of runs that are not in the line, as if they had just been put there. */
+  asIf(entries: readonly LineEntry[]): { place: number | null; eta: Eta | null; why: Blocker[] }[] {
+    const made = this.#make([...this.#options.catalog.waitingRuns.all(), ...entries]);
+    const etas = expectedStarts(made.state, new Set(entries.map((entry) => entry.runId)));
+    return entries.map((entry) => ({
+      place: made.places.get(entry.runId) ?? null,
+      eta: etas.get(entry.runId) ?? null,
+      why: explain(entry, made),
+    }));
+  }
+
+  /** Weighted seconds by user, as they count in the order. */
+  usage(): ReadonlyMap<string, number> {
+    return this.#plan().order.usage;
+  }
+
+  #plan(): Kept {
+    const { catalog, clock } = this.#options;
+    const states = this.#options.workers.states();
+    const running = states.map((state) => `${state.worker}:${state.alive}:${state.running.join()}`).join(";");
+    const key = `${catalog.waitingRuns.version}/${running}`;
+    const nowMs = clock.monotonicMs();
+    if (this.#kept?.key === key && nowMs - this.#kept.madeAtMs < keptMs) return this.#kept;
+    this.#kept = { ...this.#make(catalog.waitingRuns.all()), key, madeAtMs: nowMs };
+    return this.#kept;
+  }
+
+  #make(entries: readonly WaitingRun[]): Omit<Kept, "key" | "madeAtMs"> {
+    const { workers, clock, policy, base } = this.#options;
+    const machines = workers
+      .states()
+      .filter((state) => state.alive)
+      .map(machineOf);
+    const nowMs = clock.nowMs();
+    const running = machines.flatMap((machine) => machine.running);
+    const order = { nowMs, rules: policy.rules, usage: this.#use.now(nowMs, running) };
+    const line = inOrder(entries, order);
+    const state = {
+      ...{ nowMs, line, machines, limits: policy.limits, hours: policy.hours },
+      reservations: this.#reservations.read().map(reservationOf),
+      parentOf: (runId: string) => parentState(base, runId),
+    };
+    const planned = plan(state, { startsOnly: false });
+    const places = new Map<string, number>();
+    for (const entry of line) if (!entry.held) places.set(entry.runId, places.size + 1);
+    return { state, planned, order, places, etas: new Map() };
+  }
+}
