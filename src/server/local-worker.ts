@@ -1,9 +1,9 @@
 /** The worker in the server's own process: the usual set-up of one machine. It tells the hub at once what changes. */
 import { hostname } from "node:os";
 import { MlError } from "../core/error.ts";
-import { openMachine } from "../worker/open-machine.ts";
 import { localZone } from "../core/hours.ts";
 import { policyOf } from "../schedule/policy.ts";
+import { openMachine } from "../worker/open-machine.ts";
 import { startWorker } from "../worker/worker.ts";
 import type { Services } from "./context.ts";
 

@@ -13,8 +13,8 @@ import { asMlError, MlError } from "../core/error.ts";
 import { localZone } from "../core/hours.ts";
 import { openQueue } from "../queue/open.ts";
 import { basePaths, statePaths } from "../run/paths.ts";
-import { openMachine } from "./open-machine.ts";
 import { policyOf } from "../schedule/policy.ts";
+import { openMachine } from "./open-machine.ts";
 import { startWorker } from "./worker.ts";
 
 const settingOptions: Record<string, SettingKey> = {

@@ -20,8 +20,8 @@ import { Bell } from "./bell.ts";
 import type { Cgroups } from "./cgroup.ts";
 import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
-import type { RunMeter } from "./run-meter.ts";
 import type { LineView } from "./line-view.ts";
+import type { RunMeter } from "./run-meter.ts";
 
 export interface WorkerSettings {
   /** Below this much free space no run starts; 0: no floor. */
