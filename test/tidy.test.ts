@@ -16,7 +16,8 @@ const walls: Record<string, readonly string[]> = {
   run: ["core"],
   schedule: ["core", "run"],
   think: ["core", "run"],
-  protocol: ["core", "run", "think"],
+  sweep: ["core", "run"],
+  protocol: ["core", "run", "think", "sweep"],
   queue: ["run", "core"],
   catalog: ["run", "core"],
   capture: ["run", "core"],
@@ -29,7 +30,20 @@ const walls: Record<string, readonly string[]> = {
   measure: ["capture", "run", "core"],
   worker: ["measure", "execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
   server: [
-    ...["worker", "harvest", "catalog", "schedule", "queue", "data", "keep", "transfer", "protocol", "think", "config"],
+    ...[
+      "worker",
+      "harvest",
+      "catalog",
+      "schedule",
+      "queue",
+      "data",
+      "keep",
+      "transfer",
+      "protocol",
+      "think",
+      "sweep",
+      "config",
+    ],
     ...["run", "core"],
   ],
   view: ["protocol", "think", "core"],
@@ -41,7 +55,7 @@ const walls: Record<string, readonly string[]> = {
 const thin = new Set(["cli", "tui", "client", "view", "think"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
-  protocol: ["requests", "declare", "think-requests"],
+  protocol: ["requests", "declare", "think-requests", "sweep-requests"],
   run: ["manifest", "store"],
 };
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;

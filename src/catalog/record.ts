@@ -35,7 +35,7 @@ function secondsOf({ resources: { predicted } }: Manifest): RunRecord["predicted
 
 /** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
 export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = []): Keyed {
-  const { narrative, resources, failure, artifacts } = manifest;
+  const { narrative, resources, failure, artifacts, lineage } = manifest;
   const { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours } = resources.requested;
   return {
     past: pastRunOf(manifest, foretold),
@@ -66,6 +66,10 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       terms: termsOf(manifest),
       predicted_seconds: secondsOf(manifest),
       cancelled: manifest.cancelled === null ? null : { by: manifest.cancelled.by, reason: manifest.cancelled.reason },
+      sweep:
+        lineage.sweep_id === null || lineage.sweep_point === null
+          ? null
+          : { id: lineage.sweep_id, point: lineage.sweep_point },
       host: resources.host,
       metrics: Object.fromEntries(Object.entries(manifest.metrics).slice(0, shownMetrics)),
       artifacts:
@@ -125,6 +129,7 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
       terms: null,
       predicted_seconds: null,
       cancelled: null,
+      sweep: null,
       host: null,
       metrics: {},
       artifacts: null,

@@ -87,6 +87,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/clone.ts"),
   },
   {
+    name: "sweep",
+    group: "queue",
+    summary: "queue a script over a grid of parameters; list, show, pause, extend sweeps",
+    load: () => import("./commands/sweep.ts"),
+  },
+  {
     name: "cancel",
     group: "queue",
     summary: "stop runs, waiting or running",

@@ -71,7 +71,8 @@ async function dispatch(words: readonly string[]): Promise<number> {
 }
 
 function checkAction(command: Command, word: string | undefined, title: string): void {
-  if (command.actions === undefined || word === undefined || word.startsWith("-")) return;
+  // A command that takes a script as well takes every other word for one.
+  if (command.actions === undefined || command.script || word === undefined || word.startsWith("-")) return;
   const names = Object.keys(command.actions);
   const near = nearest(word, names);
   throw new MlError("usage", `\`${title}\` has no \`${word}\``, {

@@ -19,6 +19,7 @@ import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
+import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
 
 export type { Role };
@@ -92,6 +93,7 @@ export const submitSchema = z.object({
       kind: z.enum(lineageKinds),
       source: ref.nullable().optional(),
       sweep_id: z.string().max(128).nullable().optional(),
+      sweep_point: z.record(z.string().max(256), z.string().max(4096)).nullable().optional(),
     })
     .nullable()
     .optional(),
@@ -370,6 +372,7 @@ export const requests = {
     }),
   ),
   ...thinkRequests,
+  ...sweepRequests,
 };
 
 export type Requests = typeof requests;

@@ -188,6 +188,8 @@ export const lineageSchema = z.looseObject({
   source_run: text,
   staged: z.array(stagedFileSchema).default([]),
   sweep_id: text,
+  /** The values that this run of the sweep got, as they were given. */
+  sweep_point: z.record(z.string(), z.string()).nullable().default(null),
   /** The next attempt, where it failed and was tried again. */
   retried_as: text,
 });

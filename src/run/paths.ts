@@ -62,6 +62,7 @@ export interface BasePaths {
   /** Damaged files, kept for a look. */
   quarantine: string;
   audit: string;
+  sweeps: string;
   /** What people wrote about experiments (groups of runs): a file and a history each. */
   groups: string;
   /** What ended runs held: use-ledger.ts. */
@@ -119,6 +120,7 @@ export function basePaths(base: string): BasePaths {
     lib: join(base, "lib"),
     quarantine: join(base, "quarantine"),
     audit: join(base, "audit.jsonl"),
+    sweeps: join(base, "sweeps"),
     groups: join(base, "groups"),
     use: join(base, "use"),
     reservations: join(base, "reservations.json"),

@@ -41,6 +41,8 @@ export interface RunRecord {
   predicted_seconds: { low: number; likely: number; high: number } | null;
   /** Who ended it before its end, and why. */
   cancelled: { by: string; reason: string | null } | null;
+  /** The sweep that it belongs to, and its values there. */
+  sweep: { id: string; point: Record<string, string> } | null;
   host: string | null;
   /** Last value by name; NaN and infinities as strings. At most 20 names. */
   metrics: Record<string, number | string>;

@@ -78,6 +78,16 @@ async function check(paths: RunPaths, manifest: Manifest, options: { expectation
   });
 }
 
+/** True where every part of `text` holds for a run that has ended. */
+export async function meetsExpectation(
+  paths: RunPaths,
+  manifest: Manifest,
+  { text, nowMs }: { text: string; nowMs: number },
+): Promise<boolean> {
+  const { checks } = await check(paths, manifest, { expectation: parseExpectation(text), nowMs });
+  return checks.length > 0 && checks.every((one) => one.met === true);
+}
+
 /** Null where nothing was expected. */
 export async function expectationOf(
   paths: RunPaths,

@@ -37,6 +37,10 @@ import { snapshotOffer } from "./handlers/snapshot-offer.ts";
 import { status } from "./handlers/status.ts";
 import { submit } from "./handlers/submit.ts";
 import { subscribe } from "./handlers/subscribe.ts";
+import { sweepChange } from "./handlers/sweep-change.ts";
+import { sweepCreate } from "./handlers/sweep-create.ts";
+import { sweepGet } from "./handlers/sweep-get.ts";
+import { sweepList } from "./handlers/sweep-list.ts";
 import { unsubscribe } from "./handlers/unsubscribe.ts";
 
 export type Handlers = {
@@ -74,6 +78,10 @@ export const handlers: Handlers = {
   "key.add": keyAdd,
   "key.list": keyList,
   "key.revoke": keyRevoke,
+  "sweep.create": sweepCreate,
+  "sweep.list": sweepList,
+  "sweep.get": sweepGet,
+  "sweep.change": sweepChange,
   complete,
   "narrative.get": narrativeGet,
   "narrative.change": narrativeChange,

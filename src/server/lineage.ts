@@ -17,7 +17,7 @@ export interface Origin {
   argv: string[];
 }
 
-const plain = { source_run: null, staged: [], sweep_id: null, retried_as: null };
+const plain = { source_run: null, staged: [], sweep_id: null, sweep_point: null, retried_as: null };
 
 async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<Origin> {
   const given = spec.lineage ?? null;
@@ -41,6 +41,7 @@ async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<
       source_run: source,
       staged: staged?.files ?? [],
       sweep_id: given.sweep_id ?? null,
+      sweep_point: given.sweep_point ?? null,
     },
     staged: staged?.tree ?? null,
     argv: filled,

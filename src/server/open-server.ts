@@ -43,6 +43,7 @@ import { Quota } from "./quota.ts";
 import { sweepDeleted } from "./removal.ts";
 import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.ts";
 import { summarise } from "./summary.ts";
+import { stopIfReached } from "./sweep-keeper.ts";
 import { Ticks } from "./ticks.ts";
 import { WorkerBoard } from "./worker-board.ts";
 
@@ -208,6 +209,7 @@ async function buildServices(
       endIfWanted(services, record);
       forecasts.look(record);
       notifier.consider(record);
+      stopIfReached(services, record);
     },
     onError: (cause) => traceBug(services, "hub", cause),
   });

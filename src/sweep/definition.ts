@@ -52,6 +52,8 @@ export const sweepSchema = z.looseObject({
   /** An expectation; once a run meets it, what still waits is cancelled. */
   stop_if: z.string().nullable().default(null),
   goal: goalSchema.nullable().default(null),
+  /** Points that a run elsewhere had answered and that therefore got none: key of the point → run. */
+  answered: z.record(z.string(), z.string()).default({}),
   /** A person's wish: `paused` holds what waits. */
   state: z.enum(["active", "paused", "cancelled", "reached"]).default("active"),
   /** Why it is not active any more, in a sentence. */

@@ -59,6 +59,7 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     terms: null,
     predicted_seconds: null,
     cancelled: null,
+    sweep: null,
     host: "gpu01",
     metrics: {},
     artifacts: null,
