@@ -20,10 +20,13 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Names the values of a point whatever their order; equal points are one. */
+/** Names the values of a point whatever their order and form: 1e-2 and 0.01 are one. */
 export function pointKey(point: Point): string {
-  return JSON.stringify(Object.entries(point).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  const entries = Object.entries(point).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return JSON.stringify(entries.map(([name, value]) => [name, isNumber(value) ? Number(value) : value]));
 }
+
+const isNumber = (text: string) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
 
 function drawn(dimension: Dimension, random: () => number): string {
   if (dimension.kind === "values") {

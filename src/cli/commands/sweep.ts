@@ -3,6 +3,7 @@
  * before anything is queued. A sweep is kept as an object; what can be done to one is in ../sweep-actions.ts.
  */
 import { MlError } from "../../core/error.ts";
+import { nearest } from "../../core/nearest.ts";
 import type { Body, Reply } from "../../protocol/requests.ts";
 import { span } from "../../view/face.ts";
 import { previewLines } from "../../view/sweep-page.ts";
@@ -10,7 +11,7 @@ import { checkInTree, codeLines, collectCode } from "../code.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { interruptible, type Stage } from "../interruptible.ts";
-import { sayPage } from "../page.ts";
+import { pageText, sayPage } from "../page.ts";
 import { planRun } from "../planned-run.ts";
 import { submitFlags } from "../queue-runs.ts";
 import { requireUtf8 } from "../raw-arguments.ts";
@@ -69,10 +70,22 @@ export const command: Command = defineCommand({
   actions: sweepActions,
   async run(context, args) {
     requireUtf8(args.script);
+    requireScript(args);
     const file = args.flags.from === null ? null : await readSweepFile(args.flags.from);
     return createSweep(context, args, file);
   },
 });
+
+/** `ml sweep shw` is no script without parameters, but a mistyped word of ours. */
+function requireScript({ script, flags: { grid, zip, from } }: Given): void {
+  const [word = ""] = script;
+  const near =
+    script.length <= 2 && grid.length + zip.length === 0 && from === null
+      ? nearest(word, Object.keys(sweepActions))
+      : null;
+  if (near === null) return;
+  throw new MlError("usage", `\`ml sweep\` has no \`${word}\``, { hint: `did you mean \`ml sweep ${near}\`?` });
+}
 
 function bodyOf(context: Context, args: Given, file: SweepFile | null): { body: CreateBody; script: string | null } {
   const { flags: given } = args;
@@ -141,7 +154,7 @@ async function createSweep(context: Context, args: Given, file: SweepFile | null
       body.run = { ...body.run, ...code.fields };
     } else body.run = { ...body.run, cwd: ".", snapshot: null, git: null };
     const { preview } = await connection.ask("sweep.create", { ...body, dry_run: true });
-    if (output.mode === "human") sayPage(context, previewLines(preview, { skipsAnswered: skipAnswered }));
+    if (output.mode === "human" && !dry) sayPage(context, previewLines(preview, { skipsAnswered: skipAnswered }));
     const asks = preview.count > manyRuns && !yes && context.terminal.stdin && context.terminal.stderr;
     if (dry || (asks && !(await context.confirm(`queue ${preview.count} runs?`)))) return { sweep: null, preview };
     return create(context, body, { code, stage });
@@ -151,18 +164,23 @@ async function createSweep(context: Context, args: Given, file: SweepFile | null
     return 130;
   }
   const reply = outcome.value;
-  report(context, reply, dry);
+  report(context, reply, { dry, skipsAnswered: skipAnswered });
   return outcome.interrupted ? 130 : reply.sweep === null && !dry ? 1 : 0;
 }
 
-function report(context: Context, { sweep, preview }: Reply<"sweep.create">, dry: boolean): void {
+function report(
+  context: Context,
+  { sweep, preview }: Reply<"sweep.create">,
+  { dry, skipsAnswered }: { dry: boolean; skipsAnswered: boolean },
+): void {
   context.output.result({
     schema: "ml.sweep/1",
     value: () => ({ sweep, preview, dry_run: dry }),
     ids: () => (sweep === null ? [] : [sweep.sweep_id]),
     rows: () => preview.points.map(({ command: line, answered_by: by }) => [sweep?.sweep_id ?? null, line, by]),
     human() {
-      if (sweep === null) return dry ? "" : "nothing was queued\n";
+      if (sweep === null)
+        return dry ? pageText(previewLines(preview, { skipsAnswered }), context.output) : "nothing was queued\n";
       const queued = sweep.counts.points - sweep.counts.answered;
       return `queued ${queued} ${queued === 1 ? "run" : "runs"} as sweep ${sweep.name} (${sweep.sweep_id}): \`ml sweep show ${sweep.name}\`\n`;
     },

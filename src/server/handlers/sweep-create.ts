@@ -91,6 +91,7 @@ function draft(context: Context, body: Body): { sweep: Sweep; spec: Spec } {
     max_concurrent: body.max_concurrent,
     stop_if: body.stop_if,
     goal: body.goal,
+    state: spec.held ? "paused" : "active",
   });
   return { sweep, spec };
 }

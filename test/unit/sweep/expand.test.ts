@@ -109,6 +109,11 @@ describe("points", () => {
   });
 });
 
+test("two ways to write a number are one point, and a text is not a number", () => {
+  expect(pointKey({ lr: "1e-2", bs: "32" })).toBe(pointKey({ bs: "32.0", lr: "0.01" }));
+  expect(pointKey({ a: "0x10" })).not.toBe(pointKey({ a: "16" }));
+});
+
 test("conditions compare numbers as numbers, and texts as texts", () => {
   const holds = (text: string, point: Record<string, string>) => parseCondition(text).holds(point);
   expect(holds("lr=1e-3", { lr: "0.001" })).toBe(true);
