@@ -231,6 +231,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/tag.ts"),
   },
   {
+    name: "reproduce",
+    group: "keep",
+    summary: "run a run again as it was, and see whether the same comes out",
+    load: () => import("./commands/reproduce.ts"),
+  },
+  {
     name: "prune",
     group: "keep",
     summary: "free the space of old artifacts; records always stay",

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { quoteCommand, quoteWord } from "../core/shell-quote.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
+import { buildScript, builtVariables, launchedArgv, rebuildsEnvironment } from "./rebuild-env.ts";
 
 /** The worker's environment as it is handed on: without Bun's switches and without anything of ours (keys, settings). */
 export function inheritedEnvironment(own: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -94,7 +95,18 @@ export function scriptEnvironment(
 ): Record<string, string> {
   const all = { ...inherited, ...addedEnvironment(paths, options) };
   const own = pythonFolder(options.base);
+  if (rebuildsEnvironment(options.manifest)) Object.assign(all, builtVariables(paths, all.PATH));
   return { ...all, PYTHONPATH: all.PYTHONPATH ? `${all.PYTHONPATH}:${own}` : own };
+}
+
+/** Builds the environment first, and puts it before everything else. */
+function rebuildLines(paths: RunPaths): string[] {
+  const { VIRTUAL_ENV: folder = "" } = builtVariables(paths, "");
+  return [
+    `/bin/sh ${quoteWord(buildScript(paths))} || exit 1`,
+    `export VIRTUAL_ENV=${quoteWord(folder)}`,
+    `export PATH=${quoteWord(`${folder}/bin`)}:"$PATH"`,
+  ];
 }
 
 /** The text of launch.sh. Every word is quoted by itself: what was queued arrives byte for byte. */
@@ -111,7 +123,8 @@ export function launchScript(paths: RunPaths, options: LaunchOptions): string {
     `cd ${quoteWord(folder)} || exit 126`,
     ...exports,
     `export PYTHONPATH="\${PYTHONPATH:+$PYTHONPATH:}"${quoteWord(pythonFolder(options.base))}`,
-    `exec ${quoteCommand(manifest.argv)}`,
+    ...(rebuildsEnvironment(manifest) ? rebuildLines(paths) : []),
+    `exec ${quoteCommand(launchedArgv(paths, manifest))}`,
     "",
   ].join("\n");
 }

@@ -9,6 +9,7 @@ import { fault } from "../core/fault.ts";
 import { bootId } from "../core/process-identity.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
 import { type LaunchOptions, launchScript } from "./launch.ts";
+import { buildScript, buildText, rebuildsEnvironment } from "./rebuild-env.ts";
 import superviseText from "./supervise.sh" with { type: "text" };
 
 /** Filled with spaces while the disk has room; exit.json is written over it. Longer than any exit record. */
@@ -79,6 +80,8 @@ function putSupervisor(paths: RunPaths, base: BasePaths): void {
  */
 export function layOut(paths: RunPaths, options: LaunchOptions): void {
   fs.writeFileSync(paths.launchScript, launchScript(paths, options), { mode: 0o755 });
+  if (rebuildsEnvironment(options.manifest))
+    fs.writeFileSync(buildScript(paths), buildText(paths, options.base, options.manifest), { mode: 0o755 });
   putSupervisor(paths, options.base);
   fs.writeFileSync(join(paths.private, "reserve"), `${" ".repeat(reserveBytes - 1)}\n`, { mode: 0o644 });
   syncFolder(paths.private);

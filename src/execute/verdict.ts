@@ -8,6 +8,7 @@ import { constants } from "node:os";
 import { formatDuration } from "../core/duration.ts";
 import type { Failure } from "../run/manifest.ts";
 import type { Evidence } from "./evidence.ts";
+import { buildFailed } from "./rebuild-env.ts";
 import type { ExitRecord } from "./records.ts";
 import { byMachine, byTraceback, makeFailure, remarksOn } from "./symptoms.ts";
 import { lastTraceback } from "./traceback.ts";
@@ -103,10 +104,20 @@ function neverRan(evidence: Evidence, rc: number): Failure | null {
   return null;
 }
 
+/** The build of a reproduction's environment said why it failed. */
+function notBuilt(line: string): Failure {
+  const hint = "its output has the whole story; without `--rebuild-env` it runs in the environment that is there";
+  return makeFailure("environment_error", line.replace(/^ml: /, ""), hint, { evidence: [line] });
+}
+
 function byExit(evidence: Evidence, exit: ExitRecord): Failure {
   const trace = lastTraceback(evidence.tail);
   const early = neverRan(evidence, exit.rc) ?? byMachine(evidence, trace);
   if (early !== null) return early;
+  if (exit.rc === 1 && trace === null) {
+    const unbuilt = evidence.tail.split("\n").findLast((line) => line.startsWith(buildFailed));
+    if (unbuilt !== undefined) return notBuilt(unbuilt);
+  }
   const signal = signalOf(exit.rc);
   if (signal === "SIGKILL") {
     return makeFailure(

@@ -2,9 +2,15 @@
 import { z } from "zod";
 import type { PrunedFile } from "../run/pruned.ts";
 import { declare, ref, refs } from "./declare.ts";
-import type { Validation } from "./keep.ts";
+import type { Reproduction, Validation } from "./keep.ts";
 
 export const reproLevel = z.enum(["none", "basic", "strict"]);
+
+/** For a reproduction: the relative difference that counts as equal (null: by noise), and whether its environment is built anew. */
+export const reproduceWish = z
+  .object({ tolerance: z.number().min(0).nullable().default(null), rebuild_env: z.boolean().default(false) })
+  .nullable()
+  .optional();
 
 export const keepRequests = {
   /** What a pattern of printed lines would find in a run's output; nothing is kept. Reads the first 256 MB of it. */
@@ -18,6 +24,15 @@ export const keepRequests = {
     /** The output is longer than what was read. */
     cut: boolean;
   }>()("viewer", z.object({ run: ref, pattern: z.string().min(1).max(300) })),
+  /** What became of a reproduction; of another run: of its newest reproduction. `names` compares only these metrics. */
+  "run.reproduced": declare<Reproduction>()(
+    "viewer",
+    z.object({
+      run: ref,
+      tolerance: z.number().min(0).nullable().optional(),
+      names: z.array(z.string().max(1000)).max(1000).default([]),
+    }),
+  ),
   /**
    * Frees artifacts of ended runs: of the named ones, or of all of the asker's own, where every filter that is given fits. With
    * `dry_run` only says what would go. Records, logs, metrics, env/ and code always stay.

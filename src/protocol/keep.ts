@@ -30,3 +30,42 @@ export interface Validation {
   size_bytes: number;
   took_ms: number;
 }
+
+/** One metric of a run beside the same of its reproduction. */
+export interface MetricMatch {
+  name: string;
+  source: number | string | null;
+  again: number | string | null;
+  /** |again - source| / |source|; null where either is missing or no number. */
+  difference: number | null;
+  /** The largest difference that would have counted as equal. */
+  allowed: number;
+  /** Where `allowed` comes from: what was asked for, the spread of earlier repeats, or the default. */
+  by: "tolerance" | "noise" | "default";
+  equal: boolean;
+}
+
+/** What differs between two runs in one respect. */
+export interface Difference {
+  /** `python_version`, `package numpy`, `cpu_model` … */
+  what: string;
+  source: string | null;
+  again: string | null;
+}
+
+export interface Reproduction {
+  run_id: string;
+  source_run: string;
+  verdict: "reproduced" | "not_reproduced" | "undecided" | "pending";
+  /** The verdict in a sentence, with what it rests on. */
+  sentence: string;
+  metrics: MetricMatch[];
+  /** Metrics that measure time or load: never equal, and not compared. */
+  not_compared: string[];
+  /** Of the source's artifacts that both list: how many have the same hash. */
+  artifacts: { same: number; compared: number; differing: string[] };
+  /** Ids of earlier runs of the same code and arguments, the source among them, that the noise was measured with. */
+  repeats: string[];
+  environment: Difference[];
+  hardware: Difference[];
+}

@@ -17,7 +17,7 @@ import type { ExpectationReply } from "../think/expectation-check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
-import { keepRequests, reproLevel } from "./keep-requests.ts";
+import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
@@ -85,6 +85,8 @@ export const submitSchema = z.object({
   git_upstream_diff: sha256.nullable().optional(),
   /** `strict` refuses what could not be reproduced, and says how to make it so. */
   repro_level: reproLevel.default("basic"),
+  /** For lineage `reproduce`. */
+  reproduce: reproduceWish,
   /** Templates of printed lines that hold metrics: `loss: {loss}`. */
   metric_patterns: z.array(z.string().min(1).max(300)).max(20).default([]),
   /** Which run it is made from, and how; null for a run of its own. */

@@ -180,6 +180,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       git_diff: spec.git_diff ?? null,
       git_upstream_diff: spec.git_upstream_diff ?? null,
       repro_level: spec.repro_level,
+      reproduce: spec.reproduce ?? null,
       metric_patterns: spec.metric_patterns,
       staged,
       env: spec.env,

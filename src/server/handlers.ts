@@ -23,6 +23,7 @@ import { runGet } from "./handlers/run-get.ts";
 import { runHold } from "./handlers/run-hold.ts";
 import { runPriority } from "./handlers/run-priority.ts";
 import { runPrune } from "./handlers/run-prune.ts";
+import { runReproduced } from "./handlers/run-reproduced.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
 import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
@@ -66,6 +67,7 @@ export const handlers: Handlers = {
   "run.annotate": runAnnotate,
   "run.delete": runDelete,
   "run.prune": runPrune,
+  "run.reproduced": runReproduced,
   "run.validate": runValidate,
   "run.wait": runWait,
   subscribe,

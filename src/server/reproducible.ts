@@ -1,10 +1,12 @@
 /** Refuses what is queued with level `strict` and could not be reproduced, before it takes a place in the line. */
+import { resolveRun } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
 import { quoteCommand } from "../core/shell-quote.ts";
 import { reproGaps } from "../keep/repro-gaps.ts";
 import type { ParsedBody } from "../protocol/requests.ts";
 import { readBlob, readSnapshot } from "../run/objects.ts";
 import type { Snapshot } from "../run/snapshot.ts";
+import { requireManifest } from "../run/store.ts";
 import type { Context } from "./context.ts";
 
 type Spec = ParsedBody<"submit">["runs"][number];
@@ -26,9 +28,30 @@ function treeOf(context: Context, spec: Spec, dryRun: boolean): Snapshot | null 
   return dryRun && spec.git != null ? undefined : null;
 }
 
+/** Throws `refused` where an environment is to be built anew and nothing of the source says of what. */
+function requireRebuildable(context: Context, spec: Spec): void {
+  if (!spec.reproduce?.rebuild_env) return;
+  const source = spec.lineage?.source;
+  if (spec.lineage?.kind !== "reproduce" || source == null)
+    throw new MlError("usage", "an environment is built anew only for a reproduction", {
+      hint: "`ml reproduce RUN --rebuild-env`",
+    });
+  const { environment } = requireManifest(context.base.run(resolveRun(context.catalog, source, context.asker.user)));
+  const files = Object.keys(environment.files);
+  if (["env/pip_freeze.txt", "env/conda-explicit.txt", "env/uv.lock"].some((name) => files.includes(name))) return;
+  throw new MlError(
+    "refused",
+    `the environment of \`${source}\` cannot be built anew: it has neither a lock nor a list of packages`,
+    {
+      hint: "leave `--rebuild-env` out: it then runs in the environment that is there",
+    },
+  );
+}
+
 /** Throws `refused` naming everything that is missing, each with its cure (data: {gaps}). */
 export function requireReproducible(context: Context, specs: readonly Spec[], dryRun: boolean): void {
   for (const spec of specs) {
+    requireRebuildable(context, spec);
     if (spec.repro_level !== "strict") continue;
     const candidate = { ...spec, git: spec.git ?? null };
     const tree = treeOf(context, spec, dryRun);

@@ -1,7 +1,9 @@
 /** Runs the capture of a run's surroundings beside the run and keeps what it finds at hand, until the manifest takes it. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Captured, foldCapture } from "../capture/capture.ts";
 import { scriptEnvironment } from "../execute/launch.ts";
+import { builtMark, launchedArgv, rebuildsEnvironment } from "../execute/rebuild-env.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest } from "../run/store.ts";
@@ -10,6 +12,11 @@ import { type Capturing, type LiveRun, type Shop, visibleGpus } from "./shop.ts"
 /** Within this, what is cached is ready; the rest comes later. */
 const budgetMs = 150;
 
+/** The Python of a reproduction is there once its environment was built; until then there is nothing to look at. */
+async function untilBuilt({ paths }: LiveRun, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !existsSync(builtMark(paths)) && !existsSync(paths.exitRecord)) await Bun.sleep(250);
+}
+
 /** Null where nothing is to be captured, or it was captured by an earlier worker. */
 export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capturing | null {
   if (shop.capture === null || manifest.environment.os !== null || isFinal(manifest.status)) return null;
@@ -17,8 +24,9 @@ export function beginCapture(shop: Shop, run: LiveRun, manifest: Manifest): Capt
   let known: Captured | null = null;
   const gpus = visibleGpus(shop, run);
   const work = async (capture: NonNullable<Shop["capture"]>) => {
+    if (rebuildsEnvironment(manifest)) await untilBuilt(run, stop.signal);
     const first = await capture({
-      argv: manifest.argv,
+      argv: launchedArgv(run.paths, manifest),
       workFolder: run.paths.work,
       cwd: manifest.cwd,
       envFolder: run.paths.env,

@@ -13,6 +13,7 @@ import type { Evidence } from "../execute/evidence.ts";
 import { type KernelEvidence, kernelEvidence } from "../execute/kernel-log.ts";
 import { scriptEnvironment } from "../execute/launch.ts";
 import { tailOf } from "../execute/log-tail.ts";
+import { removeBuilt } from "../execute/rebuild-env.ts";
 import type { ExitRecord } from "../execute/records.ts";
 import { judge, type Verdict } from "../execute/verdict.ts";
 import { type DiscoverOptions, type Discovery, discoverArtifacts, tellsChanges } from "../run/artifacts.ts";
@@ -254,5 +255,6 @@ export async function finishRun(shop: Shop, run: LiveRun, ending: Ending): Promi
   run.phase = "finishing";
   const found = await makeFinal(shop, run, ending);
   shop.changed(run.runId);
+  await removeBuilt(run.paths);
   await sealFinal(shop, run, found);
 }

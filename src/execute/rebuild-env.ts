@@ -1,0 +1,91 @@
+/**
+ * The environment of a reproduction, built anew before its script starts: `.run/build-env.sh`, which launch.sh runs first. As part of
+ * the run it is seen in the log, stopped with it, and works with no worker up. It takes the most exact description there is:
+ * uv.lock in the code, else conda's exact list, else the list of packages that was captured of the source.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { quoteWord } from "../core/shell-quote.ts";
+import type { Manifest } from "../run/manifest.ts";
+import type { BasePaths, RunPaths } from "../run/paths.ts";
+
+/** Begins the line with which a build says that it failed; verdict.ts reads it. */
+export const buildFailed = "ml: the environment could not be built anew:";
+
+export const rebuildsEnvironment = ({ launch }: Pick<Manifest, "launch">) => launch.reproduce?.rebuild_env === true;
+
+export const buildScript = (paths: RunPaths) => join(paths.private, "build-env.sh");
+const builtFolder = (paths: RunPaths) => join(paths.private, "venv");
+/** Appears when the environment is whole. */
+export const builtMark = (paths: RunPaths) => join(paths.private, "venv-built");
+
+const isPython = (word: string) => /(^|\/)(python|pypy)[\d.]*$/.test(word);
+
+/** What is started: the manifest's arguments, with the interpreter of the new environment where they begin with one. */
+export function launchedArgv(paths: RunPaths, manifest: Manifest): string[] {
+  const [program = "", ...rest] = manifest.argv;
+  if (!rebuildsEnvironment(manifest) || !isPython(program)) return manifest.argv;
+  return [join(builtFolder(paths), "bin/python"), ...rest];
+}
+
+/** Variables that put the new environment first. `path` is what PATH was. */
+export function builtVariables(paths: RunPaths, path: string | undefined): Record<string, string> {
+  const folder = builtFolder(paths);
+  return { VIRTUAL_ENV: folder, PATH: `${folder}/bin:${path ?? "/usr/local/bin:/usr/bin:/bin"}` };
+}
+
+/** The text of build-env.sh; `source` is the run that is reproduced. */
+export function buildText(paths: RunPaths, base: BasePaths, manifest: Manifest): string {
+  const source = base.run(manifest.lineage.source_run ?? manifest.run_id);
+  const read = (name: string) => (fs.existsSync(join(source.env, name)) ? join(source.env, name) : "");
+  const version = sourceVersion(source) ?? "";
+  return `#!/bin/sh
+# Builds the environment of run ${manifest.run_id} as ${source.runId} had it. Started by launch.sh.
+venv=${quoteWord(builtFolder(paths))}
+freeze=${quoteWord(read("pip_freeze.txt"))}
+explicit=${quoteWord(read("conda-explicit.txt"))}
+python=${quoteWord(version)}
+fail() { echo "${buildFailed} $1" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+rm -rf "$venv" ${quoteWord(builtMark(paths))}
+if [ -f uv.lock ] && [ -f pyproject.toml ] && has uv; then
+  echo "ml: building the environment from uv.lock"
+  UV_PROJECT_ENVIRONMENT="$venv" uv sync --frozen || fail "uv could not install what uv.lock names"
+elif [ -n "$explicit" ] && [ -s "$explicit" ]; then
+  for tool in conda mamba micromamba ""; do has "$tool" && break; done
+  [ -n "$tool" ] || fail "the run was made with conda, and no conda is on PATH"
+  echo "ml: building the environment from conda's list"
+  "$tool" create --yes --quiet --prefix "$venv" --file "$explicit" || fail "$tool could not install the packages"
+elif [ -n "$freeze" ]; then
+  echo "ml: building the environment from $(grep -c . "$freeze") packages"
+  interpreter=python3
+  has "python\${python%.*}" && interpreter="python\${python%.*}"
+  if has uv; then
+    uv venv --quiet --python "\${python:-3}" "$venv" && uv pip install --python "$venv/bin/python" --no-deps -r "$freeze" ||
+      fail "uv could not install the packages"
+  else
+    "$interpreter" -m venv "$venv" || fail "$interpreter cannot make a virtual environment"
+    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps -r "$freeze" ||
+      fail "pip could not install the packages (is the network there? are they all published?)"
+  fi
+else
+  fail "${source.runId} has neither a lock nor a list of packages"
+fi
+: > ${quoteWord(builtMark(paths))}
+`;
+}
+
+/** `3.11.7`, as the source's Python said it. */
+function sourceVersion(source: RunPaths): string | null {
+  try {
+    const { environment } = JSON.parse(fs.readFileSync(source.manifest, "utf8")) as Manifest;
+    return environment.python_version;
+  } catch {
+    return null;
+  }
+}
+
+/** Takes the environment away again: it can be built anew, and takes more room than all the rest. */
+export async function removeBuilt(paths: RunPaths): Promise<void> {
+  await fs.promises.rm(builtFolder(paths), { recursive: true, force: true });
+}
