@@ -61,6 +61,7 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       group: narrative.experiment_group,
       tags: narrative.tags,
       parent_run: narrative.parent_run,
+      source_run: manifest.lineage.source_run,
       retried_as: manifest.lineage.retried_as,
       requested: { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours },
       terms: termsOf(manifest),
@@ -122,6 +123,7 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
       group: null,
       tags: [],
       parent_run: null,
+      source_run: null,
       retried_as: null,
       requested: {
         ...{ gpus: 0, gpu_memory_gb: null, cpu_cores: 0, ram_gb: null, disk_gb: null, max_runtime_hours: null },

@@ -225,6 +225,36 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/why-different.ts"),
   },
   {
+    name: "lessons",
+    group: "think",
+    summary: "what was learned, by group, tag, person and time",
+    load: () => import("./commands/lessons.ts"),
+  },
+  {
+    name: "dead-ends",
+    group: "think",
+    summary: "what was refuted, and what never worked",
+    load: () => import("./commands/dead-ends.ts"),
+  },
+  {
+    name: "lineage",
+    group: "think",
+    summary: "what follows from what: hypothesis, run, verdict, next",
+    load: () => import("./commands/lineage.ts"),
+  },
+  {
+    name: "insights",
+    group: "think",
+    summary: "what moved a metric within a group, when runs failed, what was wasted",
+    load: () => import("./commands/insights.ts"),
+  },
+  {
+    name: "notebook",
+    group: "think",
+    summary: "a day, a week or a group as Markdown: what ran, why, what was learned",
+    load: () => import("./commands/notebook.ts"),
+  },
+  {
     name: "tag",
     group: "think",
     summary: "put labels on runs and take them away",

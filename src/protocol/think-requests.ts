@@ -2,11 +2,16 @@
 import { z } from "zod";
 import type { CodeDifference } from "../think/code-change.ts";
 import type { Comparison } from "../think/comparison.ts";
+import type { DeadEnd } from "../think/dead-ends.ts";
 import type { FacetDifference } from "../think/difference.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
 import type { Explanation } from "../think/explanation.ts";
+import type { Insights } from "../think/insights.ts";
+import type { GroupWords, Lesson } from "../think/lessons.ts";
+import type { LineageNode } from "../think/lineage.ts";
 import type { FieldChange, Told } from "../think/narrative-change.ts";
 import { verdicts } from "../think/narrative-field.ts";
+import type { RunFacts } from "../think/run-facts.ts";
 import { declare, freeText, page, ref } from "./declare.ts";
 import { limits } from "./frames.ts";
 import type { RunSummary } from "./summary.ts";
@@ -116,5 +121,27 @@ export const thinkRequests = {
       sort: z.string().max(256).optional(),
       all: z.boolean().default(false),
     }),
+  ),
+  /** All that comparison and memory know of runs, newest first, and what was written about their groups. */
+  "runs.facts": declare<{ runs: RunFacts[]; groups: GroupWords[]; more: boolean }>()(
+    "viewer",
+    z.object({ ...scope, limit: z.number().int().min(1).max(500).default(200) }),
+  ),
+  /** What was learned, or meant to be done next, each said once with all who said it, newest first. */
+  "memory.lessons": declare<{ lessons: Lesson[]; looked_at: number; more: boolean }>()(
+    "viewer",
+    z.object({ ...scope, kind: z.enum(["learnings", "next_steps"]).default("learnings") }),
+  ),
+  /** Hypotheses that were refuted, and set-ups that failed the same way each time, newest first. */
+  "memory.dead_ends": declare<{ dead_ends: DeadEnd[]; looked_at: number; more: boolean }>()("viewer", z.object(scope)),
+  /** What follows from what: the whole tree that `run` is part of, or those of the runs that fit the rest. */
+  "memory.lineage": declare<{ nodes: LineageNode[]; more: boolean }>()(
+    "viewer",
+    z.object({ ...scope, run: ref.optional() }),
+  ),
+  /** Which parameters moved a metric (left out: the most telling), when runs failed, what was asked for and not used. */
+  "memory.insights": declare<Insights & { more: boolean }>()(
+    "viewer",
+    z.object({ ...scope, metric: z.string().max(256).optional() }),
   ),
 };

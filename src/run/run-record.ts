@@ -25,6 +25,8 @@ export interface RunRecord {
   group: string | null;
   tags: string[];
   parent_run: string | null;
+  /** The run that it was made from (requeue, clone, fork …), or null. */
+  source_run: string | null;
   /** The next attempt, where it failed and was tried again. */
   retried_as: string | null;
   requested: {

@@ -9,6 +9,7 @@ import { keyAdd } from "./handlers/key-add.ts";
 import { keyList } from "./handlers/key-list.ts";
 import { keyRevoke } from "./handlers/key-revoke.ts";
 import { logRead } from "./handlers/log-read.ts";
+import { deadEnds, insights, lessons, lineage, runsFacts } from "./handlers/memory.ts";
 import { metricsRead } from "./handlers/metrics-read.ts";
 import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
@@ -91,4 +92,9 @@ export const handlers: Handlers = {
   "run.diff": runDiff,
   "run.explain": runExplain,
   "runs.compare": runsCompare,
+  "runs.facts": runsFacts,
+  "memory.lessons": lessons,
+  "memory.dead_ends": deadEnds,
+  "memory.lineage": lineage,
+  "memory.insights": insights,
 };

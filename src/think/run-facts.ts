@@ -37,6 +37,8 @@ export interface RunFacts {
   outcome: string | null;
   learnings: string[];
   next_steps: string[];
+  /** The latest of them. */
+  annotations: { timestamp: string; author: string; note: string }[];
   /** What it follows from: the parent that somebody named, else the run that it was made from. */
   parent: string | null;
   requested: { gpus: number; cpu_cores: number; ram_gb: number | null; max_runtime_hours: number | null };
@@ -95,6 +97,7 @@ export function factsOf(
     outcome: narrative.outcome,
     learnings: narrative.learnings,
     next_steps: narrative.next_steps,
+    annotations: manifest.annotations.slice(-keptAnnotations),
     parent: narrative.parent_run ?? manifest.lineage.source_run,
     requested: { gpus, cpu_cores, ram_gb, max_runtime_hours },
     used: {
@@ -104,6 +107,8 @@ export function factsOf(
     },
   };
 }
+
+const keptAnnotations = 20;
 
 const seedNames = /(^|[._])(seed|random_state|rng|run_?id|trial|repeat|replicate)$/i;
 const placeNames =

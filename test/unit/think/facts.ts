@@ -34,6 +34,7 @@ export function facts(given: Partial<RunFacts> = {}): RunFacts {
     outcome: null,
     learnings: [],
     next_steps: [],
+    annotations: [],
     parent: null,
     requested: { gpus: 0, cpu_cores: 1, ram_gb: null, max_runtime_hours: null },
     used: { ram_gb: null, cpu_cores: null, gpu_share: null },

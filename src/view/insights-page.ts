@@ -1,0 +1,122 @@
+/** What a set of runs has to say, in words that claim no more than its numbers bear. */
+import { formatDuration } from "../core/duration.ts";
+import type { Reply } from "../protocol/requests.ts";
+import { verdictSpan } from "./expectation-lines.ts";
+import { type Face, type Line, type Span, span, type Tone } from "./face.ts";
+import { shortId } from "./mark.ts";
+import { formatMetric } from "./metric.ts";
+import { safeText } from "./safe-text.ts";
+import { type Column, layTable, type Row } from "./table.ts";
+
+type Insights = Reply<"memory.insights">;
+type Parameter = Insights["parameters"][number];
+
+const findings: Record<Parameter["finding"], readonly [string, Tone]> = {
+  moves: ["moves it", "good"],
+  no_sign: ["no sign of it", "dim"],
+  too_few: ["too few runs to tell", "warn"],
+};
+
+function counts(of: Readonly<Record<string, number>>): string {
+  return Object.entries(of)
+    .map(([word, n]) => `${n} ${word === "none" ? "without a verdict" : safeText(word)}`)
+    .join(", ");
+}
+
+const valueColumns: readonly Column[] = [
+  { name: "value", least: 6, most: 24 },
+  { name: "n", align: "right" },
+  { name: "mean", align: "right" },
+  { name: "range" },
+];
+
+function parameterLines({ parameter, n, correlation, finding, values }: Parameter, face: Face): Line[] {
+  const [word, tone] = findings[finding];
+  const rank = correlation === null ? "" : `, rank correlation ${correlation >= 0 ? "+" : ""}${correlation.toFixed(2)}`;
+  const rows = values.map(
+    (one): Row => ({
+      value: [span(one.value === null ? "not given" : safeText(String(one.value)))],
+      n: [span(`n=${one.n}`, "dim")],
+      mean: [span(formatMetric(one.mean))],
+      range: [span(one.n === 1 ? "" : `${formatMetric(one.low)} to ${formatMetric(one.high)}`, "dim")],
+    }),
+  );
+  const head: Span[] = [
+    span("  "),
+    span(safeText(parameter), "strong"),
+    span("  "),
+    span(word, tone),
+    span(`  (n=${n}${rank})`, "dim"),
+  ];
+  return [head, ...layTable(valueColumns, rows, { face, indent: 4 })];
+}
+
+function failureLine({ failure, where, failed, of, elsewhere }: Insights["failures"][number]): Line {
+  const other = elsewhere.of === 0 ? "" : `, elsewhere ${elsewhere.failed} of ${elsewhere.of}`;
+  return [
+    span("  "),
+    span(safeText(failure), "bad"),
+    span(`  ${failed} of ${of} with ${safeText(where)}${other}`.replace("with all runs", "runs")),
+  ];
+}
+
+const wasteTexts: Record<string, (asked: number, used: number) => string> = {
+  ram: (asked, used) => `memory: ${formatMetric(asked)} GB asked for, ${formatMetric(used)} GB used at most`,
+  cpu: (asked, used) => `CPU: ${formatMetric(asked)} cores asked for, ${formatMetric(used)} used`,
+  gpu: (_, used) => `GPU: ${Math.round(used * 100)} % of its time used`,
+  time: (asked, used) =>
+    `time limit: ${formatDuration(asked * 3_600_000)} asked for, ${formatDuration(used * 3_600_000)} needed`,
+};
+
+function verdictSpans(verdicts: Insights["verdicts"], face: Face): Span[] {
+  return Object.entries(verdicts).flatMap(([verdict, n], index): Span[] => [
+    span(index === 0 ? "  " : ", ", "dim"),
+    span(`${n} `),
+    verdict === "none" ? span("without a verdict", "dim") : verdictSpan(verdict, face),
+  ]);
+}
+
+export function insightsPage(insights: Insights, face: Face): Line[] {
+  const { metric, best, noise } = insights;
+  const lines: Line[] = [
+    [
+      span(`${insights.runs} ${insights.runs === 1 ? "run" : "runs"}`, "strong"),
+      span(`: ${counts(insights.statuses)}`),
+      ...verdictSpans(insights.verdicts, face),
+    ],
+  ];
+  if (best !== null && metric !== null)
+    lines.push([
+      span("best ", "dim"),
+      span(`${safeText(metric)} `),
+      span(formatMetric(best.value), "good"),
+      span(`  ${safeText(best.name)} ${shortId(best.run_id)}`, "dim"),
+    ]);
+  if (metric !== null) {
+    const repeats =
+      noise === null
+        ? "no set-up was repeated, so the noise is not known"
+        : `deviation among repeats ${formatMetric(noise.deviation)} (${noise.runs} runs of ${noise.groups} ${noise.groups === 1 ? "set-up" : "set-ups"})`;
+    lines.push([span("noise ", "dim"), span(repeats)]);
+    lines.push(
+      [],
+      [span(`What moved ${safeText(metric)}`, "strong"), span("  moving together is not yet causing", "dim")],
+    );
+    if (insights.parameters.length === 0) lines.push([span("  no parameter varies", "dim")]);
+    for (const parameter of insights.parameters) lines.push(...parameterLines(parameter, face));
+  } else lines.push([span("no metric was recorded", "dim")]);
+  if (insights.failures.length > 0)
+    lines.push([], [span("When runs failed", "strong")], ...insights.failures.map(failureLine));
+  if (insights.waste.length > 0)
+    lines.push(
+      [],
+      [span("Asked for and not used", "strong")],
+      ...insights.waste.map(
+        ({ what, n, asked, used }): Line => [
+          span(`  ${wasteTexts[what]?.(asked, used) ?? what}`),
+          span(`  (mean of n=${n})`, "dim"),
+        ],
+      ),
+    );
+  return lines;
+}

@@ -1,0 +1,116 @@
+/** A notebook as Markdown: what ran, why, what came out and what was learned, day by day or for one experiment. */
+import { formatDuration } from "../core/duration.ts";
+import type { Reply } from "../protocol/requests.ts";
+import { formatMetric, headline } from "./metric.ts";
+import { safeText } from "./safe-text.ts";
+import { fullTime } from "./time.ts";
+
+type Facts = Reply<"runs.facts">;
+type Run = Facts["runs"][number];
+
+/** Text of people in Markdown: kept as they wrote it, but for what would begin a heading or a fence of its own. */
+function prose(text: string, indent: string): string {
+  return text
+    .split("\n")
+    .map((line) => safeText(line).replace(/^(\s*)(#{1,6}\s|```|~~~)/, "$1\\$2"))
+    .join(`\n${indent}`);
+}
+
+function resultText(run: Run): string {
+  const metric = headline(run.metrics);
+  const parts = [
+    run.failure === null ? run.status : `${run.status} (${run.failure})`,
+    run.seconds === null ? null : `after ${formatDuration(run.seconds * 1000)}`,
+    metric === null ? null : `${safeText(metric.name)} **${formatMetric(metric.value)}**`,
+    run.verdict === null ? null : `**${run.verdict}**`,
+  ];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
+const item = (label: string, text: string | null) => (text === null ? [] : [`- ${label}: ${prose(text, "  ")}`]);
+
+/** Whether people said anything about the run: then it has a section, else a line in the table. */
+const isTold = (run: Run) =>
+  [run.hypothesis, run.intent, run.note, run.outcome, run.verdict].some((text) => text !== null) ||
+  run.learnings.length + run.next_steps.length + run.annotations.length > 0;
+
+function runSection(run: Run): string[] {
+  const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
+  const setUp = safeText([run.script, ...parameters].join(" ")).replaceAll("`", "'");
+  return [
+    `### ${safeText(run.name)} \`${run.run_id}\``,
+    "",
+    `\`${setUp}\`  `,
+    `${resultText(run)}`,
+    "",
+    ...item("Hypothesis", run.hypothesis),
+    ...item("Intent", run.intent),
+    ...item("Expected", run.expected),
+    ...item("Note", run.note),
+    ...item("Outcome", run.outcome),
+    ...run.learnings.flatMap((text) => item("Learned", text)),
+    ...run.next_steps.flatMap((text) => item("Next", text)),
+    ...run.annotations.map(
+      (one) => `- ${safeText(one.author)}, ${fullTime(one.timestamp)?.slice(0, 16) ?? "?"}: ${prose(one.note, "  ")}`,
+    ),
+    "",
+  ];
+}
+
+function quietTable(runs: readonly Run[]): string[] {
+  if (runs.length === 0) return [];
+  const cell = (text: string) => safeText(text).replaceAll("|", "\\|");
+  const rows = runs.map((run) => {
+    const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
+    return `| ${cell(run.name)} | \`${run.run_id}\` | ${cell(parameters.join(" "))} | ${resultText(run)} |`;
+  });
+  return ["| run | id | parameters | result |", "|---|---|---|---|", ...rows, ""];
+}
+
+function groupSection(group: Facts["groups"][number]): string[] {
+  return [
+    `### Group ${safeText(group.group)}${group.verdict === null ? "" : `: **${group.verdict}**`}`,
+    "",
+    ...item("Hypothesis", group.hypothesis),
+    ...item("Outcome", group.outcome),
+    ...group.learnings.flatMap((text) => item("Learned", text)),
+    ...group.next_steps.flatMap((text) => item("Next", text)),
+    "",
+  ];
+}
+
+function counted(runs: readonly Run[]): string {
+  const counts = [...Map.groupBy(runs, (run) => run.status)].map(([status, same]) => `${same.length} ${status}`);
+  return `${runs.length} ${runs.length === 1 ? "run" : "runs"}: ${counts.join(", ")}.`;
+}
+
+const localDay = (run: Run) => fullTime(run.queued_at)?.slice(0, 10) ?? "unknown day";
+
+/** `title` is what was asked for: a day, a week, a group. Runs in order of arrival. */
+export function notebookText(facts: Facts, title: string): string {
+  const runs = facts.runs.toSorted((a, b) => (a.queued_at < b.queued_at ? -1 : 1));
+  const days = [...Map.groupBy(runs, localDay)].flatMap(([day, same]) => [
+    `## ${day}`,
+    "",
+    counted(same),
+    "",
+    ...same.filter(isTold).flatMap(runSection),
+    ...quietTable(same.filter((run) => !isTold(run))),
+  ]);
+  const groups = facts.groups.length === 0 ? [] : ["## Experiments", "", ...facts.groups.flatMap(groupSection)];
+  const more = facts.more
+    ? ["", "Older runs of this time are left out: there are more than one notebook takes.", ""]
+    : [];
+  const lines = [
+    `# ${safeText(title)}`,
+    "",
+    ...(runs.length === 0 ? ["Nothing ran.", ""] : []),
+    ...groups,
+    ...days,
+    ...more,
+  ];
+  return `${lines
+    .join("\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trimEnd()}\n`;
+}
