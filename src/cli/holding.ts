@@ -1,9 +1,26 @@
 /** Holding and releasing waiting runs: one request, two commands. */
+import { MlError } from "../core/error.ts";
 import type { Context } from "./command.ts";
+import { flag } from "./flags.ts";
 
-export async function setHeld(context: Context, runs: string[], held: boolean): Promise<undefined> {
+export const holdingFlags = {
+  group: flag.text("GROUP", "all runs of the group that you may change", { complete: "group" }),
+} as const;
+
+export interface Holding {
+  runs: string[];
+  group: string | null;
+}
+
+export async function setHeld(context: Context, { runs, group }: Holding, held: boolean): Promise<undefined> {
+  const verb = held ? "hold" : "release";
+  if (runs.length === 0 && group === null) {
+    throw new MlError("usage", `\`ml ${verb}\` wants a run or a group`, {
+      hint: `name a run (\`ml ${verb} @last\`) or give \`--group GROUP\``,
+    });
+  }
   const connection = await context.connect();
-  const reply = await connection.ask("run.hold", { runs, held });
+  const reply = await connection.ask("run.hold", { runs, group, held });
   context.output.result({
     schema: held ? "ml.hold/1" : "ml.release/1",
     value: () => reply,

@@ -79,6 +79,11 @@ export const settings = {
   redis_url: text("Redis to use with queue_backend redis", "redis://127.0.0.1:6379"),
   queue_fallback: flag("take new runs into the filesystem queue while Redis cannot be reached", true),
   allowed_origins: text("web origins that may open a WebSocket, separated by commas; none by default"),
+  group_fail_limit: number("so many runs of a group that fail alike pause it; 0: never", 3, {
+    least: 0,
+    most: 100,
+    whole: true,
+  }),
   notify_command: text("command that is told of ended runs, as words without a shell; JSON on its stdin"),
   notify_webhook: text("URL that ended runs are posted to as JSON", null, true),
   notify: choice("which runs are told of where `--notify` says nothing", ["ended", "failed", "never"], "ended"),

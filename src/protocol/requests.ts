@@ -277,7 +277,11 @@ export const requests = {
   ),
   "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
     "user",
-    z.object({ runs: refs, held: z.boolean() }),
+    z.object({
+      runs: z.array(ref).max(limits.pageRows).default([]),
+      group: z.string().max(256).nullable().optional(),
+      held: z.boolean(),
+    }),
   ),
   "run.annotate": declare<{ run_id: string; timestamp: string }>()(
     "user",

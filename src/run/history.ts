@@ -24,7 +24,10 @@ export interface HistoryEntry {
   reason?: string | null;
 }
 
-type Fold = (manifest: Manifest, value: unknown) => boolean;
+/** Who did what no person did. No key can be made for this name. */
+export const serverName = "ml (server)";
+
+type Fold = (manifest: Manifest, value: unknown, entry: HistoryEntry) => boolean;
 
 /** A field of the narrative takes the value that history gives it, where it is one that may stand there. */
 function narrativeFold(key: keyof typeof narrativeSchema.shape): Fold {
@@ -64,15 +67,18 @@ const folds: Record<string, Fold> = {
     if (fits) manifest.priority = value;
     return fits;
   },
-  "launch.held"(manifest, value) {
+  "launch.held"(manifest, value, { by, reason }) {
     const fits = typeof value === "boolean" && manifest.status === "queued" && manifest.launch.held !== value;
-    if (fits) manifest.launch.held = value;
+    if (fits) {
+      manifest.launch.held = value;
+      manifest.launch.held_why = value && by === serverName ? (reason ?? null) : null;
+    }
     return fits;
   },
 };
 
 function fold(manifest: Manifest, entry: HistoryEntry): boolean {
-  return folds[entry.field]?.(manifest, entry.value) ?? false;
+  return folds[entry.field]?.(manifest, entry.value, entry) ?? false;
 }
 
 /** Appends entries durably, in one write. Throws `not_found` for a missing run, and system errors. */

@@ -255,6 +255,8 @@ export const manifestSchema = z.looseObject({
       warn_signal: z.enum(warnSignals).nullable().default(null),
       warn_seconds: number,
       held: z.boolean().default(false),
+      /** Why `ml` itself holds it; null where a person does, or nobody. */
+      held_why: text,
       /** Trying it again where it fails; null where its owner did not ask for that. */
       retry: z
         .looseObject({

@@ -13,6 +13,8 @@ export interface RunRecord {
   command: string;
   priority: number;
   held: boolean;
+  /** Why `ml` itself holds it; null where a person does, or nobody. */
+  held_why: string | null;
   queued_at: string;
   started_at: string | null;
   ended_at: string | null;

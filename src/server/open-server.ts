@@ -28,6 +28,7 @@ import { Disk, type DiskSource } from "./disk.ts";
 import { traceBug } from "./dispatch.ts";
 import { fillLine } from "./fill-line.ts";
 import { Forecasts } from "./forecasts.ts";
+import { considerGroup, tellOfGroups } from "./group-pause.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
 import { LineBoard } from "./line-board.ts";
@@ -210,6 +211,7 @@ async function buildServices(
       forecasts.look(record);
       notifier.consider(record);
       stopIfReached(services, record);
+      considerGroup(services, record);
     },
     onError: (cause) => traceBug(services, "hub", cause),
   });
@@ -291,6 +293,7 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   writeServerRecord(base, state, services.identity);
   undo.push(() => removeServerRecord(state));
   tellLate(services);
+  tellOfGroups(services);
   const ticks = new Ticks(services, {
     memoryLimitBytes: options.memoryLimitBytes ?? memoryLimitBytes,
     onOverweight: () => options.onStop("memory over the limit", true),

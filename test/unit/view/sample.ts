@@ -42,6 +42,7 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     command: "python train.py --batch-size 64",
     priority: 5,
     held: false,
+    held_why: null,
     queued_at: "2026-11-23T20:00:00Z",
     started_at: "2026-11-23T20:31:00Z",
     ended_at: null,
