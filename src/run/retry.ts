@@ -92,7 +92,7 @@ export function nextAttempt(failed: Manifest, runId: string): Manifest {
       submit_id: `retry_${failed.run_id}`,
       sequence: Math.max(endedAtMs, (launch.sequence ?? 0) + 1),
       held: false,
-      terms: { not_before: notBefore },
+      terms: { ...launch.terms, not_before: notBefore },
       retry: {
         ...retry,
         attempt: retry.attempt + 1,

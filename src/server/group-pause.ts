@@ -46,7 +46,9 @@ export function tellOfGroups(services: Services): void {
 }
 
 function wasReleased(services: Services, runId: string): boolean {
-  return readHistory(services.base.run(runId)).some((entry) => entry.field === "launch.held" && entry.by === serverName);
+  return readHistory(services.base.run(runId)).some(
+    (entry) => entry.field === "launch.held" && entry.by === serverName,
+  );
 }
 
 async function hold(services: Services, record: RunRecord, why: string): Promise<void> {
