@@ -1,9 +1,13 @@
 /** Checks of what the code ran in and on: environment, container, data, seed, and when it ran. */
 import * as fs from "node:fs";
 import { readJsonFile } from "../core/json-lines.ts";
+import type { Manifest } from "../run/manifest.ts";
+import { readBlob, readSnapshot } from "../run/objects.ts";
+import type { BasePaths } from "../run/paths.ts";
 import { pinningFiles } from "../run/pinning.ts";
 import { isFinal } from "../run/status.ts";
 import { type Check, plural } from "./check.ts";
+import { seedingScript } from "./repro-gaps.ts";
 
 export const environmentCheck: Check = {
   name: "environment",
@@ -86,16 +90,34 @@ export const dataCheck: Check = {
   },
 };
 
+const largestScriptBytes = 1024 * 1024;
+
+/** The script of the run that sets a seed by itself; null where none is seen, or the code cannot be read. */
+function ownSeed(base: BasePaths, manifest: Manifest): string | null {
+  const { snapshot } = manifest.environment;
+  if (snapshot === null) return null;
+  try {
+    return seedingScript(manifest, readSnapshot(base, snapshot), (hash) => {
+      const bytes = readBlob(base, hash);
+      return bytes.length > largestScriptBytes ? null : new TextDecoder().decode(bytes);
+    });
+  } catch {
+    return null;
+  }
+}
+
 export const seedCheck: Check = {
   name: "seed",
   level: "strict",
-  look({ manifest }) {
-    const seeds = Object.entries(manifest.environment.seeds);
+  look({ base, manifest }) {
+    const seeds = Object.entries(manifest.environment.seeds).map(([name, value]) => `${name}=${value}`);
+    const script = seeds.length > 0 ? null : ownSeed(base, manifest);
+    const known = seeds.length > 0 || script !== null;
     return {
-      state: seeds.length > 0 ? "ok" : "failed",
-      expected: "a seed in the arguments, the variables, or the code",
-      actual: seeds.length > 0 ? seeds.map(([name, value]) => `${name}=${value}`).join(", ") : "none was seen",
-      cure: seeds.length > 0 ? null : "give the script a `--seed`, or `--env PYTHONHASHSEED=0`",
+      state: known ? "ok" : "failed",
+      expected: "a seed in the arguments, the variables, or the script",
+      actual: seeds.length > 0 ? seeds.join(", ") : script === null ? "none was seen" : `\`${script}\` sets one`,
+      cure: known ? null : "give the script a `--seed`, or `--env PYTHONHASHSEED=0`",
     };
   },
 };

@@ -59,6 +59,17 @@ function gitGaps({ git }: Candidate): Gap[] {
   return gaps;
 }
 
+/** The script among the arguments whose own text sets a seed, or null. */
+export function seedingScript(
+  { argv, cwd }: Pick<Candidate, "argv" | "cwd">,
+  tree: Snapshot,
+  read: GapOptions["read"],
+): string | null {
+  const named = new Set(argv.map((word) => posix.join(cwd, word)));
+  const scripts = tree.files.filter(({ path, kind }) => kind !== "link" && named.has(path));
+  return scripts.find(({ hash }) => setsSeed(read(hash) ?? ""))?.path ?? null;
+}
+
 function treeGaps(candidate: Candidate, tree: Snapshot, { read }: GapOptions): Gap[] {
   const near = tree.files.filter(({ path, kind }) => {
     const folder = posix.dirname(path);
@@ -75,9 +86,7 @@ function treeGaps(candidate: Candidate, tree: Snapshot, { read }: GapOptions): G
       cure: "`uv lock`, `poetry lock`, or `pip freeze > requirements.txt`",
     });
   }
-  const files = new Map(tree.files.map((file) => [file.path, file]));
-  const scripts = candidate.argv.flatMap((word) => files.get(posix.join(candidate.cwd, word)) ?? []);
-  const inCode = scripts.some((file) => file.kind !== "link" && setsSeed(read(file.hash) ?? ""));
+  const inCode = seedingScript(candidate, tree, read) !== null;
   if (!inCode && Object.keys(seedsOf(candidate.argv, candidate.env)).length === 0) {
     gaps.push({
       name: "seed",

@@ -1,6 +1,7 @@
 /**
  * Does a run still say the truth about itself? Named checks, each with what was expected, what was found and where. Reads
- * the run folder and the shared objects, never follows a link out of them, and changes nothing.
+ * the run folder and the shared objects, never follows a link out of them, and writes nothing (a damaged
+ * object is set aside by whoever reads it, here as elsewhere, so that it is sent anew).
  *
  * Levels: `none` looks at the manifest alone; `basic` also at everything that was recorded (a failure means damage);
  * `strict` also asks for what it takes to run the same again somewhere else (a failure means that something was never
