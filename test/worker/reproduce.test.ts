@@ -13,13 +13,18 @@ beforeEach(() => {
 });
 afterEach(() => bench.close());
 
+/** Not the shim of a version manager: through a link to it Python would not know where it is. */
+function realPython(): string {
+  return Bun.spawnSync(["python3", "-c", "import sys; print(sys.executable)"]).stdout.toString().trim();
+}
+
 /** PATH with a `uv` that makes an environment of links to the real Python, and installs by writing a file. */
 function withUv(install: string): Record<string, string> {
   const bin = tempFolder();
   const body = [
     "#!/bin/sh",
     'case "$1 $2" in',
-    '"venv --quiet") mkdir -p "$5/bin" "$5/lib" && ln -s "$(command -v python3)" "$5/bin/python" && touch "$5/pyvenv.cfg" ;;',
+    `"venv --quiet") mkdir -p "$5/bin" "$5/lib" && ln -s ${realPython()} "$5/bin/python" && touch "$5/pyvenv.cfg" ;;`,
     `"pip install") ${install} ;;`,
     "*) exit 9 ;;",
     "esac",
