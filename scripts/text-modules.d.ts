@@ -7,3 +7,14 @@ declare module "*.py" {
   const text: string;
   export default text;
 }
+
+/** Files that are inside the executable: the path under which they can be read. */
+declare module "*.wasm" {
+  const path: string;
+  export default path;
+}
+
+declare module "*.ttf" {
+  const path: string;
+  export default path;
+}

@@ -47,8 +47,10 @@ const walls: Record<string, readonly string[]> = {
     ...["run", "core"],
   ],
   view: ["protocol", "think", "core"],
+  // Charts as files; loaded by `ml plot` alone.
+  picture: ["view", "core"],
   client: ["protocol", "transfer", "core"],
-  cli: ["view", "client", "transfer", "protocol", "think", "config", "core"],
+  cli: ["view", "picture", "client", "transfer", "protocol", "think", "config", "core"],
   tui: ["view", "client", "protocol", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */
