@@ -51,7 +51,8 @@ function gitFacts(git: NonNullable<Tree["git"]>): CodeFields["git"] {
   return { commit, branch, remote, dirty, upstream, unpushed, submodules };
 }
 
-function cacheFolderOf(context: Context): string | null {
+/** Where what is known of trees is kept; null without a home. */
+export function cacheFolderOf(context: Context): string | null {
   try {
     return `${context.home}/cache`;
   } catch {

@@ -279,6 +279,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/delete.ts"),
   },
   {
+    name: "sync",
+    group: "code",
+    summary: "send the code to the server without queueing anything",
+    load: () => import("./commands/sync.ts"),
+  },
+  {
     name: "__complete",
     group: "set up",
     summary: "words that may stand next, for completion scripts",

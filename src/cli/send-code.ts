@@ -2,7 +2,8 @@
 import type { Connection } from "../client/connection.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
 import { type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
-import type { Code } from "./code.ts";
+import { SentMemory } from "../transfer/sent-tree.ts";
+import { type Code, cacheFolderOf } from "./code.ts";
 import type { Context } from "./command.ts";
 
 /** An HTTP answer that is none of success, as the MlError it carries. */
@@ -32,12 +33,14 @@ function senderOver(connection: Connection, signal: AbortSignal): Sender {
 export async function sendCode(
   context: Context,
   code: Code,
-  options: { connection: Connection; signal: AbortSignal },
+  options: { connection: Connection; signal: AbortSignal; bytesPerSecond?: number | null },
 ): Promise<Sent> {
   const progress = context.output.progress("sending code", "bytes");
   try {
     return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
       signal: options.signal,
+      memory: new SentMemory(cacheFolderOf(context), code.tree.root),
+      bytesPerSecond: options.bytesPerSecond ?? null,
       onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
       extra: code.diffs.map((bytes) => ({ name: "git.diff", bytes })),
     });

@@ -11,6 +11,7 @@ import type { Blocker } from "../run/blocker.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { lineageKinds, requestedSchema } from "../run/manifest.ts";
 import type { Snapshot } from "../run/snapshot.ts";
+import type { SnapshotChange } from "../run/snapshot-change.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
@@ -175,16 +176,40 @@ export const requests = {
     "user",
     z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
   ),
-  /** Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`. */
-  "snapshot.offer": declare<{ known: boolean; missing: string[] }>()(
+  /**
+   * Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`.
+   * `all` stands for all of `hashes` in `missing`. `base` is a tree that the commit will build upon. `bases` names for
+   * changed files what stood there before: where the server has that, the change can be sent as what differs
+   * (docs/transfer.md), by the sums in the reply where they were asked for. `arrived` is what a cut upload has left.
+   */
+  "snapshot.offer": declare<{
+    known: boolean;
+    base_known: boolean;
+    all: boolean;
+    missing: string[];
+    bases: { hash: string; base: string; sums: string | null }[];
+    arrived: { hash: string; bytes: number; sha256: string }[];
+  }>()(
     "user",
-    z.object({ snapshot: sha256, hashes: z.array(sha256).max(12_000) }),
+    z.object({
+      snapshot: sha256,
+      hashes: z.array(sha256).max(12_000),
+      base: sha256.nullable().default(null),
+      bases: z
+        .array(z.object({ hash: sha256, base: sha256, sums: z.boolean().default(true) }))
+        .max(4000)
+        .default([]),
+    }),
   ),
   /**
    * Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). A tree too large for one
-   * frame is sent as a blob before (its text is what its name hashes) and named here by that hash.
+   * frame is sent as a blob before (its text is what its name hashes) and named here by that hash, or told as the change
+   * of a stored one: {snapshot, base, set, removed}.
    */
-  "snapshot.commit": declare<{ snapshot: string }>()("user", z.object({ tree: z.custom<Snapshot | string>() })),
+  "snapshot.commit": declare<{ snapshot: string }>()(
+    "user",
+    z.object({ tree: z.custom<Snapshot | SnapshotChange | string>() }),
+  ),
   status: declare<{
     server: ServerState;
     workers: WorkerState[];

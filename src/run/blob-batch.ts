@@ -17,6 +17,11 @@ export function blobPath(base: BasePaths, hash: string): string {
   return join(base.objects, hash.slice(0, 2), hash.slice(2));
 }
 
+/** What arrived of a blob before a cut; kept for a day. */
+export function arrivedPath(base: BasePaths, hash: string): string {
+  return join(base.staging, `arrived-${hash}`);
+}
+
 export function hasBlob(base: BasePaths, hash: string): boolean {
   return fs.existsSync(blobPath(base, hash));
 }
@@ -28,12 +33,14 @@ export interface BlobWriter {
 }
 
 let batchCounter = 0;
+/** Less of a blob is not worth keeping: it is sent again. */
+const leastArrived = 1024 * 1024;
 
 export class BlobBatch {
   readonly #base: BasePaths;
   readonly #folder: string;
   readonly #staged = new Set<string>();
-  #open: { fd: number; path: string } | null = null;
+  #open: { fd: number; path: string; hash: string; size: number } | null = null;
   #bytes = 0;
 
   /** Makes the batch's folder under staging/. Throws MlError (`no_space`, …). */
@@ -58,21 +65,20 @@ export class BlobBatch {
     this.#dropOpen();
     const path = join(this.#folder, hash);
     const sum = new Bun.CryptoHasher("sha256");
-    let size = 0;
     storing(() => {
       if (this.#staged.delete(hash) || fs.existsSync(path)) fs.rmSync(path);
-      this.#open = { fd: fileOps.open(path, "wx", 0o444), path };
+      this.#open = { fd: fileOps.open(path, "wx", 0o444), path, hash, size: 0 };
     });
     return {
       write: (chunk) => {
-        const fd = this.#open?.fd;
-        if (fd === undefined) return;
+        const open = this.#open;
+        if (open === null) return;
         sum.update(chunk);
-        size += chunk.length;
         storing(() => {
           fault("objects/write");
-          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(fd, rest));
+          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(open.fd, rest));
         });
+        open.size += chunk.length;
       },
       end: () => {
         if (this.#open === null) return false;
@@ -80,7 +86,8 @@ export class BlobBatch {
           this.#dropOpen();
           return false;
         }
-        storing(() => fileOps.close(this.#open?.fd ?? -1));
+        const { fd, size } = this.#open;
+        storing(() => fileOps.close(fd));
         this.#open = null;
         this.#staged.add(hash);
         this.#bytes += size;
@@ -111,6 +118,19 @@ export class BlobBatch {
       await syncFolders(folders);
     } catch (cause) {
       throw asMlError(cause, "storing the code");
+    }
+  }
+
+  /** The blob that is being written did not come whole: what there is of it is kept, if it is much. Never throws. */
+  keepArrived(): void {
+    if (this.#open === null || this.#open.size < leastArrived) return;
+    const { fd, path, hash } = this.#open;
+    this.#open = null;
+    try {
+      fileOps.close(fd);
+      fs.renameSync(path, arrivedPath(this.#base, hash));
+    } catch {
+      // It will be sent again.
     }
   }
 

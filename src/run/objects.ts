@@ -12,6 +12,7 @@ import type { LaidOut } from "./artifacts.ts";
 import { BlobBatch, blobPath, hasBlob } from "./blob-batch.ts";
 import type { BasePaths } from "./paths.ts";
 import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
+import { applyChange, isChange } from "./snapshot-change.ts";
 
 /** Above this size a file is cloned or copied by the kernel and checked by size only; below, its hash is checked too. */
 const checkedBytes = 4 * 1024 * 1024;
@@ -120,17 +121,25 @@ export function readSnapshot(base: BasePaths, hash: string): Snapshot {
   return snapshot;
 }
 
+/** The tree that was given in one of the three forms, and the name that it must turn out to have, if it was named. */
+function givenTree(base: BasePaths, given: unknown): { tree: unknown; name: string | null } {
+  if (typeof given === "string") return { tree: parseTree(readBlob(base, given)), name: given };
+  if (isChange(given)) return { tree: applyChange(readSnapshot(base, given.base), given), name: given.snapshot };
+  return { tree: given, name: null };
+}
+
 /**
- * Checks and keeps a tree, given as itself or as the hash of a blob with its exact text, and returns its name. Throws
- * MlError: `bad_path` or `refused` for one that could leave its folder, `snapshot_missing` with data {missing} where
- * blobs are not there, `no_space` and its like.
+ * Checks and keeps a tree, given as itself, as the hash of a blob with its exact text, or as a change of another, and
+ * returns its name. Throws MlError: `bad_path` or `refused` for one that could leave its folder, `snapshot_missing` with
+ * data {missing} where blobs are not there, or {snapshots} where the other tree is not, `no_space` and its like.
  */
 export function storeSnapshot(base: BasePaths, given: unknown): string {
-  const snapshot = checkSnapshot(typeof given === "string" ? parseTree(readBlob(base, given)) : given);
+  const { tree, name } = givenTree(base, given);
+  const snapshot = checkSnapshot(tree);
   const text = snapshotText(snapshot);
   const hash = sha256(text);
-  if (typeof given === "string" && given !== hash) {
-    throw new MlError("refused", `the snapshot \`${given}\` was refused: its text is not in the exact form`);
+  if (name !== null && name !== hash) {
+    throw new MlError("refused", `the snapshot \`${name}\` was refused: its text is not in the exact form`);
   }
   const missing = missingBlobs(base, blobHashes(snapshot));
   if (missing.length > 0) throw lacking(missing);

@@ -18,7 +18,7 @@ import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
 import { prepareBase } from "../run/store.ts";
 import { policyOf } from "../schedule/policy.ts";
-import { sweepStaging } from "../transfer/receive.ts";
+import { keepInterrupted, sweepStaging } from "../transfer/receive.ts";
 import { FailureLimit } from "./admission.ts";
 import { Audit } from "./audit.ts";
 import { BugCount } from "./bug-count.ts";
@@ -76,6 +76,7 @@ export interface OpenServer {
 }
 
 const sweepMs = 24 * 3600 * 1000;
+const sweepEveryMs = 3600 * 1000;
 const memoryLimitBytes = 1024 ** 3;
 
 function requireLocal(state: StatePaths, networkOf = networkFileSystem as (path: string) => string | null): void {
@@ -299,7 +300,11 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
     onOverweight: () => options.onStop("memory over the limit", true),
   });
   undo.push(() => ticks.close());
+  keepInterrupted(services.base);
   void sweep(services);
+  const sweeping = setInterval(() => void sweep(services), sweepEveryMs);
+  sweeping.unref();
+  undo.push(() => clearInterval(sweeping));
   log.say("info", "serving", { base: base.base, url: listener.url, socket: listener.socket, pid: process.pid });
   return { services, close: once(() => closeAll(services, undo)) };
 }

@@ -1,24 +1,16 @@
 /**
- * Writing a pack: blobs read from their files as the stream is drained, a block in memory at a time and one ahead. A
- * file that is no longer what its hash says ends the stream with an error that names it.
+ * Writing a pack: contents read from their files as the stream is drained, a block in memory at a time and one ahead.
  */
-import * as fs from "node:fs";
 import { MlError, messageOf } from "../core/error.ts";
-import { shownPath } from "../run/snapshot.ts";
+import { baseOf, contentOf, type PackEntry } from "./pack-content.ts";
 import { blockBytes, blockHeader, entryHeader, packMagic } from "./pack-format.ts";
-
-/** A blob to send: from the file `file` (shown as `path`), or from memory. */
-export interface PackEntry {
-  hash: string;
-  size: number;
-  path: string;
-  from: { file: string } | { bytes: Uint8Array };
-}
 
 export interface Pack {
   stream: ReadableStream<Uint8Array>;
   /** Why the stream ended early by our own doing, once it has; a failing `fetch` does not pass it on. */
   failure(): MlError | null;
+  /** True once all of it was taken up, false where it was given up. */
+  drained: Promise<boolean>;
 }
 
 /** How far a pack is: content bytes taken up and bytes handed to the connection so far, files begun. */
@@ -29,42 +21,6 @@ export interface PackProgress {
 }
 
 const compressionLevel = 3;
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-
-function changed(entry: PackEntry, cause: string): MlError {
-  return new MlError("conflict", `\`${shownPath(entry.path)}\` changed while it was being sent; nothing was queued`, {
-    cause,
-    hint: "run the same command again: what has arrived is not sent twice",
-  });
-}
-
-/** The content of an entry in pieces that are valid until the next one is asked for. Throws `conflict`. */
-function* contentOf(entry: PackEntry, buffer: Uint8Array): Generator<Uint8Array> {
-  if ("bytes" in entry.from) {
-    for (let at = 0; at < entry.size; at += buffer.length) yield entry.from.bytes.subarray(at, at + buffer.length);
-    return;
-  }
-  const sum = new Bun.CryptoHasher("sha256");
-  let fd: number;
-  try {
-    fd = fs.openSync(entry.from.file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  } catch (cause) {
-    throw changed(entry, messageOf(cause));
-  }
-  try {
-    for (let position = 0; position < entry.size; ) {
-      const wanted = Math.min(buffer.length, entry.size - position);
-      const count = fs.readSync(fd, buffer, 0, wanted, position);
-      if (count === 0) throw changed(entry, "it has become shorter");
-      position += count;
-      sum.update(buffer.subarray(0, count));
-      yield buffer.subarray(0, count);
-    }
-  } finally {
-    fs.closeSync(fd);
-  }
-  if (sum.digest("hex") !== entry.hash) throw changed(entry, "its content is no longer what was read before");
-}
 
 /** The raw bytes of the pack in blocks; each is a copy. */
 function* rawBlocks(entries: readonly PackEntry[], progress: PackProgress): Generator<Uint8Array> {
@@ -85,10 +41,10 @@ function* rawBlocks(entries: readonly PackEntry[], progress: PackProgress): Gene
   }
   for (const entry of entries) {
     progress.files += 1;
-    yield* add(entryHeader(entry.hash, entry.size));
-    for (const piece of contentOf(entry, buffer)) {
-      progress.rawBytes += piece.length;
-      yield* add(piece);
+    yield* add(entryHeader(entry.hash, entry.size, baseOf(entry)));
+    for (const { bytes, contentBytes } of contentOf(entry, buffer)) {
+      progress.rawBytes += contentBytes;
+      yield* add(bytes);
     }
   }
   yield* add(entryHeader(null, entries.length));
@@ -108,6 +64,7 @@ export function packBlobs(
 ): Pack {
   const progress: PackProgress = { rawBytes: 0, wireBytes: 0, files: 0 };
   const blocks = rawBlocks(entries, progress);
+  const drained = Promise.withResolvers<boolean>();
   let failure: MlError | null = null;
   let ahead: Promise<Uint8Array | null> | null = null;
   const next = (): Promise<Uint8Array | null> => {
@@ -119,17 +76,20 @@ export function packBlobs(
         cause instanceof MlError ? cause : new MlError("failed", `the code could not be read: ${messageOf(cause)}`);
       const failed = Promise.reject<null>(failure);
       failed.catch(() => {});
+      drained.resolve(false);
       return failed;
     }
   };
   const stream = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(packMagic),
     pull: async (controller) => {
+      if (signal?.aborted) drained.resolve(false);
       signal?.throwIfAborted();
       const piece = await (ahead ?? next());
       if (piece === null) {
         controller.enqueue(blockHeader(0, 0));
         controller.close();
+        drained.resolve(true);
         return;
       }
       ahead = next();
@@ -139,7 +99,8 @@ export function packBlobs(
     },
     cancel: () => {
       blocks.return(undefined);
+      drained.resolve(false);
     },
   });
-  return { stream, failure: () => failure };
+  return { stream, failure: () => failure, drained: drained.promise };
 }

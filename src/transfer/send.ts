@@ -1,19 +1,34 @@
 /**
- * Bringing a snapshot to the server: ask which blobs it lacks, send those in packs, commit the tree. A dropped
- * connection costs only what was under way: the server is asked again and gets the rest. Nothing is queued here.
+ * Bringing a snapshot to the server: ask which blobs it lacks, send those in packs, commit the tree. What has been
+ * brought before is built upon: only the entries that changed are named, and a changed file travels as what differs.
+ * A dropped connection costs only what was under way: the server is asked again and gets the rest. Nothing is queued here.
  */
+import * as fs from "node:fs";
 import { MlError, messageOf } from "../core/error.ts";
-import type { SnapshotFile } from "../run/snapshot.ts";
-import { snapshotText } from "../run/snapshot.ts";
+import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
+import { changeBetween, type SnapshotChange } from "../run/snapshot-change.ts";
 import { blobHash } from "./blob-hash.ts";
-import { type PackEntry, packBlobs } from "./pack.ts";
+import { decodeSums, sumBlocks } from "./block-sums.ts";
+import { fileSource } from "./byte-source.ts";
+import type { Arrived, KnownBase, OfferedBase } from "./offer.ts";
+import { packBlobs } from "./pack.ts";
+import type { PackEntry } from "./pack-content.ts";
+import { limitRate } from "./rate.ts";
+import { keptSumsBytes, type SentMemory, type SentTree } from "./sent-tree.ts";
 
 /** What the client's connection must be able to do; both throw MlError, `unreachable` or `try_later` where a retry may help. */
 export interface Sender {
   ask(
     name: "snapshot.offer",
-    body: { snapshot: string; hashes: string[] },
-  ): Promise<{ known: boolean; missing: string[] }>;
+    body: { snapshot: string; hashes: string[]; base: string | null; bases: OfferedBase[] },
+  ): Promise<{
+    known: boolean;
+    base_known: boolean;
+    all: boolean;
+    missing: string[];
+    bases: KnownBase[];
+    arrived: Arrived[];
+  }>;
   ask(name: "snapshot.commit", body: { tree: unknown }): Promise<{ snapshot: string }>;
   /** HTTP PUT of a stream to a path of the server, such as `/blobs`. */
   put(path: string, stream: ReadableStream<Uint8Array>, options: { signal?: AbortSignal }): Promise<unknown>;
@@ -32,6 +47,10 @@ export interface SendOptions {
   signal?: AbortSignal;
   /** Further blobs that belong to the submission, such as the git diff. */
   extra?: readonly { name: string; bytes: Uint8Array }[];
+  /** What was brought before; nothing is taken for granted of it. */
+  memory?: SentMemory;
+  /** At most so much on the wire. */
+  bytesPerSecond?: number | null;
   /** Tries in a row that brought nothing new before giving up. */
   tries?: number;
   /** Replaced in tests. */
@@ -51,30 +70,122 @@ const offerHashes = 12_000;
 const packBytes = 48 * 1024 * 1024;
 /** A tree whose text is longer travels as a blob: a frame takes 1 MiB. */
 const inlineTreeBytes = 256 * 1024;
+/** Below, a changed file is sent whole: its sums would cost as much. */
+const leastDifferenceBytes = 4096;
+/** Entries of a change that fits a frame with ease. */
+const mostChanges = 2000;
+const mostBases = 4000;
+/** With more files than this, the name of the tree is offered before the names of all contents. */
+const fewFiles = 200;
 
-function entriesOf(tree: { root: string; files: readonly SnapshotFile[]; hash: string }, options: SendOptions) {
+interface Tree {
+  root: string;
+  files: readonly SnapshotFile[];
+  hash: string;
+}
+
+function entriesOf(tree: Tree, files: readonly SnapshotFile[], options: SendOptions): Map<string, PackEntry> {
   const entries = new Map<string, PackEntry>();
-  for (const { path, kind, size, hash } of tree.files) {
+  for (const { path, kind, size, hash } of files) {
     if (kind !== "link") entries.set(hash, { hash, size, path, from: { file: `${tree.root}/${path}` } });
   }
   for (const { name, bytes } of options.extra ?? []) {
     const hash = blobHash(bytes);
     entries.set(hash, { hash, size: bytes.length, path: name, from: { bytes } });
   }
-  const text = snapshotText({ version: 1, files: [...tree.files] });
-  if (text.length <= inlineTreeBytes) return { entries, tree: { version: 1, files: tree.files } };
-  const bytes = new TextEncoder().encode(text);
-  entries.set(tree.hash, { hash: tree.hash, size: bytes.length, path: "the list of files", from: { bytes } });
-  return { entries, tree: tree.hash };
+  return entries;
 }
 
-async function missingOf(sender: Sender, snapshot: string, hashes: readonly string[]): Promise<string[]> {
-  const missing: string[] = [];
-  for (let at = 0; at < hashes.length || at === 0; at += offerHashes) {
-    const reply = await sender.ask("snapshot.offer", { snapshot, hashes: hashes.slice(at, at + offerHashes) });
-    missing.push(...reply.missing);
+/** What one try sends: the whole tree, or what has changed since the one before. */
+interface Plan {
+  entries: Map<string, PackEntry>;
+  commit: Snapshot | SnapshotChange | string;
+  base: string | null;
+  /** For contents that stand in the place of another one. */
+  bases: Map<string, OfferedBase>;
+}
+
+function planWhole(tree: Tree, before: SentTree | null, options: SendOptions): Plan {
+  const entries = entriesOf(tree, tree.files, options);
+  const plan = { entries, base: null, bases: basesOf(tree.files, before, options) };
+  const text = snapshotText({ version: 1, files: [...tree.files] });
+  if (text.length <= inlineTreeBytes) return { ...plan, commit: { version: 1, files: [...tree.files] } };
+  const bytes = new TextEncoder().encode(text);
+  entries.set(tree.hash, { hash: tree.hash, size: bytes.length, path: "the list of files", from: { bytes } });
+  return { ...plan, commit: tree.hash };
+}
+
+/** Null where too much has changed for it to be worth while. */
+function planChange(tree: Tree, before: SentTree | null, options: SendOptions): Plan | null {
+  if (before === null) return null;
+  const change = changeBetween(before, tree);
+  if (change.set.length + change.removed.length > mostChanges) return null;
+  const bases = basesOf(change.set, before, options);
+  return { entries: entriesOf(tree, change.set, options), commit: change, base: before.hash, bases };
+}
+
+/** What stood in the place of each changed file before, where that is worth comparing with. */
+function basesOf(
+  files: readonly SnapshotFile[],
+  before: SentTree | null,
+  { memory }: SendOptions,
+): Map<string, OfferedBase> {
+  const bases = new Map<string, OfferedBase>();
+  if (before === null) return bases;
+  const old = new Map(before.files.map((file) => [file.path, file]));
+  for (const { path, kind, size, hash } of files) {
+    const was = old.get(path);
+    if (was === undefined || kind === "link" || was.kind === "link" || was.hash === hash) continue;
+    if (Math.min(size, was.size) < leastDifferenceBytes) continue;
+    const kept = was.size >= keptSumsBytes && memory !== undefined && memory.sums(was.hash) !== null;
+    bases.set(hash, { hash, base: was.hash, sums: !kept });
+    if (bases.size === mostBases) break;
   }
-  return missing;
+  return bases;
+}
+
+interface Offered {
+  known: boolean;
+  missing: string[];
+  baseKnown: boolean;
+  bases: KnownBase[];
+  arrived: Arrived[];
+}
+
+async function offer(sender: Sender, snapshot: string, plan: Plan): Promise<Offered> {
+  const offered: Offered = { known: false, missing: [], baseKnown: false, bases: [], arrived: [] };
+  const hashes = [...plan.entries.keys()];
+  for (let at = 0; at < hashes.length || at === 0; at += offerHashes) {
+    const asked = hashes.slice(at, at + offerHashes);
+    const bases = asked.flatMap((hash) => plan.bases.get(hash) ?? []);
+    const reply = await sender.ask("snapshot.offer", { snapshot, hashes: asked, base: plan.base, bases });
+    offered.missing.push(...(reply.all ? asked : reply.missing));
+    offered.known = reply.known;
+    offered.baseKnown = reply.base_known;
+    offered.bases.push(...reply.bases);
+    offered.arrived.push(...reply.arrived);
+  }
+  return offered;
+}
+
+/** The entries that are missing, each told by what the server has of it. `tried`: those that are sent whole now. */
+function lackingOf(plan: Plan, offered: Offered, { tried, options }: { tried: Set<string>; options: SendOptions }) {
+  const bases = new Map(offered.bases.map((known) => [known.hash, known]));
+  const arrived = new Map(offered.arrived.map((part) => [part.hash, part]));
+  return offered.missing.flatMap((hash): PackEntry[] => {
+    const entry = plan.entries.get(hash);
+    if (entry === undefined) return [];
+    const part = arrived.get(hash);
+    if (part !== undefined && part.bytes <= entry.size && "file" in entry.from && !tried.has(`rest ${hash}`)) {
+      tried.add(`rest ${hash}`);
+      return [{ ...entry, by: { arrivedBytes: part.bytes, arrivedHash: part.sha256 } }];
+    }
+    const known = bases.get(hash);
+    if (known === undefined || tried.has(hash)) return [entry];
+    tried.add(hash);
+    const sums = known.sums === null ? options.memory?.sums(known.base) : decodeSums(Buffer.from(known.sums, "base64"));
+    return sums == null ? [entry] : [{ ...entry, by: { base: known.base, sums } }];
+  });
 }
 
 function* packsOf(entries: readonly PackEntry[]): Generator<PackEntry[]> {
@@ -103,31 +214,66 @@ function mayRetry(cause: unknown): boolean {
  * changed meanwhile, `failed` when interrupted, what the server says, or the last connection error; nothing is queued
  * then, and what has arrived is not sent twice.
  */
-export async function sendSnapshot(
-  sender: Sender,
-  tree: { root: string; files: readonly SnapshotFile[]; hash: string },
-  options: SendOptions = {},
-): Promise<Sent> {
-  const { entries, tree: given } = entriesOf(tree, options);
+export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOptions = {}): Promise<Sent> {
   const sent: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
   const sleep = options.sleep ?? Bun.sleep;
+  const tried = new Set<string>();
+  const before = options.memory?.tree() ?? null;
+  let plan = planChange(tree, before, options) ?? planWhole(tree, before, options);
   let fewestMissing = Number.POSITIVE_INFINITY;
   for (let idle = 0; ; ) {
     try {
       options.signal?.throwIfAborted();
-      const missing = await missingOf(sender, tree.hash, [...entries.keys()]);
-      idle = missing.length < fewestMissing ? 0 : idle;
-      fewestMissing = Math.min(fewestMissing, missing.length);
-      const lacking = missing.flatMap((hash) => entries.get(hash) ?? []);
-      await sendPacks(sender, lacking, { sent, options });
-      await sender.ask("snapshot.commit", { tree: given });
+      if (plan.base === null && tree.files.length > fewFiles && (await isKnown(sender, tree, options))) return sent;
+      const offered = await offer(sender, tree.hash, plan);
+      if (plan.base !== null && !offered.baseKnown) {
+        plan = planWhole(tree, before, options);
+        continue;
+      }
+      idle = offered.missing.length < fewestMissing ? 0 : idle;
+      fewestMissing = Math.min(fewestMissing, offered.missing.length);
+      await sendPacks(sender, lackingOf(plan, offered, { tried, options }), { sent, options });
+      if (!offered.known || offered.missing.length > 0) await sender.ask("snapshot.commit", { tree: plan.commit });
+      if (before?.hash !== tree.hash) options.memory?.keepTree(tree.files);
       return sent;
     } catch (cause) {
       if (options.signal?.aborted) throw interrupted(cause);
       const swept = cause instanceof MlError && cause.code === "snapshot_missing";
+      // Not only what changed was lacking: next time everything is offered.
+      if (swept) plan = planWhole(tree, before, options);
       idle += 1;
       if (idle >= (options.tries ?? 5) || !(mayRetry(cause) || swept)) throw asSendError(cause);
       await sleep(Math.min(200 * 2 ** idle, 5000));
+    }
+  }
+}
+
+/** True where the server has the tree already, with all that belongs to it. */
+async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promise<boolean> {
+  const hashes = (options.extra ?? []).map(({ bytes }) => blobHash(bytes));
+  const reply = await sender.ask("snapshot.offer", { snapshot: tree.hash, hashes, base: null, bases: [] });
+  const known = reply.known && !reply.all && reply.missing.length === 0;
+  if (known) options.memory?.keepTree(tree.files);
+  return known;
+}
+
+/** While the server takes in the last bytes: the sums by which the next change of a large file will be told. */
+function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
+  for (const { hash, size, from } of entries) {
+    if (size < keptSumsBytes || !("file" in from)) continue;
+    let fd = -1;
+    try {
+      fd = fs.openSync(from.file, "r");
+      const steps = sumBlocks(fileSource(fd, size));
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done !== true) continue;
+        memory.keepSums(hash, step.value);
+        break;
+      }
+    } catch {
+      // Changed meanwhile: the server is asked for them the next time.
+    } finally {
+      if (fd >= 0) fs.closeSync(fd);
     }
   }
 }
@@ -153,8 +299,17 @@ async function sendPacks(
         });
       },
     });
+    const { memory, signal } = options;
+    const stream = limitRate(pack.stream, options.bytesPerSecond ?? null);
     try {
-      await sender.put("/blobs", pack.stream, options.signal === undefined ? {} : { signal: options.signal });
+      const stored = sender.put("/blobs", stream, signal === undefined ? {} : { signal });
+      stored.catch(() => {});
+      const answered = stored.then(
+        () => false,
+        () => false,
+      );
+      if (memory !== undefined && (await Promise.race([pack.drained, answered]))) keepSums(entries, memory);
+      await stored;
     } catch (cause) {
       throw pack.failure() ?? cause;
     }

@@ -7,12 +7,14 @@ import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { snapshotHash } from "../../src/run/snapshot.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
+import { arrivedOf, knownBases, type OfferedBase } from "../../src/transfer/offer.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
 import { defaultLimits } from "../../src/transfer/tree-limits.ts";
 import { collectTree } from "../../src/transfer/walk.ts";
 import { tempFolder } from "../support/temp.ts";
 
+type Offer = { snapshot: string; hashes: string[]; base: string | null; bases: OfferedBase[] };
 const quick = { sleep: async () => {} };
 
 /** A server in this process; `wire` may cut or change what is PUT. */
@@ -21,11 +23,18 @@ function server(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint
   prepareBase(base);
   const offers: number[] = [];
   const sender: Sender = {
-    ask: (async (name: string, body: { snapshot: string; hashes: string[]; tree: unknown }) => {
+    ask: (async (name: string, body: Offer & { tree: unknown }) => {
       if (name === "snapshot.commit") return { snapshot: storeSnapshot(base, body.tree) };
       const missing = missingBlobs(base, body.hashes);
       offers.push(missing.length);
-      return { known: hasSnapshot(base, body.snapshot), missing };
+      return {
+        known: hasSnapshot(base, body.snapshot),
+        base_known: body.base !== null && hasSnapshot(base, body.base),
+        all: false,
+        missing,
+        bases: await knownBases(base, body.bases, new Set(missing)),
+        arrived: await arrivedOf(base, missing),
+      };
     }) as Sender["ask"],
     put: async (_path, stream) => receivePack(base, wire(stream)),
   };
@@ -138,7 +147,9 @@ describe("sending a snapshot", () => {
     const sender: Sender = {
       ask: (async (name: string, body: { hashes: string[]; tree: unknown }) => {
         bodies.push(JSON.stringify(body).length);
-        if (name === "snapshot.offer") return { known: false, missing: body.hashes.filter((each) => each === hash) };
+        const missing = body.hashes?.filter((each) => each === hash);
+        const offered = { known: false, base_known: false, all: false, bases: [], arrived: [] };
+        if (name === "snapshot.offer") return { ...offered, missing };
         expect(body.tree).toBe(hash);
         return { snapshot: hash };
       }) as Sender["ask"],

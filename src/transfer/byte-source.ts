@@ -1,0 +1,38 @@
+/** Reading a file here and there through one buffer: for algorithms that look at it in order, with small steps back. */
+import * as fs from "node:fs";
+
+export interface ByteSource {
+  size: number;
+  /** `length` bytes from `at` on, valid until the next call. Throws where there are fewer. */
+  bytes(at: number, length: number): Uint8Array;
+}
+
+const windowBytes = 2 * 1024 * 1024;
+
+/** An open file of `size` bytes; the caller closes it. */
+export function fileSource(fd: number, size: number): ByteSource {
+  let buffer = Buffer.alloc(0);
+  let start = 0;
+  let held = 0;
+  const fill = (at: number, length: number) => {
+    if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(Math.max(length, windowBytes));
+    start = at;
+    held = 0;
+    while (held < length) {
+      const count = fs.readSync(fd, buffer, held, buffer.length - held, at + held);
+      if (count === 0) throw new Error("the file has become shorter while it was read");
+      held += count;
+    }
+  };
+  return {
+    size,
+    bytes(at, length) {
+      if (at < start || at + length > start + held) fill(at, length);
+      return buffer.subarray(at - start, at - start + length);
+    },
+  };
+}
+
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, bytes: (at, length) => bytes.subarray(at, at + length) };
+}

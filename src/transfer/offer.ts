@@ -1,0 +1,104 @@
+/**
+ * What a server tells of the contents that it is offered: which it lacks, what arrived of them before a cut, and for
+ * contents that a changed file can be told by, their block sums where the client has not kept them.
+ */
+import * as fs from "node:fs";
+import { systemCode } from "../core/error.ts";
+import { arrivedPath, blobPath, hasBlob } from "../run/blob-batch.ts";
+import type { BasePaths } from "../run/paths.ts";
+import { encodeSums, sumBlocks } from "./block-sums.ts";
+import { fileSource } from "./byte-source.ts";
+
+/** A content that is offered, and the one that stood in its place before. */
+export interface OfferedBase {
+  hash: string;
+  base: string;
+  /** True where the client has not kept the sums of the base. */
+  sums: boolean;
+}
+
+export interface KnownBase {
+  hash: string;
+  base: string;
+  /** In base64, where they were asked for. */
+  sums: string | null;
+}
+
+export interface Arrived {
+  hash: string;
+  bytes: number;
+  /** sha256 of those bytes. */
+  sha256: string;
+}
+
+/** Bytes for which one offer makes sums; the rest is sent whole. */
+const summedBytes = 2 * 2 ** 30;
+const pieceBytes = 1024 * 1024;
+
+const breath = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Opens `path`, or null where it is gone; closed when `act` is done. */
+async function withFile<T>(path: string, act: (fd: number, size: number) => Promise<T>): Promise<T | null> {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, "r");
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return null;
+    throw cause;
+  }
+  try {
+    return await act(fd, fs.fstatSync(fd).size);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Those of `offered` whose base is here and whose own content is missing. */
+export async function knownBases(
+  base: BasePaths,
+  offered: readonly OfferedBase[],
+  missing: ReadonlySet<string>,
+): Promise<KnownBase[]> {
+  const known: KnownBase[] = [];
+  let left = summedBytes;
+  for (const given of offered) {
+    if (!missing.has(given.hash) || !hasBlob(base, given.base)) continue;
+    if (!given.sums) {
+      known.push({ hash: given.hash, base: given.base, sums: null });
+      continue;
+    }
+    const sums = await withFile(blobPath(base, given.base), async (fd, size) => {
+      left -= size;
+      if (left < 0) return null;
+      const steps = sumBlocks(fileSource(fd, size));
+      for (;;) {
+        const step = steps.next();
+        if (step.done === true) return Buffer.from(encodeSums(step.value)).toString("base64");
+        await breath();
+      }
+    });
+    if (sums !== null) known.push({ hash: given.hash, base: given.base, sums });
+  }
+  return known;
+}
+
+/** What is here of `missing` from uploads that were cut. */
+export async function arrivedOf(base: BasePaths, missing: readonly string[]): Promise<Arrived[]> {
+  const wanted = new Set(missing);
+  const arrived: Arrived[] = [];
+  for (const name of fs.existsSync(base.staging) ? fs.readdirSync(base.staging) : []) {
+    const hash = name.slice("arrived-".length);
+    if (!name.startsWith("arrived-") || !wanted.has(hash)) continue;
+    const found = await withFile(arrivedPath(base, hash), async (fd, size) => {
+      const sum = new Bun.CryptoHasher("sha256");
+      const source = fileSource(fd, size);
+      for (let at = 0; at < size; at += pieceBytes) {
+        sum.update(source.bytes(at, Math.min(pieceBytes, size - at)));
+        await breath();
+      }
+      return { hash, bytes: size, sha256: sum.digest("hex") };
+    });
+    if (found !== null) arrived.push(found);
+  }
+  return arrived;
+}

@@ -1,0 +1,81 @@
+/**
+ * The tree that was last brought to a server from here, and the block sums of large contents that it holds: with them
+ * the next one is told by what has changed. Only a cache under `<ML_HOME>/cache/`: it may be deleted at any time, what is
+ * damaged counts as none, and a server that knows nothing of it is sent everything.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { writeDurable } from "../core/durable.ts";
+import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
+import { blobHash } from "./blob-hash.ts";
+import { type BlockSums, decodeSums, encodeSums } from "./block-sums.ts";
+
+export interface SentTree {
+  hash: string;
+  files: SnapshotFile[];
+}
+
+/** Sums of smaller contents are asked of the server. */
+export const keptSumsBytes = 1024 * 1024;
+const keptSums = 256;
+
+export class SentMemory {
+  readonly #folder: string | null;
+  readonly #treePath: string | null;
+
+  /** With `folder` null nothing is remembered. */
+  constructor(folder: string | null, root: string) {
+    this.#folder = folder;
+    this.#treePath = folder === null ? null : join(folder, `sent-${blobHash(root).slice(0, 32)}.json`);
+  }
+
+  tree(): SentTree | null {
+    if (this.#treePath === null) return null;
+    try {
+      const text = fs.readFileSync(this.#treePath, "utf8");
+      const { version, files } = JSON.parse(text) as Snapshot;
+      return version === 1 && Array.isArray(files) ? { hash: blobHash(text), files } : null;
+    } catch {
+      return null;
+    }
+  }
+
+  keepTree(files: readonly SnapshotFile[]): void {
+    if (this.#treePath === null) return;
+    this.#write(this.#treePath, snapshotText({ version: 1, files: [...files] }));
+  }
+
+  sums(hash: string): BlockSums | null {
+    if (this.#folder === null) return null;
+    try {
+      return decodeSums(fs.readFileSync(join(this.#folder, "sums", hash)));
+    } catch {
+      return null;
+    }
+  }
+
+  keepSums(hash: string, sums: BlockSums): void {
+    if (this.#folder === null) return;
+    const folder = join(this.#folder, "sums");
+    this.#write(join(folder, hash), encodeSums(sums));
+    try {
+      const names = fs.readdirSync(folder);
+      if (names.length <= keptSums) return;
+      const aged = names.map((name) => ({ name, timeMs: fs.statSync(join(folder, name)).mtimeMs }));
+      aged.sort((a, b) => b.timeMs - a.timeMs);
+      for (const { name } of aged.slice(keptSums / 2)) fs.rmSync(join(folder, name), { force: true });
+    } catch {
+      // Another process prunes it too.
+    }
+  }
+
+  /** Throws nothing: a home that cannot be written only costs time. */
+  #write(path: string, data: string | Uint8Array): void {
+    try {
+      fs.mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+      writeDurable(path, data, { mode: 0o600, sync: false });
+    } catch {
+      // The next time more is sent.
+    }
+  }
+}
