@@ -4,7 +4,7 @@ import type { Spread } from "./measure.ts";
 export interface Line {
   /** What was measured, short: `status`. */
   what: string;
-  unit: "ms" | "us" | "/s" | "MB" | "MB/s" | "%" | "x" | "s";
+  unit: "ms" | "us" | "/s" | "kB" | "MB" | "MB/s" | "%" | "x" | "s";
   ours: Spread | null;
   /** Whoever does the same, and how fast. */
   peers?: Record<string, Spread | null>;

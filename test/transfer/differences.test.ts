@@ -1,0 +1,216 @@
+/** Changed files told by what they have in common with what the server has, and large ones resumed after a cut. */
+import { describe, expect, test } from "bun:test";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { arrivedPath } from "../../src/run/blob-batch.ts";
+import { hasSnapshot, missingBlobs, readBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { type BasePaths, basePaths } from "../../src/run/paths.ts";
+import { prepareBase } from "../../src/run/store.ts";
+import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
+import { memorySource } from "../../src/transfer/byte-source.ts";
+import { matchBlocks } from "../../src/transfer/match-blocks.ts";
+import { arrivedOf, knownBases, type OfferedBase } from "../../src/transfer/offer.ts";
+import { keepInterrupted, receivePack, sweepStaging } from "../../src/transfer/receive.ts";
+import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
+import { SentMemory } from "../../src/transfer/sent-tree.ts";
+import { defaultLimits } from "../../src/transfer/tree-limits.ts";
+import { collectTree } from "../../src/transfer/walk.ts";
+import { seeded } from "../support/seeded.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const quick = { sleep: async () => {} };
+
+function noise(size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, Math.min(size, at + 65_536)));
+  return bytes;
+}
+
+function sumsOf(bytes: Uint8Array): BlockSums {
+  const steps = sumBlocks(memorySource(bytes));
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function rebuilt(old: Uint8Array, fresh: Uint8Array): { bytes: Buffer; newBytes: number } {
+  const pieces: Uint8Array[] = [];
+  let newBytes = 0;
+  for (const { at, length, knownAt } of matchBlocks(memorySource(fresh), sumsOf(old))) {
+    pieces.push(knownAt === null ? fresh.subarray(at, at + length) : old.subarray(knownAt, knownAt + length));
+    if (knownAt === null) newBytes += length;
+  }
+  return { bytes: Buffer.concat(pieces), newBytes };
+}
+
+describe("matching blocks", () => {
+  test("whatever is cut out, put in and moved around, the new content comes out exactly", () => {
+    const random = seeded(7);
+    const upTo = (most: number) => Math.floor(random() * most);
+    for (let round = 0; round < 150; round += 1) {
+      const old = noise(upTo(60_000));
+      let fresh: Buffer = Buffer.from(old);
+      for (let edits = upTo(5); edits > 0; edits -= 1) {
+        const [at, to] = [upTo(fresh.length), upTo(fresh.length)];
+        const middle = [noise(upTo(3000)), fresh.subarray(to, to + upTo(9000)), Buffer.alloc(upTo(5000))][upTo(3)];
+        fresh = Buffer.concat([fresh.subarray(0, at), middle ?? Buffer.alloc(0), fresh.subarray(at + upTo(2000))]);
+      }
+      expect(rebuilt(old, fresh).bytes.equals(fresh)).toBeTrue();
+    }
+  });
+
+  test("ten bytes overwritten or inserted cost about a block", () => {
+    const old = noise(4_000_000);
+    const overwritten = Buffer.from(old);
+    overwritten.set(Buffer.from("0123456789"), 1_234_567);
+    const inserted = Buffer.concat([old.subarray(0, 1_234_567), Buffer.from("0123456789"), old.subarray(1_234_567)]);
+    const block = sumsOf(old).blockBytes;
+    for (const fresh of [overwritten, inserted]) expect(rebuilt(old, fresh).newBytes).toBeLessThanOrEqual(block + 10);
+    expect(rebuilt(old, old).newBytes).toBe(0);
+  });
+
+  test("sums survive their encoding, and what is none is told apart", () => {
+    for (const size of [0, 1, 1024, 70_000, 5_000_000]) {
+      const sums = sumsOf(noise(size));
+      expect(decodeSums(encodeSums(sums))).toEqual(sums);
+      expect(decodeSums(encodeSums(sums).subarray(1))).toBeNull();
+    }
+    expect(decodeSums(new Uint8Array(3))).toBeNull();
+  });
+});
+
+/** A server in this process and a client with a memory; `wire` may cut what is PUT. */
+function pair(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint8Array> = (stream) => stream) {
+  const base: BasePaths = basePaths(join(tempFolder(), "base"));
+  prepareBase(base);
+  const asked: unknown[] = [];
+  const sender: Sender = {
+    ask: (async (name: string, body: Offer) => {
+      asked.push(body);
+      if (name === "snapshot.commit") return { snapshot: storeSnapshot(base, body.tree) };
+      const missing = missingBlobs(base, body.hashes);
+      return {
+        known: hasSnapshot(base, body.snapshot),
+        base_known: body.base !== null && hasSnapshot(base, body.base),
+        all: false,
+        missing,
+        bases: await knownBases(base, body.bases, new Set(missing)),
+        arrived: await arrivedOf(base, missing),
+      };
+    }) as Sender["ask"],
+    put: async (_path, stream) => receivePack(base, wire(stream)),
+  };
+  const root = fs.realpathSync(tempFolder());
+  const memory = new SentMemory(tempFolder(), root);
+  const tree = () => collectTree({ cwd: root, limits: defaultLimits, cacheFolder: null });
+  return {
+    base,
+    sender,
+    asked,
+    root,
+    memory,
+    tree,
+    send: async () => sendSnapshot(sender, await tree(), { ...quick, memory }),
+  };
+}
+interface Offer {
+  snapshot: string;
+  hashes: string[];
+  base: string | null;
+  bases: OfferedBase[];
+  tree: unknown;
+}
+
+describe("sending what has changed", () => {
+  test("an edit in a small file and one in a large file travel as a few bytes, by the sums of either side", async () => {
+    const { base, root, asked, send, tree, memory } = pair();
+    const large = noise(3_000_000);
+    const small = noise(30_000);
+    fs.writeFileSync(join(root, "large"), large);
+    fs.writeFileSync(join(root, "small"), small);
+    for (let at = 0; at < 300; at += 1) fs.writeFileSync(join(root, `other${at}`), `${at}`);
+    expect((await send()).wireBytes).toBeGreaterThan(3_000_000);
+    asked.length = 0;
+    const edited = Buffer.concat([large.subarray(0, 1_000_000), Buffer.from("inserted"), large.subarray(1_000_000)]);
+    small.set(Buffer.from("edited"), 20_000);
+    fs.writeFileSync(join(root, "large"), edited);
+    fs.writeFileSync(join(root, "small"), small);
+    const sent = await send();
+    expect(sent).toMatchObject({ blobs: 2, rawBytes: 3_030_008 });
+    expect(sent.wireBytes).toBeLessThan(6000);
+    expect(JSON.stringify(asked).length).toBeLessThan(3000);
+    for (const { hash, path } of (await tree()).files) {
+      expect(Buffer.from(readBlob(base, hash)).equals(fs.readFileSync(join(root, path)))).toBeTrue();
+    }
+    expect(memory.tree()?.hash).toBe((await tree()).hash);
+  });
+
+  test("a server that has forgotten the tree, or a base that is not what it seems, gets all of it", async () => {
+    const { base, root, send, tree, memory } = pair();
+    fs.writeFileSync(join(root, "large"), noise(2_000_000));
+    await send();
+    const { files, hash } = await tree();
+    fs.rmSync(join(base.snapshots, `${hash}.json`));
+    fs.appendFileSync(join(root, "large"), "more");
+    expect((await send()).wireBytes).toBeLessThan(10_000);
+    const [was] = (await tree()).files;
+    // Sums of something else: the result fails its check, and the file is sent whole.
+    memory.keepSums(was?.hash ?? "", sumsOf(noise(2_000_004)));
+    fs.appendFileSync(join(root, "large"), "and more");
+    await send();
+    expect(hasSnapshot(base, (await tree()).hash)).toBeTrue();
+    expect(files).toHaveLength(1);
+  });
+});
+
+describe("a large file that was cut", () => {
+  async function cutAfter(bytes: number) {
+    let cuts = 1;
+    const { sender, root, base, ...rest } = pair(async function* (stream) {
+      let passed = 0;
+      for await (const chunk of stream) {
+        passed += chunk.length;
+        if (cuts > 0 && passed > bytes) {
+          cuts -= 1;
+          throw new Error("connection reset");
+        }
+        yield chunk;
+      }
+    });
+    fs.writeFileSync(join(root, "large"), noise(6_000_000));
+    return { sender, root, base, ...rest };
+  }
+
+  test("[N5] goes on where it stopped, and is stored only when all of it has the right sum", async () => {
+    const { base, send, tree } = await cutAfter(5_000_000);
+    const sent = await send();
+    expect(sent.wireBytes).toBeLessThan(3_000_000);
+    expect(readBlob(base, (await tree()).files[0]?.hash ?? "")).toHaveLength(6_000_000);
+    expect(fs.readdirSync(base.staging)).toEqual([]);
+  });
+
+  test("[N5] what arrived of it and is damaged is not built upon", async () => {
+    const { base, send, tree, sender } = await cutAfter(5_000_000);
+    const hash = (await tree()).files[0]?.hash ?? "";
+    await expect(sendSnapshot(sender, await tree(), { ...quick, tries: 1 })).rejects.toThrow("nothing was queued");
+    const fd = fs.openSync(arrivedPath(base, hash), "r+");
+    fs.writeSync(fd, "damage", 1000);
+    fs.closeSync(fd);
+    expect((await send()).wireBytes).toBeGreaterThan(6_000_000);
+    expect(readBlob(base, hash)).toHaveLength(6_000_000);
+  });
+
+  test("[N5] a server that was killed meanwhile finds what it had; after a day it is swept", async () => {
+    const base = basePaths(join(tempFolder(), "base"));
+    prepareBase(base);
+    const hash = "a".repeat(64);
+    fs.mkdirSync(join(base.staging, "blobs-x-1-1"));
+    fs.writeFileSync(join(base.staging, "blobs-x-1-1", hash), noise(2_000_000));
+    keepInterrupted(base);
+    expect((await arrivedOf(base, [hash]))[0]?.bytes).toBe(2_000_000);
+    fs.utimesSync(arrivedPath(base, hash), 1000, 1000);
+    sweepStaging(base, 24 * 3_600_000);
+    expect(await arrivedOf(base, [hash])).toEqual([]);
+  });
+});
