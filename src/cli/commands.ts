@@ -285,6 +285,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/sync.ts"),
   },
   {
+    name: "checkout",
+    group: "code",
+    summary: "put the exact code of a run into a folder",
+    load: () => import("./commands/checkout.ts"),
+  },
+  {
     name: "__complete",
     group: "set up",
     summary: "words that may stand next, for completion scripts",

@@ -5,6 +5,7 @@
 import type { Connection } from "../client/connection.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
 import type { FileEntry, Reply } from "../protocol/requests.ts";
+import type { AskedFile } from "../transfer/pull-pack.ts";
 
 export type Listing = Reply<"files.list">;
 
@@ -46,9 +47,21 @@ function noSuchFile(cause: MlError, run: string, path: string): MlError {
   return new MlError("not_found", `run \`${run}\` has no \`${path}\``, { hint: `\`ml ls ${run} -R\` lists its files` });
 }
 
-/** Lists `path`; a name that the run folder lacks is looked for in work/ as well. Throws `not_found`, `bad_path`. */
+/** True where a path may be meant as a pattern; the server also takes it as a name. */
+export function isPattern(path: string): boolean {
+  return /[*?[{]/.test(path);
+}
+
+/** Lists `path`, or what it fits as a pattern; a name that the run folder lacks is looked for in work/ as well. Throws `not_found`, `bad_path`. */
 export async function listFiles(connection: Connection, options: ListOptions): Promise<Listing> {
   const path = cleanPath(options.path);
+  if (isPattern(path)) {
+    const { run, recursive, limit } = options;
+    const body = { run, recursive, match: [path], ...(limit === undefined ? {} : { limit }) };
+    const listing = await connection.ask("files.list", body);
+    if (listing.entries.length > 0) return { ...listing, path };
+    throw noSuchFile(new MlError("not_found", ""), run, path);
+  }
   try {
     return await listOne(connection, { ...options, path });
   } catch (cause) {
@@ -134,4 +147,36 @@ export async function fetchNamed(
 /** Only what can be fetched: plain files, and none of our own corner. */
 export function pullable(entries: readonly FileEntry[]): FileEntry[] {
   return entries.filter((entry) => entry.kind === "file" && !entry.path.startsWith(".run/"));
+}
+
+async function postPack(
+  connection: Connection,
+  { url, body, signal, doing }: { url: string; body: object; signal: AbortSignal; doing: string },
+): Promise<AsyncIterable<Uint8Array>> {
+  const response = await connection.fetch(url, { method: "POST", body: JSON.stringify(body), signal });
+  if (!response.ok) throw await refusal(response, doing);
+  return (response.body as AsyncIterable<Uint8Array> | null) ?? nothing;
+}
+
+/** Many files in one stream: see transfer/pull-pack.ts. */
+export function fetchPackOf(
+  connection: Connection,
+  { runId, files, signal }: { runId: string; files: readonly AskedFile[]; signal: AbortSignal },
+): Promise<AsyncIterable<Uint8Array>> {
+  return postPack(connection, {
+    url: `/runs/${runId}/pack`,
+    body: { files },
+    signal,
+    doing: `reading run \`${runId}\``,
+  });
+}
+
+/** The code of a run: see transfer/checkout.ts. */
+export function fetchCodeOf(
+  connection: Connection,
+  { runId, have, signal }: { runId: string; have: readonly string[] | null; signal: AbortSignal },
+): Promise<AsyncIterable<Uint8Array>> {
+  return postPack(connection, {
+    ...{ url: `/runs/${runId}/code`, body: { have }, signal, doing: `reading the code of run \`${runId}\`` },
+  });
 }

@@ -10,8 +10,6 @@ import { warnSignals } from "../core/warn-signals.ts";
 import type { Blocker } from "../run/blocker.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { lineageKinds, requestedSchema } from "../run/manifest.ts";
-import type { Snapshot } from "../run/snapshot.ts";
-import type { SnapshotChange } from "../run/snapshot-change.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
@@ -22,7 +20,9 @@ import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
+import { transferRequests } from "./transfer-requests.ts";
 
+export type { FileEntry } from "./transfer-requests.ts";
 export type { Role };
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -122,15 +122,6 @@ export interface Submitted {
   similar?: Similar | null;
 }
 
-export interface FileEntry {
-  path: string;
-  kind: "file" | "folder" | "link" | "other";
-  size_bytes: number;
-  modified: string;
-  /** code: as in the snapshot; artifact: new or changed under work/; record: written by ml. */
-  origin: "code" | "artifact" | "record";
-}
-
 export interface WorkerState extends WorkerFacts {
   /** Whether the last heartbeat is recent enough. */
   alive: boolean;
@@ -161,6 +152,7 @@ export interface Check {
 
 export const requests = {
   ...keepRequests,
+  ...transferRequests,
   /** First words of a connection: who am I talking to, and may I? */
   hello: declare<{
     version: string;
@@ -175,40 +167,6 @@ export const requests = {
   submit: declare<{ runs: Submitted[] }>()(
     "user",
     z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
-  ),
-  /**
-   * Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`.
-   * `all` stands for all of `hashes` in `missing`. `base` is a tree that the commit will build upon. `bases` names for
-   * changed files what stood there before: where the server has that, the change can be sent as what differs
-   * (docs/transfer.md), by the sums in the reply where they were asked for. `arrived` is what a cut upload has left.
-   */
-  "snapshot.offer": declare<{
-    known: boolean;
-    base_known: boolean;
-    all: boolean;
-    missing: string[];
-    bases: { hash: string; base: string; sums: string | null }[];
-    arrived: { hash: string; bytes: number; sha256: string }[];
-  }>()(
-    "user",
-    z.object({
-      snapshot: sha256,
-      hashes: z.array(sha256).max(12_000),
-      base: sha256.nullable().default(null),
-      bases: z
-        .array(z.object({ hash: sha256, base: sha256, sums: z.boolean().default(true) }))
-        .max(4000)
-        .default([]),
-    }),
-  ),
-  /**
-   * Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). A tree too large for one
-   * frame is sent as a blob before (its text is what its name hashes) and named here by that hash, or told as the change
-   * of a stored one: {snapshot, base, set, removed}.
-   */
-  "snapshot.commit": declare<{ snapshot: string }>()(
-    "user",
-    z.object({ tree: z.custom<Snapshot | SnapshotChange | string>() }),
   ),
   status: declare<{
     server: ServerState;
@@ -279,16 +237,6 @@ export const requests = {
       names: z.array(z.string()).optional(),
       after: z.number().int().min(0).default(0),
       passive_after: z.number().int().min(0).optional(),
-    }),
-  ),
-  /** Entries under `path` inside the run folder ("" is the folder itself), folders first. */
-  "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()(
-    "viewer",
-    z.object({
-      run: ref,
-      path: z.string().max(4096).default(""),
-      recursive: z.boolean().default(false),
-      limit: z.number().int().min(1).max(100_000).default(10_000),
     }),
   ),
   /** Queued: gone at once. Running: SIGTERM, grace, SIGKILL; `now` skips the grace. Idempotent; ended already is `conflict`. */

@@ -11,6 +11,7 @@ import { receiveBlobs } from "./blobs.ts";
 import type { Services } from "./context.ts";
 import { answer, type Outcome, requireShallow, traceBug } from "./dispatch.ts";
 import { serveFile } from "./files.ts";
+import { sendCode, sendFiles } from "./run-pack.ts";
 import type { SessionData } from "./session.ts";
 
 export interface Site {
@@ -21,6 +22,8 @@ export interface Site {
 }
 
 const mostLongSeconds = 180;
+/** A list of many paths, or of what a folder holds, or the block sums of a large file. */
+const packFrameBytes = 64 * 1024 * 1024;
 
 function jsonResponse(outcome: Outcome): Response {
   const status = "error" in outcome ? errorCodes[outcome.error.code].http : 200;
@@ -30,29 +33,32 @@ function jsonResponse(outcome: Outcome): Response {
 }
 
 /** The body as text, read up to the limit and no further. Throws `too_large`. */
-async function readBody(request: Request): Promise<string> {
-  const tooLarge = () => new MlError("too_large", `the request is larger than ${limits.frameBytes} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > limits.frameBytes) throw tooLarge();
+async function readBody(request: Request, limitBytes: number): Promise<string> {
+  const tooLarge = () => new MlError("too_large", `the request is larger than ${limitBytes} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > limitBytes) throw tooLarge();
   if (request.body === null) return "";
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body) {
     total += chunk.length;
-    if (total > limits.frameBytes) throw tooLarge();
+    if (total > limitBytes) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
-async function answerPost(site: Site, admitted: Admitted, request: Request, ask: string): Promise<Response> {
-  const text = await readBody(request);
+async function readJson(request: Request, limitBytes: number, ask: string): Promise<unknown> {
+  const text = await readBody(request, limitBytes);
   requireShallow(text, limits.jsonDepth);
-  let body: unknown = {};
   try {
-    if (text.trim() !== "") body = JSON.parse(text);
+    return text.trim() === "" ? {} : JSON.parse(text);
   } catch (cause) {
     throw new MlError("usage", `the body of \`${ask}\` is not JSON: ${messageOf(cause)}`);
   }
+}
+
+async function answerPost(site: Site, admitted: Admitted, request: Request, ask: string): Promise<Response> {
+  const body = await readJson(request, limits.frameBytes, ask);
   return jsonResponse(await answer(site.services, admitted.asker, ask, body));
 }
 
@@ -96,6 +102,14 @@ async function route(
   if (pathname === "/blobs") {
     if (request.method !== "PUT") throw new MlError("usage", "`/blobs` wants PUT");
     return await receiveBlobs(site.services, admitted.asker, request);
+  }
+  const packed = /^\/runs\/([^/]+)\/(pack|code)$/.exec(pathname);
+  if (packed !== null) {
+    if (request.method !== "POST") throw new MlError("usage", `\`${pathname}\` wants POST`);
+    const [, runId = "", what] = packed;
+    if (!isRunId(runId)) throw new MlError("not_found", `there is no run \`${runId.slice(0, 64)}\``);
+    const body = await readJson(request, packFrameBytes, `${what}`);
+    return what === "pack" ? sendFiles(site.services, runId, body) : sendCode(site.services, runId, body);
   }
   const target = fileTarget(request.url);
   if (target !== null) {

@@ -11,12 +11,12 @@ import { fileSource } from "./byte-source.ts";
 import { matchBlocks } from "./match-blocks.ts";
 import { partHeader } from "./pack-format.ts";
 
-/** A blob to send: from the file `file` (shown as `path`), or from memory. */
+/** A content to send: from the file `file` (shown as `path`), an open one that the giver closes, or from memory. */
 export interface PackEntry {
   hash: string;
   size: number;
   path: string;
-  from: { file: string } | { bytes: Uint8Array };
+  from: { file: string } | { fd: number } | { bytes: Uint8Array };
   /** Only for files: what the other side has that the content can be told by. */
   by?: { base: string; sums: BlockSums } | { arrivedBytes: number; arrivedHash: string };
 }
@@ -130,12 +130,13 @@ export function* contentOf(entry: PackEntry, buffer: Uint8Array): Generator<Piec
     }
     return;
   }
-  const fd = openEntry(entry, entry.from.file);
+  const own = "file" in entry.from ? openEntry(entry, entry.from.file) : null;
+  const fd = "fd" in entry.from ? entry.from.fd : (own ?? -1);
   try {
     if (entry.by === undefined) yield* wholeFile(entry, fd, buffer);
     else if ("base" in entry.by) yield* differences(entry, fd, entry.by.sums);
     else yield* restOfFile(entry, fd, { buffer, ...entry.by });
   } finally {
-    fs.closeSync(fd);
+    if (own !== null) fs.closeSync(own);
   }
 }

@@ -22,8 +22,10 @@ export interface PackProgress {
 
 const compressionLevel = 3;
 
+export type PackEntries = Iterable<PackEntry> | AsyncIterable<PackEntry>;
+
 /** The raw bytes of the pack in blocks; each is a copy. */
-function* rawBlocks(entries: readonly PackEntry[], progress: PackProgress): Generator<Uint8Array> {
+async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafe(256 * 1024);
   let block = Buffer.allocUnsafe(blockBytes);
   let used = 0;
@@ -39,7 +41,7 @@ function* rawBlocks(entries: readonly PackEntry[], progress: PackProgress): Gene
       used = 0;
     }
   }
-  for (const entry of entries) {
+  for await (const entry of entries) {
     progress.files += 1;
     yield* add(entryHeader(entry.hash, entry.size, baseOf(entry)));
     for (const { bytes, contentBytes } of contentOf(entry, buffer)) {
@@ -47,7 +49,7 @@ function* rawBlocks(entries: readonly PackEntry[], progress: PackProgress): Gene
       yield* add(bytes);
     }
   }
-  yield* add(entryHeader(null, entries.length));
+  yield* add(entryHeader(null, progress.files));
   if (used > 0) yield block.subarray(0, used);
 }
 
@@ -59,7 +61,7 @@ async function stored(raw: Uint8Array): Promise<Uint8Array> {
 
 /** A pack of `entries`. `onProgress` is told after each block; `signal` ends it. */
 export function packBlobs(
-  entries: readonly PackEntry[],
+  entries: PackEntries,
   { onProgress, signal }: { onProgress?: (progress: PackProgress) => void; signal?: AbortSignal } = {},
 ): Pack {
   const progress: PackProgress = { rawBytes: 0, wireBytes: 0, files: 0 };
@@ -67,17 +69,15 @@ export function packBlobs(
   const drained = Promise.withResolvers<boolean>();
   let failure: MlError | null = null;
   let ahead: Promise<Uint8Array | null> | null = null;
-  const next = (): Promise<Uint8Array | null> => {
+  const next = async (): Promise<Uint8Array | null> => {
     try {
-      const step = blocks.next();
-      return step.done === true ? Promise.resolve(null) : stored(step.value);
+      const step = await blocks.next();
+      return step.done === true ? null : await stored(step.value);
     } catch (cause) {
       failure =
         cause instanceof MlError ? cause : new MlError("failed", `the code could not be read: ${messageOf(cause)}`);
-      const failed = Promise.reject<null>(failure);
-      failed.catch(() => {});
       drained.resolve(false);
-      return failed;
+      throw failure;
     }
   };
   const stream = new ReadableStream<Uint8Array>({
@@ -93,12 +93,13 @@ export function packBlobs(
         return;
       }
       ahead = next();
+      ahead.catch(() => {});
       progress.wireBytes += piece.length;
       controller.enqueue(piece);
       onProgress?.({ ...progress });
     },
     cancel: () => {
-      blocks.return(undefined);
+      void blocks.return(undefined);
       drained.resolve(false);
     },
   });

@@ -4,8 +4,10 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { asMlError, MlError, messageOf, systemCode } from "../core/error.ts";
-import { badPath, shownPath } from "../run/snapshot.ts";
+import { asMlError, MlError, messageOf } from "../core/error.ts";
+import { shownPath } from "../run/snapshot.ts";
+import { checkName, isUnchanged, makeFolders, makeTarget, type PulledFile, putInPlace, wrongSum } from "./place.ts";
+import { type FetchPack, pullPack, type Wanted } from "./pull-pack.ts";
 
 /** One answer to a request for the bytes of a file from an offset on. */
 export interface Fetched {
@@ -23,13 +25,7 @@ export interface Fetched {
 /** Throws MlError; `unreachable`, `try_later` and anything that is no MlError are tried again. */
 export type FetchRange = (path: string, from: number) => Promise<Fetched>;
 
-export interface PullFile {
-  /** As the server lists it. */
-  path: string;
-  /** RFC 3339, kept as the local file's time; null leaves it. */
-  modified: string | null;
-  sizeBytes: number;
-}
+export type PullFile = PulledFile;
 
 export interface PullProgress {
   path: string;
@@ -44,6 +40,10 @@ export interface PullOptions {
   target: string;
   /** Taken off the front of every path: `work/` or `""`. */
   strip?: string;
+  /** Many files in one stream; without it each is fetched by itself. */
+  fetchPack?: FetchPack;
+  /** Known sums of files, by path. */
+  sha256?: (path: string) => string | null;
   onProgress?: (progress: PullProgress) => void;
   signal?: AbortSignal;
   /** Tries of one file in a row that brought nothing. */
@@ -61,32 +61,6 @@ export interface Pulled {
 }
 
 const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-
-function makeTarget(target: string): void {
-  try {
-    fs.mkdirSync(target, { recursive: true });
-  } catch (cause) {
-    throw asMlError(cause, `making the folder \`${shownPath(target)}\``);
-  }
-}
-
-/** Makes the folders down to `path` inside `target`, one by one, refusing to pass through links. */
-function makeFolders(target: string, path: string): void {
-  const parts = path.split("/").slice(0, -1);
-  for (let depth = 1; depth <= parts.length; depth += 1) {
-    const folder = join(target, ...parts.slice(0, depth));
-    try {
-      fs.mkdirSync(folder);
-    } catch (cause) {
-      if (systemCode(cause) !== "EEXIST") throw asMlError(cause, `making the folder \`${shownPath(folder)}\``);
-      if (!fs.lstatSync(folder).isDirectory()) {
-        throw new MlError("refused", `\`${shownPath(folder)}\` is in the way: it is no folder`, {
-          hint: "pull into another folder with --to",
-        });
-      }
-    }
-  }
-}
 
 function partName(name: string, version: string | null): string {
   const tag = version === null ? "" : `.${new Bun.CryptoHasher("sha256").update(version).digest("hex").slice(0, 8)}`;
@@ -179,32 +153,49 @@ function writeAll(fd: number, chunk: Uint8Array, position: number): void {
 function finish(file: PullFile, { part, final, sha256 }: { part: string; final: string; sha256: string | null }): void {
   if (sha256 !== null && sha256Of(part) !== sha256) {
     fs.rmSync(part, { force: true });
-    throw new MlError("failed", `what arrived of \`${shownPath(file.path)}\` does not have the right checksum`, {
-      hint: "run the same command again; if it stays, `ml validate` tells whether the file is damaged on the server",
-    });
+    throw wrongSum(file.path);
   }
-  if (fs.lstatSync(final, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new MlError("refused", `\`${shownPath(final)}\` is in the way: it is a folder`);
-  }
-  const timeMs = file.modified === null ? Number.NaN : Date.parse(file.modified);
-  if (Number.isFinite(timeMs)) fs.utimesSync(part, timeMs / 1000, timeMs / 1000);
-  fs.renameSync(part, final);
-}
-
-function isUnchanged(file: PullFile, final: string): boolean {
-  const stat = fs.lstatSync(final, { throwIfNoEntry: false });
-  if (!stat?.isFile() || stat.size !== file.sizeBytes || file.modified === null) return false;
-  return Math.abs(stat.mtimeMs - Date.parse(file.modified)) < 2;
+  putInPlace(file, part, final);
 }
 
 const retryable = new Set(["unreachable", "try_later", "timed_out"]);
 /** Reasons to go on with the other files. */
 const skippable = new Set(["bad_path", "not_found", "not_allowed", "usage"]);
 
+interface Pulling extends PullOptions {
+  pulled: Pulled;
+  /** Of all files, by what is here of them. */
+  hereBytes: number;
+  totalBytes: number;
+  files: number;
+}
+
+const localName = (file: PullFile, strip: string) =>
+  file.path.startsWith(strip) ? file.path.slice(strip.length) : file.path;
+
+function settle(pulling: Pulling, { file }: Wanted, why: string | null): void {
+  const local = localName(file, pulling.strip ?? "");
+  if (why === null) pulling.pulled.written.push(local);
+  else pulling.pulled.leftOut.push({ path: shownPath(local), why });
+}
+
+function grow(pulling: Pulling, file: PullFile, count: number): void {
+  pulling.hereBytes += count;
+  const { written, unchanged } = pulling.pulled;
+  pulling.onProgress?.({
+    path: localName(file, pulling.strip ?? ""),
+    receivedBytes: Math.min(pulling.hereBytes, pulling.totalBytes),
+    totalBytes: pulling.totalBytes,
+    filesDone: written.length + unchanged.length,
+    files: pulling.files,
+  });
+}
+
 /**
- * Pulls `files` one after the other. A file that the server does not give (a FIFO, a link out of the folder, gone) is
- * left out and said. Throws MlError: `bad_path` where a name would leave the target, `failed` when interrupted or where
- * a file does not come; what has arrived is kept and the next pull goes on from there.
+ * Pulls `files`: small ones many in a stream, a large one that is here in an older version as what differs, and the other
+ * large ones one by one, from where an earlier try stopped. A file that the server does not give (a FIFO, a link out of
+ * the folder, gone) is left out and said. Throws MlError: `bad_path` where a name would leave the target, `failed` when
+ * interrupted or where a file does not come; what has arrived is kept and the next pull goes on from there.
  */
 export async function pullFiles(
   fetchRange: FetchRange,
@@ -213,32 +204,86 @@ export async function pullFiles(
 ): Promise<Pulled> {
   const pulled: Pulled = { written: [], unchanged: [], leftOut: [], receivedBytes: 0 };
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const strip = options.strip ?? "";
-  let unchangedBytes = 0;
+  const pulling: Pulling = { ...options, pulled, hereBytes: 0, totalBytes, files: files.length };
   makeTarget(options.target);
-  for (const [index, file] of files.entries()) {
-    const local = file.path.startsWith(strip) ? file.path.slice(strip.length) : file.path;
-    const bad = badPath(local);
-    if (bad !== null) {
-      throw new MlError("bad_path", `pulling \`${shownPath(file.path)}\` was refused: ${bad}`);
-    }
+  const together: Wanted[] = [];
+  const alone: Wanted[] = [];
+  for (const file of files) {
+    const local = localName(file, options.strip ?? "");
+    checkName(local, file.path);
     makeFolders(options.target, local);
     const final = join(options.target, local);
     if (isUnchanged(file, final)) {
       pulled.unchanged.push(local);
-      unchangedBytes += file.sizeBytes;
+      pulling.hereBytes += file.sizeBytes;
       continue;
     }
+    const large = file.sizeBytes > smallBytes;
+    const differs = large && hasOlder(final);
+    (options.fetchPack !== undefined && (!large || differs) ? together : alone).push({ file, final, differs });
+  }
+  if (options.fetchPack !== undefined) await pullTogether(options.fetchPack, together, pulling);
+  for (const wanted of alone) {
     const onBytes = (count: number) => {
       pulled.receivedBytes += count;
-      const receivedBytes = Math.min(unchangedBytes + pulled.receivedBytes, totalBytes);
-      options.onProgress?.({ path: local, receivedBytes, totalBytes, filesDone: index, files: files.length });
+      grow(pulling, wanted.file, count);
     };
-    const why = await pullOne(fetchRange, { file, final, onBytes, signal: options.signal }, options);
-    if (why === null) pulled.written.push(local);
-    else pulled.leftOut.push({ path: shownPath(local), why });
+    const why = await pullOne(fetchRange, { ...wanted, onBytes, signal: options.signal }, options);
+    settle(pulling, wanted, why);
   }
   return pulled;
+}
+
+/** Above this a file is pulled by itself, so that a cut costs little of it. */
+const smallBytes = 4 * 1024 * 1024;
+const packFiles = 5000;
+
+/** True where a version stands that is worth comparing with, and no try of fetching the whole has been begun. */
+function hasOlder(final: string): boolean {
+  const stat = fs.lstatSync(final, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size > smallBytes / 4 && findPart(final) === null;
+}
+
+/** Streams of many files, asked for again from the first that is not here. */
+async function pullTogether(fetchPack: FetchPack, all: readonly Wanted[], pulling: Pulling): Promise<void> {
+  const sleep = pulling.sleep ?? Bun.sleep;
+  for (let at = 0, idle = 0; at < all.length; ) {
+    const before = at;
+    const taker = {
+      done(wanted: Wanted, why: string | null) {
+        settle(pulling, wanted, why);
+        at += 1;
+      },
+      grown: ({ file }: Wanted, count: number) => grow(pulling, file, count),
+      sha256: (path: string) => pulling.sha256?.(path) ?? null,
+      signal: pulling.signal,
+    };
+    try {
+      pulling.signal?.throwIfAborted();
+      await pullPack(fetchPack, all.slice(at, at + packFiles), taker);
+      idle = 0;
+    } catch (cause) {
+      const name = shownPath(all[at]?.file.path ?? "");
+      if (pulling.signal?.aborted) throw interrupted(name);
+      const again = !(cause instanceof MlError) || retryable.has(cause.code) || cause.code === "refused";
+      if (!again) throw cause;
+      idle = at > before ? 1 : idle + 1;
+      if (idle >= (pulling.tries ?? 5)) throw gaveUp(name, cause);
+      await sleep(Math.min(100 * 2 ** idle, 5000));
+    }
+  }
+}
+
+function interrupted(name: string): MlError {
+  return new MlError("failed", `pulling \`${name}\` was interrupted`, {
+    hint: "run the same command again: it goes on where it stopped",
+  });
+}
+
+function gaveUp(name: string, cause: unknown): MlError {
+  return new MlError("failed", `pulling \`${name}\` failed: ${messageOf(cause)}`, {
+    hint: "run the same command again: it goes on where it stopped",
+  });
 }
 
 /** Null where the file is here; else why the server does not give it. */
@@ -257,20 +302,12 @@ async function pullOne(fetchRange: FetchRange, what: Attempt, options: PullOptio
       return null;
     } catch (cause) {
       const name = shownPath(what.file.path);
-      if (options.signal?.aborted) {
-        throw new MlError("failed", `pulling \`${name}\` was interrupted`, {
-          hint: "run the same command again: it goes on where it stopped",
-        });
-      }
+      if (options.signal?.aborted) throw interrupted(name);
       if (cause instanceof MlError && skippable.has(cause.code)) return cause.message;
       idle = received > before ? 1 : idle + 1;
       const again = !(cause instanceof MlError) || retryable.has(cause.code);
       if (!again) throw cause;
-      if (idle >= (options.tries ?? 5)) {
-        throw new MlError("failed", `pulling \`${name}\` failed: ${messageOf(cause)}`, {
-          hint: "run the same command again: it goes on where it stopped",
-        });
-      }
+      if (idle >= (options.tries ?? 5)) throw gaveUp(name, cause);
       await sleep(Math.min(100 * 2 ** idle, 5000));
     }
   }

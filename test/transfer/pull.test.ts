@@ -106,6 +106,8 @@ describe("pulling files", () => {
     const refused = await pullFiles(server.fetchRange, server.list(), { target }).catch((cause) => cause);
     expect(refused).toMatchObject({ code: "refused" });
     expect(fs.readdirSync(outside)).toEqual([]);
+    await pullFiles(server.fetchRange, server.list().slice(0, 1), { target });
+    expect(fs.readdirSync(outside)).toEqual([]);
     expect(fs.lstatSync(join(target, "f")).isFile()).toBeTrue();
   });
 

@@ -11,15 +11,16 @@ export const command = defineCommand({
   group: "watch",
   summary: "list the files of a run",
   about:
-    "Paths count from the run folder; one that it lacks is looked for in work/. `code` was sent with the run, `artifact` is new or changed, `record` was written by ml.",
+    "Paths count from the run folder; one that it lacks is looked for in work/. A pattern in quotes (`*`, `**`, `?`, `[a-z]`, `{a,b}`) is matched on the server. `code` was sent with the run, `artifact` is new or changed, `record` was written by ml.",
   positionals: [
     { name: "RUN", about: "which run", complete: "run" },
-    { name: "PATH", about: "a folder or file in it", optional: true },
+    { name: "PATH", about: "a folder or file in it, or a pattern", optional: true },
   ],
   flags: { recursive: flag.on("everything beneath, too", { short: "R" }) },
   examples: [
     ["ml ls @last", "the run folder"],
     ["ml ls @last work -R", "all that the script saw and wrote"],
+    ["ml ls @last '**/*.pt'", "every checkpoint, wherever it is"],
   ],
   schemas: {
     "ml.ls/1": "`run_id`, `path`, `entries` (each `path`, `kind`, `size_bytes`, `modified`, `origin`), `truncated`",

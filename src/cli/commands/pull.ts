@@ -2,13 +2,14 @@
 import { join, resolve } from "node:path";
 import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
-import { formatSize } from "../../core/size.ts";
+import { formatSize, parseSize } from "../../core/size.ts";
 import type { FileEntry } from "../../protocol/requests.ts";
 import { pullFiles } from "../../transfer/pull.ts";
+import { paced } from "../../transfer/rate.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
-import { fetchFile, listFiles, pullable } from "../run-files.ts";
+import { fetchFile, fetchPackOf, listFiles, pullable } from "../run-files.ts";
 
 const mostFiles = 100_000;
 
@@ -17,19 +18,26 @@ export const command = defineCommand({
   group: "watch",
   summary: "copy files of a run here",
   about:
-    "Without PATH everything of the run folder; else the named files and folders, as `ml ls` shows them (one that the run folder lacks is looked for in work/). They arrive under a folder named by the run, or under --to. A pull that was cut goes on where it stopped when it is typed again.",
+    "Without PATH everything of the run folder; else the named files and folders, as `ml ls` shows them, or patterns in quotes (`'**/*.pt'`); what the run folder lacks is looked for in work/. A file that is here in an older version comes as what differs. They arrive under a folder named by the run, or under --to. A pull that was cut goes on where it stopped when it is typed again.",
   positionals: [
     { name: "RUN", about: "which run", complete: "run" },
     { name: "PATH", about: "files or folders; default: all", optional: true, many: true },
   ],
-  flags: { to: flag.text("DIR", "where to; default: a folder named by the run", { complete: "folder" }) },
+  flags: {
+    to: flag.text("DIR", "where to; default: a folder named by the run", { complete: "folder" }),
+    limitRate: flag.text("SIZE", "at most so many bytes a second, such as 2M"),
+  },
   examples: [
     ["ml pull @last", "the whole run"],
     ["ml pull k3f9ab work/checkpoints --to .", "one folder, here"],
+    ["ml pull @last '*.csv' '**/best.pt'", "what the patterns fit, chosen on the server"],
   ],
   schemas: { "ml.pull/1": "`run_id`, `to`, `written`, `unchanged`, `left_out` (each `path`, `why`), `received_bytes`" },
   async run(context, args) {
     const [run = "", ...paths] = args.words;
+    const { limitRate } = args.flags;
+    const bytesPerSecond = limitRate === null ? null : Math.max(1, parseSize(limitRate, "rate"));
+    const held = (body: AsyncIterable<Uint8Array>) => (bytesPerSecond === null ? body : paced(body, bytesPerSecond));
     const connection = await context.connect();
     const { manifest } = await connection.ask("run.get", { run });
     const runId = manifest.run_id;
@@ -39,14 +47,28 @@ export const command = defineCommand({
     const { output } = context;
     return context.detachable("interrupted; the same command goes on where it stopped", async (signal) => {
       const progress = output.progress("pulling", "bytes");
+      let packedBytes = 0;
+      async function* counted(stream: AsyncIterable<Uint8Array>) {
+        for await (const chunk of stream) {
+          packedBytes += chunk.length;
+          yield chunk;
+        }
+      }
       const pulled = await pullFiles(
-        async (path, from) => ({
-          ...(await fetchFile(connection, { runId, path, from, signal })),
-          sha256: sums.get(path) ?? null,
-        }),
+        async (path, from) => {
+          const answer = await fetchFile(connection, { runId, path, from, signal });
+          return { ...answer, body: held(answer.body), sha256: sums.get(path) ?? null };
+        },
         files.map((file) => ({ path: file.path, modified: file.modified, sizeBytes: file.size_bytes })),
-        { target, signal, onProgress: ({ receivedBytes, totalBytes }) => progress.update(receivedBytes, totalBytes) },
+        {
+          target,
+          signal,
+          fetchPack: async (asked) => counted(held(await fetchPackOf(connection, { runId, files: asked, signal }))),
+          sha256: (path) => sums.get(path) ?? null,
+          onProgress: ({ receivedBytes, totalBytes }) => progress.update(receivedBytes, totalBytes),
+        },
       ).finally(() => progress.end());
+      pulled.receivedBytes += packedBytes;
       for (const left of pulled.leftOut) output.warn(`left out ${left.path}: ${left.why}`);
       output.result({
         schema: "ml.pull/1",

@@ -4,7 +4,7 @@ import type { FileEntry, ParsedBody, Reply } from "../../protocol/requests.ts";
 import { readSnapshot } from "../../run/objects.ts";
 import { type SnapshotFile, snapshotIndex } from "../../run/snapshot.ts";
 import { requireManifest } from "../../run/store.ts";
-import { listInside } from "../../transfer/open-inside.ts";
+import { type ListedEntry, listInside } from "../../transfer/open-inside.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
 
@@ -42,10 +42,45 @@ function folderOrigin(path: string, { code }: Origins): FileEntry["origin"] {
   return "artifact";
 }
 
+/** Entries that are looked at for a pattern. */
+const mostLookedAt = 1_000_000;
+
+interface Pattern {
+  text: string;
+  glob: Bun.Glob;
+}
+
+/** The entry fits, or has that very name; where `recursive` is wished, a folder above it will do. */
+function fits(path: string, patterns: readonly Pattern[], recursive: boolean): boolean {
+  for (let end = path.length; end > 0; end = recursive ? path.lastIndexOf("/", end - 1) : -1) {
+    const part = path.slice(0, end);
+    if (patterns.some(({ text, glob }) => text === part || glob.match(part))) return true;
+  }
+  return false;
+}
+
+async function listMatching(
+  folder: string,
+  { match, recursive, limit }: Pick<ParsedBody<"files.list">, "match" | "recursive" | "limit">,
+): Promise<{ entries: ListedEntry[]; truncated: boolean }> {
+  const all = await listInside(folder, "", { recursive: true, limit: mostLookedAt });
+  for (const prefix of ["", "work/"]) {
+    const patterns = match.map((text) => ({ text: prefix + text, glob: new Bun.Glob(prefix + text) }));
+    const found = all.entries.filter(({ path }) => fits(path, patterns, recursive));
+    if (found.length === 0) continue;
+    return { entries: found.slice(0, limit), truncated: all.truncated || found.length > limit };
+  }
+  return { entries: [], truncated: all.truncated };
+}
+
 export async function filesList(context: Context, body: ParsedBody<"files.list">): Promise<Reply<"files.list">> {
   const runId = idOf(context, body.run);
   const { folder } = context.base.run(runId);
-  const { entries, truncated } = await listInside(folder, body.path, { recursive: body.recursive, limit: body.limit });
+  const { recursive, limit } = body;
+  const { entries, truncated } =
+    body.match.length > 0
+      ? await listMatching(folder, body)
+      : await listInside(folder, body.path, { recursive, limit });
   const origins = originsOf(context, runId);
   const listed = entries.map(({ path, kind, sizeBytes, modifiedMs }) => {
     const origin = kind === "folder" ? folderOrigin(path, origins) : originOf(path, sizeBytes, origins);

@@ -1,0 +1,68 @@
+/** Requests about files on their way: code to the server, what runs left behind. Part of the table in requests.ts. */
+import { z } from "zod";
+import type { Snapshot } from "../run/snapshot.ts";
+import type { SnapshotChange } from "../run/snapshot-change.ts";
+import { declare, ref } from "./declare.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+export interface FileEntry {
+  path: string;
+  kind: "file" | "folder" | "link" | "other";
+  size_bytes: number;
+  modified: string;
+  /** code: as in the snapshot; artifact: new or changed under work/; record: written by ml. */
+  origin: "code" | "artifact" | "record";
+}
+
+export const transferRequests = {
+  /**
+   * Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`.
+   * `all` stands for all of `hashes` in `missing`. `base` is a tree that the commit will build upon. `bases` names for
+   * changed files what stood there before: where the server has that, the change can be sent as what differs
+   * (docs/transfer.md), by the sums in the reply where they were asked for. `arrived` is what a cut upload has left.
+   */
+  "snapshot.offer": declare<{
+    known: boolean;
+    base_known: boolean;
+    all: boolean;
+    missing: string[];
+    bases: { hash: string; base: string; sums: string | null }[];
+    arrived: { hash: string; bytes: number; sha256: string }[];
+  }>()(
+    "user",
+    z.object({
+      snapshot: sha256,
+      hashes: z.array(sha256).max(12_000),
+      base: sha256.nullable().default(null),
+      bases: z
+        .array(z.object({ hash: sha256, base: sha256, sums: z.boolean().default(true) }))
+        .max(4000)
+        .default([]),
+    }),
+  ),
+  /**
+   * Stores the tree; its blobs must be there (`snapshot_missing` otherwise, data: {missing}). A tree too large for one
+   * frame is sent as a blob before (its text is what its name hashes) and named here by that hash, or told as the change
+   * of a stored one: {snapshot, base, set, removed}.
+   */
+  "snapshot.commit": declare<{ snapshot: string }>()(
+    "user",
+    z.object({ tree: z.custom<Snapshot | SnapshotChange | string>() }),
+  ),
+  /**
+   * Entries under `path` inside the run folder ("" is the folder itself), folders first. With `match` only those that one
+   * of the patterns fits (`*`, `**`, `?`, `[a-z]`, `{a,b}`, from the run folder on; where none does, from work/ on), with
+   * `recursive` all that a fitting folder holds as well.
+   */
+  "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()(
+    "viewer",
+    z.object({
+      run: ref,
+      path: z.string().max(4096).default(""),
+      match: z.array(z.string().min(1).max(1024)).max(100).default([]),
+      recursive: z.boolean().default(false),
+      limit: z.number().int().min(1).max(100_000).default(10_000),
+    }),
+  ),
+};

@@ -1,0 +1,156 @@
+/**
+ * The code of a run laid out here: exactly the files of its snapshot, each checked against its hash, with executable bits
+ * and links. A content that the folder holds already, from an earlier try for instance, is not fetched again.
+ */
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { MlError } from "../core/error.ts";
+import { checkSnapshot, type Snapshot, type SnapshotFile } from "../run/snapshot.ts";
+import { changeBetween } from "../run/snapshot-change.ts";
+import { blobHash } from "./blob-hash.ts";
+import { hashFile } from "./hash-file.ts";
+import { type EntrySink, type PackLimits, readPack } from "./pack-reader.ts";
+import { makeFolders, makeTarget, Part, wrongSum } from "./place.ts";
+
+/** `have` null asks for the list of files only. */
+export type FetchCode = (have: readonly string[] | null) => Promise<AsyncIterable<Uint8Array>>;
+
+export interface CheckoutOptions {
+  target: string;
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+  signal?: AbortSignal;
+}
+
+export interface CheckedOut {
+  /** Paths that were written, links included. */
+  written: string[];
+  /** There already, with the right content. */
+  kept: string[];
+  receivedBytes: number;
+}
+
+const limits: PackLimits = { entryBytes: 2 ** 43, totalBytes: 2 ** 43, entries: 1_000_000 };
+const listBytes = 512 * 1024 * 1024;
+
+function bytesSink(done: (bytes: Buffer) => void): EntrySink {
+  const pieces: Uint8Array[] = [];
+  return {
+    write: (bytes) => void pieces.push(Buffer.from(bytes)),
+    copy: async () => false,
+    end: () => done(Buffer.concat(pieces)),
+  };
+}
+
+/** The snapshot `name`, checked. Throws what `fetchCode` throws, `failed` where it is not what its name says. */
+export async function fetchSnapshot(fetchCode: FetchCode, name: string): Promise<Snapshot> {
+  let text = Buffer.alloc(0);
+  await readPack(await fetchCode(null), { ...limits, entryBytes: listBytes }, () =>
+    bytesSink((bytes) => {
+      text = Buffer.from(bytes);
+    }),
+  );
+  if (blobHash(text) !== name) throw wrongSum("the list of files");
+  return checkSnapshot(JSON.parse(text.toString("utf8")));
+}
+
+/** True where `path` is a plain file with the content of `file`. */
+function stands(target: string, file: SnapshotFile): boolean {
+  const stat = fs.lstatSync(join(target, file.path), { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === file.size && hashFile(target, file.path).hash === file.hash;
+}
+
+/** Makes room for `path`: a file or link that stands there goes, a folder is refused. */
+function clear(path: string): void {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (stat.isDirectory()) throw new MlError("refused", `\`${path}\` is in the way: it is a folder`);
+  fs.rmSync(path);
+}
+
+const modeOf = (file: SnapshotFile) => (file.kind === "exec" ? 0o755 : 0o644);
+
+/** Lays `snapshot` out under `target`; other files there are left alone. Throws MlError; what has arrived stays. */
+export async function checkoutCode(
+  fetchCode: FetchCode,
+  snapshot: Snapshot,
+  { target, onProgress, signal }: CheckoutOptions,
+): Promise<CheckedOut> {
+  const out: CheckedOut = { written: [], kept: [], receivedBytes: 0 };
+  const lacking = new Map<string, SnapshotFile[]>();
+  const here = new Set<string>();
+  makeTarget(target);
+  for (const file of snapshot.files) {
+    makeFolders(target, file.path);
+    if (file.kind === "link") continue;
+    if (stands(target, file)) {
+      fs.chmodSync(join(target, file.path), modeOf(file));
+      here.add(file.hash);
+      out.kept.push(file.path);
+    } else {
+      lacking.set(file.hash, [...(lacking.get(file.hash) ?? []), file]);
+    }
+  }
+  const have = [...here].filter((hash) => !lacking.has(hash));
+  const totalBytes = [...lacking.values()].reduce((sum, [file]) => sum + (file?.size ?? 0), 0);
+  if (lacking.size > 0) {
+    await readPack(await fetchCode(have), limits, (head) => {
+      signal?.throwIfAborted();
+      const files = lacking.get(head.hash);
+      const [first, ...others] = files ?? [];
+      if (first === undefined) return null;
+      const final = join(target, first.path);
+      const part = new Part(final, modeOf(first));
+      return {
+        write(bytes) {
+          if (signal?.aborted) part.drop();
+          signal?.throwIfAborted();
+          part.write(bytes);
+          out.receivedBytes += bytes.length;
+          onProgress?.(out.receivedBytes, totalBytes);
+        },
+        copy: async () => false,
+        end() {
+          if (part.end() !== head.hash) {
+            part.drop();
+            throw wrongSum(first.path);
+          }
+          clear(final);
+          fs.chmodSync(part.path, modeOf(first));
+          fs.renameSync(part.path, final);
+          for (const other of others) {
+            clear(join(target, other.path));
+            fs.copyFileSync(final, join(target, other.path));
+            fs.chmodSync(join(target, other.path), modeOf(other));
+          }
+          lacking.delete(head.hash);
+          out.written.push(first.path, ...others.map((other) => other.path));
+        },
+      };
+    });
+  }
+  if (lacking.size > 0) throw new MlError("failed", `${lacking.size} files of the code did not come`);
+  for (const { path, target: leadsTo } of snapshot.files) {
+    if (leadsTo === undefined) continue;
+    clear(join(target, path));
+    fs.symlinkSync(leadsTo, join(target, path));
+    out.written.push(path);
+  }
+  out.written.sort();
+  return out;
+}
+
+export interface Difference {
+  path: string;
+  how: "added" | "removed" | "changed";
+}
+
+/** What has become of the code of a run: how `files` differ from it, by path. */
+export function differencesSince(ran: Snapshot, files: readonly SnapshotFile[]): Difference[] {
+  const { set, removed } = changeBetween({ hash: "", files: ran.files }, { hash: "", files });
+  const before = new Set(ran.files.map((file) => file.path));
+  const found: Difference[] = [
+    ...set.map(({ path }): Difference => ({ path, how: before.has(path) ? "changed" : "added" })),
+    ...removed.map((path): Difference => ({ path, how: "removed" })),
+  ];
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}

@@ -1,0 +1,103 @@
+/** `ml sync`, `ml checkout`, patterns, and pulling again, through the executable. */
+import { expect, test } from "bun:test";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { openLab, runsOnDisk } from "./lab.ts";
+
+const script = `import os, sys
+os.makedirs('ckpt/deep', exist_ok=True)
+for name in ('ckpt/a.pt', 'ckpt/deep/b.pt', 'ckpt/notes.txt', 'odd[1].csv'):
+    open(name, 'w').write(name)
+open('large.bin', 'wb').write(bytes(range(256)) * 24000)
+`;
+
+test("sync sends code and queues nothing; the second time there is nothing to send", async () => {
+  const lab = openLab();
+  lab.put("train.py", "print(1)\n");
+  const first = await lab.json<{ snapshot: string; sent_files: number }>(["sync"]);
+  expect(first.sent_files).toBe(1);
+  expect(await lab.json(["sync"])).toMatchObject({ snapshot: first.snapshot, sent_files: 0, sent_bytes: 0 });
+  expect(existsSync(join(lab.home, ".ml/data/snapshots", `${first.snapshot}.json`))).toBeTrue();
+  expect(runsOnDisk(lab)).toEqual([]);
+  expect((await lab.ml(["sync", "-q"])).stdout).toBe(`${first.snapshot}\n`);
+  expect((await lab.ml(["sync", "--limit-rate", "soon"])).code).toBe(2);
+}, 60_000);
+
+test("checkout gives the code as it ran, and says what has changed since", async () => {
+  const lab = openLab();
+  lab.put("train.py", script);
+  lab.put("tools/run.sh", "#!/bin/sh\n");
+  lab.put("copy.sh", "#!/bin/sh\n");
+  chmodSync(join(lab.project, "copy.sh"), 0o644);
+  symlinkSync("tools/run.sh", join(lab.project, "start"));
+  const run = await lab.queue(["-f", "train.py"]);
+  writeFileSync(join(lab.project, "train.py"), "print('changed')\n");
+  writeFileSync(join(lab.project, "new.py"), "");
+  const out = await lab.json<{ differs: unknown; files: number }>(["checkout", run, "as-it-ran", "--diff"]);
+  const at = (path: string) => join(lab.project, "as-it-ran", path);
+  expect(readFileSync(at("train.py"), "utf8")).toBe(script);
+  expect(lstatSync(at("tools/run.sh")).mode & 0o777).toBe(0o755);
+  expect(lstatSync(at("copy.sh")).mode & 0o777).toBe(0o644);
+  expect(readlinkSync(at("start"))).toBe("tools/run.sh");
+  expect(readdirSync(join(lab.project, "as-it-ran")).sort()).toEqual(["copy.sh", "start", "tools", "train.py"]);
+  expect(out).toMatchObject({ files: 4 });
+  const ran = await lab.ml(["checkout", run, "as-it-ran"]);
+  expect([ran.code, ran.stderr]).toEqual([7, expect.stringContaining("is not empty, and nothing was written into it")]);
+  writeFileSync(at("train.py"), "damaged");
+  const again = await lab.json<{ written: string[]; kept: string[] }>(["checkout", run, "as-it-ran", "--force"]);
+  expect([again.written, again.kept]).toEqual([
+    ["start", "train.py"],
+    ["copy.sh", "tools/run.sh"],
+  ]);
+  expect(readFileSync(at("train.py"), "utf8")).toBe(script);
+  expect((await lab.ml(["checkout", run])).code).toBe(2);
+  const difference = (await lab.ml(["checkout", run, "--diff"])).stdout;
+  expect(difference).toContain("~ changed  train.py\n");
+  expect(difference).toContain("+ added    new.py\n");
+}, 60_000);
+
+test("patterns are matched on the server, from the run folder or from work/ on", async () => {
+  const lab = openLab();
+  lab.put("train.py", script);
+  const run = await lab.queue(["-f", "train.py"]);
+  const list = async (...args: string[]) => (await lab.ml(["ls", run, "-q", ...args])).stdout.trim().split("\n");
+  expect(await list("**/*.pt")).toEqual(["work/ckpt/a.pt", "work/ckpt/deep/b.pt"]);
+  expect(await list("ckpt/*.{pt,txt}")).toEqual(["work/ckpt/a.pt", "work/ckpt/notes.txt"]);
+  expect(await list("run_*.json")).toEqual(["run_manifest.json"]);
+  expect(await list("odd[1].csv")).toEqual(["work/odd[1].csv"]);
+  expect((await lab.ml(["ls", run, "*.none"])).code).toBe(3);
+  expect((await lab.ml(["cat", run, "ckpt/*"])).stdout).toBe("ckpt/a.ptckpt/notes.txt");
+  const pulled = await lab.json<{ written: string[] }>(["pull", run, "ck*", "--to", "here"]);
+  expect(pulled.written.sort()).toEqual(["work/ckpt/a.pt", "work/ckpt/deep/b.pt", "work/ckpt/notes.txt"]);
+}, 60_000);
+
+test("[N5] a large file that is here in another version comes as what differs, and is right", async () => {
+  const lab = openLab();
+  lab.put("train.py", script);
+  const run = await lab.queue(["-f", "train.py"]);
+  const first = await lab.json<{ received_bytes: number }>(["pull", run, "large.bin", "--to", "here"]);
+  expect(first.received_bytes).toBe(6_144_000);
+  const here = join(lab.project, "here/work/large.bin");
+  const bytes = readFileSync(here);
+  appendFileSync(here, "more than there is");
+  const again = await lab.json<{ received_bytes: number; written: string[] }>([
+    "pull",
+    run,
+    "large.bin",
+    "--to",
+    "here",
+  ]);
+  expect(again.written).toEqual(["work/large.bin"]);
+  expect(again.received_bytes).toBeLessThan(5000);
+  expect(readFileSync(here).equals(bytes)).toBeTrue();
+}, 60_000);
