@@ -279,6 +279,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/delete.ts"),
   },
   {
+    name: "push",
+    group: "data",
+    summary: "bring a folder of data to the server",
+    load: () => import("./commands/push.ts"),
+  },
+  {
     name: "sync",
     group: "code",
     summary: "send the code to the server without queueing anything",

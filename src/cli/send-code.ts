@@ -3,6 +3,7 @@ import type { Connection } from "../client/connection.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
 import { type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
 import { SentMemory } from "../transfer/sent-tree.ts";
+import type { Tree } from "../transfer/walk.ts";
 import { type Code, cacheFolderOf } from "./code.ts";
 import type { Context } from "./command.ts";
 
@@ -29,22 +30,36 @@ function senderOver(connection: Connection, signal: AbortSignal): Sender {
   };
 }
 
-/** Sends what the server lacks, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
-export async function sendCode(
-  context: Context,
-  code: Code,
-  options: { connection: Connection; signal: AbortSignal; bytesPerSecond?: number | null },
-): Promise<Sent> {
-  const progress = context.output.progress("sending code", "bytes");
+export interface SendTreeOptions {
+  connection: Connection;
+  signal: AbortSignal;
+  bytesPerSecond?: number | null;
+  label: string;
+  extra?: readonly { name: string; bytes: Uint8Array }[];
+}
+
+/** Sends what the server lacks of a tree, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
+export async function sendTree(context: Context, tree: Tree, options: SendTreeOptions): Promise<Sent> {
+  const progress = context.output.progress(options.label, "bytes");
   try {
-    return await sendSnapshot(senderOver(options.connection, options.signal), code.tree, {
+    return await sendSnapshot(senderOver(options.connection, options.signal), tree, {
       signal: options.signal,
-      memory: new SentMemory(cacheFolderOf(context), code.tree.root),
+      memory: new SentMemory(cacheFolderOf(context), tree.root),
+      compress: options.connection.transport !== "socket",
       bytesPerSecond: options.bytesPerSecond ?? null,
       onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
-      extra: code.diffs.map((bytes) => ({ name: "git.diff", bytes })),
+      extra: options.extra ?? [],
     });
   } finally {
     progress.end();
   }
+}
+
+export function sendCode(
+  context: Context,
+  code: Code,
+  options: Omit<SendTreeOptions, "label" | "extra">,
+): Promise<Sent> {
+  const extra = code.diffs.map((bytes) => ({ name: "git.diff", bytes }));
+  return sendTree(context, code.tree, { ...options, label: "sending code", extra });
 }

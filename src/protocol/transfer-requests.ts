@@ -65,4 +65,12 @@ export const transferRequests = {
       limit: z.number().int().min(1).max(100_000).default(10_000),
     }),
   ),
+  /**
+   * Lays a stored snapshot out as the folder `name` of the asker's own data, in place of what was there. `folder` is
+   * where it is on the server.
+   */
+  "data.put": declare<{ folder: string; files: number; size_bytes: number }>()(
+    "user",
+    z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/), snapshot: sha256 }),
+  ),
 };

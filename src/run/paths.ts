@@ -54,6 +54,8 @@ export interface BasePaths {
   staging: string;
   objects: string;
   snapshots: string;
+  /** What people pushed: data/<user>/<name>. */
+  data: string;
   workers: string;
   queueFolder: string;
   users: string;
@@ -114,6 +116,7 @@ export function basePaths(base: string): BasePaths {
     staging: join(base, "staging"),
     objects: join(base, "objects"),
     snapshots: join(base, "snapshots"),
+    data: join(base, "data"),
     workers: join(base, "workers"),
     queueFolder: join(base, "queue"),
     users: join(base, "users.toml"),

@@ -2,6 +2,7 @@
 import type { Ask, ParsedBody, Reply } from "../protocol/requests.ts";
 import type { Context } from "./context.ts";
 import { complete } from "./handlers/complete.ts";
+import { dataPut } from "./handlers/data-put.ts";
 import { eventsPoll } from "./handlers/events-poll.ts";
 import { filesList } from "./handlers/files-list.ts";
 import { hello } from "./handlers/hello.ts";
@@ -52,6 +53,7 @@ export type Handlers = {
 export const handlers: Handlers = {
   hello,
   submit,
+  "data.put": dataPut,
   "snapshot.offer": snapshotOffer,
   "snapshot.commit": snapshotCommit,
   status,

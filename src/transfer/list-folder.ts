@@ -12,22 +12,22 @@ export interface FolderListing {
   tooMany: boolean;
 }
 
-/** Lists the tree at `root`. A folder that cannot be read is left out and said; `root` itself must be readable. */
-export async function listFolder(root: string, maxFiles: number): Promise<FolderListing> {
+/** Lists the tree at `root`, with `everything` also what is named to be left out. A folder that cannot be read is left out and said; `root` itself must be readable. */
+export async function listFolder(root: string, maxFiles: number, { everything = false } = {}): Promise<FolderListing> {
   const listing: FolderListing = { paths: [], leftOut: [], tooMany: false };
   const texts = new Map<string, string>();
   let ignoredPart: IgnoredPart | null = null;
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const entries = readFolder(root, folder, listing);
-    if (entries.some((entry) => entry.name === ".mlignore")) {
+    if (!everything && entries.some((entry) => entry.name === ".mlignore")) {
       texts.set(folder, readText(`${root}/${folder}.mlignore`));
       ignoredPart ??= await mlignoreMatcher(texts, true);
     }
     for (const entry of entries) {
       const isFolder = entry.isDirectory();
       const path = `${folder}${entry.name}${isFolder ? "/" : ""}`;
-      const ignored = ignoredPart === null ? builtInPart(path) : ignoredPart(path);
+      const ignored = everything ? null : ignoredPart === null ? builtInPart(path) : ignoredPart(path);
       if (ignored === null && isFolder) folders.push(path);
       else if (ignored === null) listing.paths.push({ path, tracked: false });
       else listing.leftOut.push({ path, why: "ignored", kind: "ignored" });

@@ -28,6 +28,8 @@ export interface Piece {
 }
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+/** A longer stretch is told in several, so that who reads on gets to hear of it. */
+const mostCommon = 16 * 1024 * 1024;
 
 function changed(entry: PackEntry, cause: string): MlError {
   return new MlError("conflict", `\`${shownPath(entry.path)}\` changed while it was being sent; nothing was queued`, {
@@ -104,7 +106,7 @@ function* differences(entry: PackEntry, fd: number, sums: BlockSums): Generator<
     for (const { at, length, knownAt } of matchBlocks(source, sums)) {
       if (knownAt !== null && common.length > 0 && knownAt === common.from + common.length) {
         common.length += length;
-        if (common.length < 2 ** 30) continue;
+        if (common.length < mostCommon) continue;
         yield header();
         common = { from: 0, length: 0 };
         continue;

@@ -20,7 +20,14 @@ export interface PackProgress {
   files: number;
 }
 
-const compressionLevel = 3;
+/**
+ * Of 20 MB of source text in blocks of 1 MiB, level 1 made 9.66 MB in 150 ms of processor time, level 2 8.54 in 245, level 3
+ * 8.27 in 393; zlib as rsync uses it (level 6) 9.83 file by file and 9.08 in one stream, in 603 and 646.
+ */
+const compressionLevel = 2;
+
+/** Milliseconds after which reading lets other work of the process have its turn. */
+const sliceMs = 8;
 
 export type PackEntries = Iterable<PackEntry> | AsyncIterable<PackEntry>;
 
@@ -29,6 +36,7 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
   const buffer = Buffer.allocUnsafe(256 * 1024);
   let block = Buffer.allocUnsafe(blockBytes);
   let used = 0;
+  let pause = performance.now() + sliceMs;
   function* add(bytes: Uint8Array): Generator<Uint8Array> {
     for (let rest = bytes; rest.length > 0; ) {
       const count = Math.min(rest.length, blockBytes - used);
@@ -47,23 +55,32 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
     for (const { bytes, contentBytes } of contentOf(entry, buffer)) {
       progress.rawBytes += contentBytes;
       yield* add(bytes);
+      if (performance.now() < pause) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      pause = performance.now() + sliceMs;
     }
   }
   yield* add(entryHeader(null, progress.files));
   if (used > 0) yield block.subarray(0, used);
 }
 
-async function stored(raw: Uint8Array): Promise<Uint8Array> {
+async function stored(raw: Uint8Array, compress: boolean): Promise<Uint8Array> {
+  if (!compress) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
   const packed = await Bun.zstdCompress(raw, { level: compressionLevel });
   const body = packed.length < raw.length ? packed : raw;
   return Buffer.concat([blockHeader(raw.length, body.length), body]);
 }
 
+export interface PackOptions {
+  /** Told after each block. */
+  onProgress?: (progress: PackProgress) => void;
+  signal?: AbortSignal;
+  /** False where both ends are on one machine: then it only costs time. */
+  compress?: boolean;
+}
+
 /** A pack of `entries`. `onProgress` is told after each block; `signal` ends it. */
-export function packBlobs(
-  entries: PackEntries,
-  { onProgress, signal }: { onProgress?: (progress: PackProgress) => void; signal?: AbortSignal } = {},
-): Pack {
+export function packBlobs(entries: PackEntries, { onProgress, signal, compress = true }: PackOptions = {}): Pack {
   const progress: PackProgress = { rawBytes: 0, wireBytes: 0, files: 0 };
   const blocks = rawBlocks(entries, progress);
   const drained = Promise.withResolvers<boolean>();
@@ -72,7 +89,7 @@ export function packBlobs(
   const next = async (): Promise<Uint8Array | null> => {
     try {
       const step = await blocks.next();
-      return step.done === true ? null : await stored(step.value);
+      return step.done === true ? null : await stored(step.value, compress);
     } catch (cause) {
       failure =
         cause instanceof MlError ? cause : new MlError("failed", `the code could not be read: ${messageOf(cause)}`);

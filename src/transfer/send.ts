@@ -49,6 +49,8 @@ export interface SendOptions {
   extra?: readonly { name: string; bytes: Uint8Array }[];
   /** What was brought before; nothing is taken for granted of it. */
   memory?: SentMemory;
+  /** False where the server is on this machine. */
+  compress?: boolean;
   /** At most so much on the wire. */
   bytesPerSecond?: number | null;
   /** Tries in a row that brought nothing new before giving up. */
@@ -288,6 +290,7 @@ async function sendPacks(
   for (const entries of packsOf(lacking)) {
     let wireBytes = 0;
     const pack = packBlobs(entries, {
+      compress: options.compress ?? true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onProgress: (progress) => {
         wireBytes = progress.wireBytes;

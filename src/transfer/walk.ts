@@ -40,6 +40,8 @@ export interface WalkOptions {
   cacheFolder: string | null;
   /** For git calls, each; 5 s by default. */
   timeoutMs?: number;
+  /** Nothing is ignored and git is not asked: for data. The folder itself is then the root. */
+  everything?: boolean;
 }
 
 interface Found {
@@ -61,9 +63,15 @@ interface Gathered {
  * Collects the tree around `cwd`. Throws MlError: `too_large` naming the largest files, `conflict` for a file that goes
  * on changing; system errors where `cwd` itself cannot be read.
  */
-export async function collectTree({ cwd, limits, cacheFolder, timeoutMs = 5000 }: WalkOptions): Promise<Tree> {
+export async function collectTree({
+  cwd,
+  limits,
+  cacheFolder,
+  timeoutMs = 5000,
+  everything = false,
+}: WalkOptions): Promise<Tree> {
   const here = fs.realpathSync(cwd);
-  const top = checkoutTop(here);
+  const top = everything ? null : checkoutTop(here);
   const root = top ?? here;
   const listing = top === null ? null : listGit(top, { timeoutMs });
   const cache = new HashCache(cacheFolder, root);
@@ -79,7 +87,7 @@ export async function collectTree({ cwd, limits, cacheFolder, timeoutMs = 5000 }
     gathered.leftOut.push(...listed.leftOut);
     await gatherGit(root, listed.paths, { gathered, cache, timeoutMs });
   } else {
-    const plain = await listFolder(root, limits.files);
+    const plain = await listFolder(root, limits.files, { everything });
     if (plain.tooMany) throw tooMany(plain.paths, limits.files);
     gathered.leftOut.push(...plain.leftOut);
     gather(root, plain.paths, gathered);

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -100,4 +101,29 @@ test("[N5] a large file that is here in another version comes as what differs, a
   expect(again.written).toEqual(["work/large.bin"]);
   expect(again.received_bytes).toBeLessThan(5000);
   expect(readFileSync(here).equals(bytes)).toBeTrue();
+}, 60_000);
+
+test("push brings a folder as it is into one's own data, replaces it whole, and reaches nothing else", async () => {
+  const lab = openLab();
+  lab.put("set/.git/HEAD", "ignored by code, part of data");
+  lab.put("set/deep/large.bin", Buffer.alloc(3_000_000, "large"));
+  lab.put("set/labels.csv", "a,1\n");
+  symlinkSync("labels.csv", join(lab.project, "set/link"));
+  const first = await lab.json<{ folder: string; files: number }>(["push", "set"]);
+  expect(first.files).toBe(4);
+  expect(first.folder.startsWith(join(lab.home, ".ml/data/data/"))).toBeTrue();
+  expect(readFileSync(join(first.folder, "link"), "utf8")).toBe("a,1\n");
+  expect(lstatSync(join(first.folder, "deep/large.bin")).mode & 0o222).toBe(0);
+  expect(existsSync(join(first.folder, ".git/HEAD"))).toBeTrue();
+  appendFileSync(join(lab.project, "set/deep/large.bin"), "more");
+  rmSync(join(lab.project, "set/link"));
+  const again = await lab.json<{ files: number; sent_bytes: number }>(["push", "set/"]);
+  expect(again.files).toBe(3);
+  expect(again.sent_bytes).toBeLessThan(4000);
+  expect(readdirSync(first.folder).sort()).toEqual([".git", "deep", "labels.csv"]);
+  expect(lstatSync(join(first.folder, "deep/large.bin")).size).toBe(3_000_004);
+  for (const name of ["../out", ".hidden", "a/b", ""]) {
+    expect([name, (await lab.ml(["push", "set", "--as", name])).code]).toEqual([name, 2]);
+  }
+  expect((await lab.ml(["push", "set/labels.csv"])).code).toBe(3);
 }, 60_000);
