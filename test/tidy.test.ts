@@ -19,7 +19,8 @@ const walls: Record<string, readonly string[]> = {
   sweep: ["core", "run"],
   protocol: ["core", "run", "think", "sweep"],
   queue: ["run", "core"],
-  catalog: ["run", "core"],
+  query: ["core"],
+  catalog: ["query", "run", "core"],
   capture: ["run", "core"],
   data: ["run", "core"],
   execute: ["run", "core"],
@@ -34,6 +35,7 @@ const walls: Record<string, readonly string[]> = {
       "worker",
       "harvest",
       "catalog",
+      "query",
       "schedule",
       "queue",
       "data",
@@ -57,7 +59,7 @@ const walls: Record<string, readonly string[]> = {
 const thin = new Set(["cli", "tui", "client", "view", "think"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
-  protocol: ["requests", "declare", "think-requests", "sweep-requests"],
+  protocol: ["requests", "find", "declare", "think-requests", "sweep-requests"],
   run: ["manifest", "store"],
 };
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;

@@ -11,10 +11,14 @@ import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
-import { listRunIds, readManifest } from "../run/store.ts";
+import { listRunIds, type ManifestRead, readManifest } from "../run/store.ts";
 import { moveAside, openIndex } from "./database.ts";
+import { Finder } from "./find.ts";
 import { PastRuns } from "./past-runs.ts";
+import type { Damaged } from "./quarantine.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
+import { dropRow, type IndexTables, knownRow, type Row, writeRow } from "./run-rows.ts";
+import { type Looked, SearchIndex } from "./search-index.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 
 export interface ListFilter {
@@ -27,28 +31,8 @@ export interface ListFilter {
   before?: string | undefined;
 }
 
-export interface Damaged {
-  run_id: string;
-  reason: string;
-}
-
-interface Row {
-  run_id: string;
-  status: Status;
-  stamp: string;
-  priority: number;
-  held: number;
-  sequence: number;
-}
-
-interface KnownRow extends Row {
-  submit_id: string | null;
-  record: string;
-}
-
 interface ListedRow {
-  run_id: string;
-  sequence: number;
+  doc: number;
   record: string;
 }
 
@@ -57,6 +41,9 @@ const keysOf = (record: RunRecord | null) =>
   record && JSON.stringify([record.name, record.user, record.priority, record.held, record.group, record.problem]);
 
 const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
+
+/** Runs that a rebuild takes in one transaction. */
+const rebuiltAtOnce = 1000;
 
 /** What tells a changed manifest from an unchanged one without reading it; empty where there is none. */
 function stampOf(path: string): string {
@@ -70,6 +57,10 @@ export class Catalog {
   private newest = 0;
   /** What ended runs took. */
   readonly past: PastRuns;
+  /** What `ml find` looks in; kept a little behind, see there. */
+  readonly search: SearchIndex;
+  readonly finder: Finder;
+  private readonly index: IndexTables;
 
   private constructor(
     private readonly base: BasePaths,
@@ -78,6 +69,9 @@ export class Catalog {
     readonly replaced: string | null,
   ) {
     this.past = new PastRuns(database);
+    this.search = new SearchIndex(base, database);
+    this.finder = new Finder(database, this.search);
+    this.index = { database, search: this.search };
     this.countAll();
   }
 
@@ -101,7 +95,7 @@ export class Catalog {
     this.newest = last.last ?? 0;
     this.waitingRuns.clear();
     const waiting = "SELECT sequence, record FROM runs INDEXED BY waiting WHERE status = 'queued'";
-    for (const row of this.database.query(waiting).all() as ListedRow[])
+    for (const row of this.database.query(waiting).all() as (ListedRow & { sequence: number })[])
       this.waitingRuns.note(parseRow(row), row.sequence);
   }
 
@@ -115,7 +109,7 @@ export class Catalog {
   apply(runId: string): RunRecord | null {
     const path = this.base.run(runId).manifest;
     const stamp = stampOf(path);
-    const keyed = this.read(runId, path);
+    const keyed = this.keyedOf(runId, path, readManifest(path));
     if (keyed === null) {
       this.remove(runId);
       return null;
@@ -124,8 +118,7 @@ export class Catalog {
     return keyed.record;
   }
 
-  private read(runId: string, path: string): Keyed | null {
-    const read = readManifest(path);
+  private keyedOf(runId: string, path: string, read: ManifestRead): Keyed | null {
     if (read.kind === "ok") {
       const foretold = read.manifest.ended_at === null ? [] : readForecasts(this.base.run(runId));
       return recordOf({ ...read.manifest, run_id: runId }, foretold);
@@ -156,60 +149,36 @@ export class Catalog {
     return all.map((keyed) => keyed.record);
   }
 
-  private put({ record, submitId, sequence, past }: Keyed, stamp: string): void {
-    const before = this.known(record.run_id);
+  /** Returns the row's key. */
+  private put({ record, submitId, sequence, past }: Keyed, stamp: string): number {
+    const before = knownRow(this.database, record.run_id);
     const text = JSON.stringify(record);
-    if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return;
+    if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return before.doc;
     if (past !== null) this.past.put(past);
     else if (record.problem !== null) this.past.remove(record.run_id);
     const earlier = before === null ? null : parseRow(before);
     const live = isFinal(record.status) ? 0 : 1;
-    const same = before?.sequence === sequence && before.submit_id === submitId && keysOf(earlier) === keysOf(record);
-    if (same) {
+    const stays = before?.sequence === sequence;
+    let doc: number;
+    if (stays && before.submit_id === submitId && keysOf(earlier) === keysOf(record)) {
       // Most changes: the indexes over what stays need not be touched.
       this.database
-        .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE run_id = ?")
-        .run(record.status, live, stamp, text, record.run_id);
-    } else this.replace({ record, submitId, sequence, past }, { stamp, text, live });
+        .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE doc = ?")
+        .run(record.status, live, stamp, text, before.doc);
+      doc = before.doc;
+    } else doc = writeRow(this.index, { record, submitId, sequence, past }, { before, stamp, text, live });
     const tagsBefore = earlier?.tags ?? [];
-    if (before?.sequence !== sequence || tagsBefore.join("\n") !== record.tags.join("\n")) {
-      if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE run_id = ?").run(record.run_id);
+    if (!stays || tagsBefore.join("\n") !== record.tags.join("\n")) {
+      if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE doc = ?").run(doc);
       for (const tag of new Set(record.tags))
-        this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)").run(tag, record.run_id, sequence);
+        this.database.query("INSERT OR REPLACE INTO tags VALUES (?, ?)").run(tag, doc);
     }
     if (before !== null) this.count(before, -1);
     this.count(record, 1);
     this.waitingRuns.note(record, sequence);
     this.newest = Math.max(this.newest, sequence);
-  }
-
-  private replace({ record, submitId, sequence }: Keyed, row: { stamp: string; text: string; live: 0 | 1 }): void {
-    this.database
-      .query(
-        `INSERT OR REPLACE INTO runs(run_id, tail, sequence, name, user, status, live, priority, held, grp, submit_id,
-           problem, stamp, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        record.run_id,
-        record.run_id.slice(11),
-        sequence,
-        record.name,
-        record.user,
-        record.status,
-        row.live,
-        record.priority,
-        record.held ? 1 : 0,
-        record.group,
-        submitId,
-        record.problem,
-        row.stamp,
-        row.text,
-      );
-  }
-
-  private known(runId: string): KnownRow | null {
-    const query = "SELECT status, sequence, stamp, submit_id, record FROM runs WHERE run_id = ?";
-    return this.database.query(query).get(runId) as KnownRow | null;
+    if (before?.stamp !== stamp) this.search.onStale();
+    return doc;
   }
 
   private count(row: Pick<Row, "status">, by: 1 | -1): void {
@@ -217,10 +186,9 @@ export class Catalog {
   }
 
   remove(runId: string): boolean {
-    const row = this.known(runId);
+    const row = knownRow(this.database, runId);
     if (row === null) return false;
-    this.database.query("DELETE FROM runs WHERE run_id = ?").run(runId);
-    this.database.query("DELETE FROM tags WHERE run_id = ?").run(runId);
+    dropRow(this.index, row.doc);
     this.past.remove(runId);
     this.count(row, -1);
     this.waitingRuns.remove(runId);
@@ -234,7 +202,8 @@ export class Catalog {
       known.set(row.run_id, row.stamp);
     let changed = 0;
     this.database.transaction(() => {
-      for (const runId of listRunIds(this.base)) {
+      // Oldest first: a row then never has to make room for an earlier one.
+      for (const runId of listRunIds(this.base).reverse()) {
         const stamp = stampOf(this.base.run(runId).manifest);
         const same = stamp !== "" && known.get(runId) === stamp;
         known.delete(runId);
@@ -248,19 +217,49 @@ export class Catalog {
     return changed;
   }
 
-  /** Forgets everything and reads every folder again. Returns how many runs there are. */
+  /** Forgets everything and reads every folder again, for rows and for search at once. Returns how many runs there are. */
   rebuild(): number {
+    this.database.run("PRAGMA cache_size = -65536");
     this.database.transaction(() => {
       this.database.run("DELETE FROM runs");
       this.database.run("DELETE FROM tags");
       this.past.clear();
+      this.search.forgetAll();
     })();
-    return this.sync();
+    const runIds = listRunIds(this.base).reverse();
+    for (let at = 0; at < runIds.length; at += rebuiltAtOnce) this.readAnew(runIds.slice(at, at + rebuiltAtOnce));
+    this.countAll();
+    this.database.run("PRAGMA cache_size = -2000");
+    this.database.run("PRAGMA shrink_memory");
+    return runIds.length;
+  }
+
+  private readAnew(runIds: readonly string[]): void {
+    const looked: Looked[] = [];
+    this.database.transaction(() => {
+      for (const runId of runIds) {
+        const path = this.base.run(runId).manifest;
+        const stamp = stampOf(path);
+        const read = readManifest(path);
+        const keyed = this.keyedOf(runId, path, read);
+        if (keyed === null) continue;
+        const doc = this.put(keyed, stamp);
+        looked.push({ doc, run_id: runId, stamp, manifest: read.kind === "ok" ? read.manifest : null });
+      }
+      // A row may have been moved by a later one; what it was is then looked at again in its turn.
+      this.search.take(looked);
+    })();
   }
 
   get(runId: string): RunRecord | null {
     const row = this.database.query("SELECT record FROM runs WHERE run_id = ?").get(runId) as { record: string } | null;
     return row === null ? null : (JSON.parse(row.record) as RunRecord);
+  }
+
+  /** The key of a run in the index; grows in the order of arrival. */
+  docOf(runId: string): number | null {
+    const row = this.database.query("SELECT doc FROM runs WHERE run_id = ?").get(runId);
+    return (row as { doc: number } | null)?.doc ?? null;
   }
 
   sequenceOf(runId: string): number | null {
@@ -277,7 +276,7 @@ export class Catalog {
   list(filter: ListFilter): RunRecord[] {
     if (filter.status === undefined) return this.page(filter, null).map(parseRow);
     const pages = [...new Set(filter.status)].flatMap((status) => this.page(filter, status));
-    pages.sort((a, b) => b.sequence - a.sequence || (a.run_id < b.run_id ? 1 : -1));
+    pages.sort((a, b) => b.doc - a.doc);
     return pages.slice(0, filter.limit).map(parseRow);
   }
 
@@ -291,13 +290,11 @@ export class Catalog {
     if (status !== null) add("status = ?", status);
     if (filter.user !== undefined) add("user = ?", filter.user);
     if (filter.group !== undefined) add("grp = ?", filter.group);
-    if (filter.tag !== undefined) add("run_id IN (SELECT run_id FROM tags WHERE tag = ?)", filter.tag);
-    if (filter.before !== undefined)
-      add("(sequence, run_id) < (?, ?)", this.sequenceOf(filter.before) ?? 0, filter.before);
+    if (filter.tag !== undefined) add("doc IN (SELECT doc FROM tags WHERE tag = ?)", filter.tag);
+    if (filter.before !== undefined) add("doc < ?", this.docOf(filter.before) ?? 0);
     const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-    const order = `ORDER BY sequence DESC, run_id DESC LIMIT ${filter.limit}`;
     return this.database
-      .query(`SELECT run_id, sequence, record FROM runs ${condition} ${order}`)
+      .query(`SELECT doc, record FROM runs ${condition} ORDER BY doc DESC LIMIT ${filter.limit}`)
       .all(...values) as ListedRow[];
   }
 
@@ -321,7 +318,7 @@ export class Catalog {
   }
 
   named(name: string, live: boolean, limit: number): RunRecord[] {
-    return this.select("name = ? AND live = ?", [name, live ? 1 : 0], `ORDER BY sequence DESC LIMIT ${limit}`);
+    return this.select("name = ? AND live = ?", [name, live ? 1 : 0], `ORDER BY doc DESC LIMIT ${limit}`);
   }
 
   /** Runs whose id, or the random part of it, begins with `prefix`. */
@@ -330,7 +327,7 @@ export class Catalog {
     return this.select(
       "run_id IN (SELECT run_id FROM runs WHERE run_id >= ?1 AND run_id < ?2 UNION SELECT run_id FROM runs WHERE tail >= ?1 AND tail < ?2)",
       [prefix, end],
-      `ORDER BY sequence DESC LIMIT ${limit}`,
+      `ORDER BY doc DESC LIMIT ${limit}`,
     );
   }
 
@@ -339,7 +336,7 @@ export class Catalog {
     const path = `$.metrics."${metric.replaceAll('"', "")}"`;
     const inGroup = group === null ? "" : "AND grp = ?2";
     const values = group === null ? [path] : [path, group];
-    return this.select(`json_extract(record, ?1) IS NOT NULL ${inGroup}`, values, "ORDER BY sequence DESC");
+    return this.select(`json_extract(record, ?1) IS NOT NULL ${inGroup}`, values, "ORDER BY doc DESC");
   }
 
   totals(): Record<Status, number> {

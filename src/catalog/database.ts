@@ -5,15 +5,22 @@
 import { Database } from "bun:sqlite";
 import * as fs from "node:fs";
 import { pastTables } from "./past-runs.ts";
+import { searchTables } from "./search-tables.ts";
 
 /** Bumped with every change of the tables; an older index is thrown away. */
-const indexVersion = 3;
+const indexVersion = 4;
 
+/**
+ * `doc` is the place of a run in the order of arrival (doc-order.ts), so that everything keyed by it is read newest
+ * first without sorting. `searched` is the stamp of the manifest that the tables of search-tables.ts were made from.
+ */
 const tables = `
   CREATE TABLE runs(
-    run_id TEXT PRIMARY KEY,
+    doc INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
     tail TEXT NOT NULL,
     sequence INTEGER NOT NULL,
+    at INTEGER NOT NULL,
     name TEXT NOT NULL,
     user TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -24,20 +31,22 @@ const tables = `
     submit_id TEXT,
     problem TEXT,
     stamp TEXT NOT NULL,
+    searched TEXT NOT NULL DEFAULT '',
     record TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX by_sequence ON runs(sequence, run_id);
-  CREATE INDEX by_status ON runs(status, sequence, run_id);
-  CREATE INDEX by_user ON runs(user, sequence, run_id);
+  CREATE INDEX by_at ON runs(at);
+  CREATE INDEX by_status ON runs(status);
+  CREATE INDEX by_user ON runs(user);
   CREATE INDEX by_name ON runs(name, live, user);
   CREATE INDEX by_tail ON runs(tail);
-  CREATE INDEX by_group ON runs(grp, sequence, run_id);
+  CREATE INDEX by_group ON runs(grp);
   CREATE INDEX by_submission ON runs(submit_id) WHERE submit_id IS NOT NULL;
   CREATE INDEX waiting ON runs(priority DESC, sequence, held) WHERE status = 'queued';
   CREATE INDEX damaged ON runs(run_id) WHERE problem IS NOT NULL;
-  CREATE TABLE tags(tag TEXT NOT NULL, run_id TEXT NOT NULL, sequence INTEGER NOT NULL,
-    PRIMARY KEY(tag, sequence, run_id)) STRICT, WITHOUT ROWID;
-  CREATE INDEX tags_of ON tags(run_id);
+  CREATE INDEX unsearched ON runs(doc) WHERE searched <> stamp;
+  CREATE TABLE tags(tag TEXT NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY(tag, doc)) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_of ON tags(doc);
+  ${searchTables}
 `;
 
 function openAt(path: string): Database {
@@ -46,6 +55,8 @@ function openAt(path: string): Database {
     database.run("PRAGMA busy_timeout = 5000");
     database.run("PRAGMA journal_mode = WAL");
     database.run("PRAGMA synchronous = NORMAL");
+    // A statement that writes many rows keeps what it would take to undo it; in a file that costs more than the rows.
+    database.run("PRAGMA temp_store = MEMORY");
     const found = database.query("PRAGMA user_version").get() as { user_version: number };
     if (found.user_version !== indexVersion) {
       if (found.user_version !== 0) throw new Error(`the index is of version ${found.user_version}`);
@@ -55,7 +66,7 @@ function openAt(path: string): Database {
         database.run(`PRAGMA user_version = ${indexVersion}`);
       })();
     }
-    database.query("SELECT count(*) FROM (SELECT 1 FROM runs ORDER BY sequence DESC LIMIT 100)").get();
+    database.query("SELECT count(*) FROM (SELECT 1 FROM runs ORDER BY doc DESC LIMIT 100)").get();
     fs.chmodSync(path, 0o600);
     return database;
   } catch (cause) {

@@ -1,8 +1,12 @@
-/** Copies of damaged manifests, kept for a look in the base's quarantine folder. */
+/** Copies of damaged manifests, kept for a look before anything can write over them. */
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { BasePaths } from "../run/paths.ts";
-import type { Damaged } from "./catalog.ts";
+
+export interface Damaged {
+  run_id: string;
+  reason: string;
+}
 
 /** Keeps a copy of every damaged manifest, once for each state of it. Returns the paths of new copies. */
 export function quarantine(base: BasePaths, damaged: readonly Damaged[]): string[] {

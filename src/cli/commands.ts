@@ -273,6 +273,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/prune.ts"),
   },
   {
+    name: "find",
+    group: "think",
+    summary: "find runs by what they are, measured, and what was written",
+    load: () => import("./commands/find.ts"),
+  },
+  {
     name: "delete",
     group: "keep",
     summary: "delete ended runs",

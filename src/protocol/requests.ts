@@ -14,6 +14,7 @@ import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
+import { type FindReply, findBody, type SavedSearch, saveBody } from "./find.ts";
 import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
@@ -190,6 +191,11 @@ export const requests = {
       before: ref.optional(),
     }),
   ),
+  /** A search in the language of docs/find.md, or in English unless `literal`; `query` in the reply is what it was read as. */
+  find: declare<FindReply>()("viewer", findBody.extend(page)),
+  /** A null `query` forgets the search. */
+  "search.save": declare<SavedSearch>()("user", saveBody),
+  "search.list": declare<{ searches: { name: string; query: string }[] }>()("viewer", z.object({})),
   /** `expectation`: what was expected against what came, worked out anew from the record; null where nothing was expected. */
   "run.get": declare<{
     summary: RunSummary;

@@ -64,6 +64,10 @@ export const environmentSchema = z.looseObject({
   /** Commits that the upstream, or any remote, did not have; null where that is not known. */
   git_unpushed: z.number().int().nullable().default(null),
   git_submodules: z.array(z.looseObject({ path: z.string(), commit: z.string(), dirty: z.boolean() })).default([]),
+  /** The first commit of the code's history: it stays when the remote or the folder changes. */
+  git_root: text,
+  /** What the person calls the project, where they said so. */
+  project: text,
   snapshot: text,
   container_image: text,
   container_digest: text,

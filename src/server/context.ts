@@ -20,6 +20,7 @@ import type { Notifier } from "./notifier.ts";
 import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
 import type { Quota } from "./quota.ts";
+import type { SavedSearches } from "./saved-searches.ts";
 import type { WorkerBoard } from "./worker-board.ts";
 
 export interface ServerIdentity {
@@ -54,6 +55,7 @@ export interface Services {
   line: LineBoard;
   keys: Keys;
   audit: Audit;
+  searches: SavedSearches;
   identity: ServerIdentity;
   /** How many clients are connected by WebSocket. */
   clients(): number;

@@ -5,6 +5,7 @@ import { complete } from "./handlers/complete.ts";
 import { dataPut } from "./handlers/data-put.ts";
 import { eventsPoll } from "./handlers/events-poll.ts";
 import { filesList } from "./handlers/files-list.ts";
+import { find } from "./handlers/find.ts";
 import { hello } from "./handlers/hello.ts";
 import { keyAdd } from "./handlers/key-add.ts";
 import { keyList } from "./handlers/key-list.ts";
@@ -32,6 +33,8 @@ import { runWait } from "./handlers/run-wait.ts";
 import { runsCompare } from "./handlers/runs-compare.ts";
 import { runsList } from "./handlers/runs-list.ts";
 import { runsUnjudged } from "./handlers/runs-unjudged.ts";
+import { searchList } from "./handlers/search-list.ts";
+import { searchSave } from "./handlers/search-save.ts";
 import { serverCheck } from "./handlers/server-check.ts";
 import { serverStatus } from "./handlers/server-status.ts";
 import { serverStop } from "./handlers/server-stop.ts";
@@ -58,6 +61,9 @@ export const handlers: Handlers = {
   "snapshot.commit": snapshotCommit,
   status,
   "runs.list": runsList,
+  find,
+  "search.save": searchSave,
+  "search.list": searchList,
   "run.get": runGet,
   "run.resolve": runResolve,
   "log.read": logRead,

@@ -42,6 +42,8 @@ import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
 import { Quota } from "./quota.ts";
 import { sweepDeleted } from "./removal.ts";
+import { SavedSearches } from "./saved-searches.ts";
+import { SearchKeeper } from "./search-keeper.ts";
 import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.ts";
 import { summarise } from "./summary.ts";
 import { stopIfReached } from "./sweep-keeper.ts";
@@ -187,6 +189,11 @@ async function buildServices(
   });
   undo.push(() => queue.close());
   const onProblem = (what: string) => (cause: unknown) => log.say("warn", what, { why: messageOf(cause) });
+  const keeper = new SearchKeeper(
+    catalog.search,
+    onProblem("bringing the search index up to date failed, trying again"),
+  );
+  undo.push(() => keeper.close());
   const intake = new Intake(base, state, onProblem("syncing run folders failed, trying again"));
   undo.push(() => intake.close());
   intake.adopt(journaled);
@@ -258,6 +265,7 @@ async function buildServices(
     workers,
     line,
     keys,
+    searches: new SavedSearches(base.base),
     audit: new Audit(base.audit, onProblem("the audit could not be written")),
     identity: identityNow(clock),
     clients: () => listener?.clients() ?? 0,

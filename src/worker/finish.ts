@@ -12,11 +12,11 @@ import { readJsonFile } from "../core/json-lines.ts";
 import type { Evidence } from "../execute/evidence.ts";
 import { type KernelEvidence, kernelEvidence } from "../execute/kernel-log.ts";
 import { scriptEnvironment } from "../execute/launch.ts";
-import { tailOf } from "../execute/log-tail.ts";
 import { removeBuilt } from "../execute/rebuild-env.ts";
 import type { ExitRecord } from "../execute/records.ts";
 import { judge, type Verdict } from "../execute/verdict.ts";
 import { type DiscoverOptions, type Discovery, discoverArtifacts, tellsChanges } from "../run/artifacts.ts";
+import { lastBytes } from "../run/log-end.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { encodeMetricValue } from "../run/metric-value.ts";
 import { summarizeMetrics } from "../run/metrics.ts";
@@ -144,7 +144,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     path,
     commandFound: rc === 127 || rc === 126 ? commandFound(paths, manifest, path) : null,
     exit: ending.exit,
-    tail: rc === 0 ? "" : tailOf(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
+    tail: rc === 0 ? "" : lastBytes(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
     stopped: stoppedOf(run, ending),
     limitHours: manifest.resources.requested.max_runtime_hours,
     warnedWith: fs.existsSync(paths.warnedMark) ? manifest.launch.warn_signal : null,

@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 export async function reindex(context: Context): Promise<Reply<"reindex">> {
   const started = performance.now();
   context.catalog.rebuild();
+  context.catalog.search.catchUp(Number.POSITIVE_INFINITY);
   const damaged = context.catalog.damaged(10_000);
   quarantine(context.base, damaged);
   const restored = await context.feeder.refill();

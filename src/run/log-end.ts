@@ -1,8 +1,8 @@
-/** The last bytes of a log, as text for a verdict; a log of any size, with any bytes in it, costs the same. */
+/** The last bytes of a log, as text; a log of any size, with any bytes in it, costs the same. */
 import * as fs from "node:fs";
 
 /** At most the last `limitBytes` of a file as UTF-8, broken characters replaced; "" where there is none. */
-export function tailOf(path: string, limitBytes = 65_536): string {
+export function lastBytes(path: string, limitBytes = 65_536): string {
   let fd: number;
   try {
     fd = fs.openSync(path, "r");

@@ -1,0 +1,132 @@
+/**
+ * `ml find`: how the search was read, then one row a run, with the values that it was about, and under it the line in
+ * which its words stand.
+ */
+
+import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/size.ts";
+import type { Reply } from "../protocol/requests.ts";
+import type { RunSummary } from "../protocol/summary.ts";
+import { cutLine, type Face, type Line, type Span, span } from "./face.ts";
+import { dot, markOf, shortId, unknown, wordOf } from "./mark.ts";
+import { formatMetric, headline } from "./metric.ts";
+import { safeText } from "./safe-text.ts";
+import { type Column, fitColumns, layRow, type Row } from "./table.ts";
+import { clockTime } from "./time.ts";
+
+export type FindReply = Reply<"find">;
+type FoundRow = FindReply["runs"][number];
+
+const indent = 2;
+const secondsColumns = new Set(["runtime", "waited", "max_runtime"]);
+const timeColumns = new Set(["started", "ended"]);
+
+function valueText(column: string, value: number | string, face: Face): string {
+  if (typeof value === "string") return safeText(value);
+  if (secondsColumns.has(column)) return formatDuration(value * 1000);
+  if (timeColumns.has(column)) return clockTime(new Date(value).toISOString(), face.nowMs) ?? String(value);
+  return column === "size" ? formatSize(value) : formatMetric(value);
+}
+
+function stateSpan(run: RunSummary): Span {
+  if (run.status === "failed" && run.failure !== null) return span(run.failure.kind, "bad");
+  if (run.validation_status !== null) {
+    const tone = { validates: "good", refutes: "bad" }[run.validation_status] as "good" | "bad" | undefined;
+    return span(safeText(run.validation_status), tone ?? "warn");
+  }
+  return wordOf(run);
+}
+
+function detail(run: RunSummary): Line {
+  if (run.problem !== null) return [span(safeText(run.problem), "warn")];
+  if (run.status === "failed" && run.failure !== null) return [span(safeText(run.failure.message), "dim")];
+  const found = headline(run.metrics);
+  if (found === null) return [span(safeText(run.command), "dim")];
+  return [span(`${safeText(found.name)} `, "dim"), span(formatMetric(found.value))];
+}
+
+function rowOf({ run, values }: FoundRow, reply: FindReply, face: Face): Row {
+  const row: Record<string, Line> = {
+    name: [markOf(run, face), span(" "), span(safeText(run.name), "strong")],
+    run: [span(shortId(run.run_id), "dim")],
+    user: [span(safeText(run.user))],
+    state: [stateSpan(run)],
+    when: [span(clockTime(run.ended_at ?? run.started_at ?? run.queued_at, face.nowMs) ?? "", "dim")],
+    detail: detail(run),
+  };
+  for (const column of reply.columns) {
+    const value = values[column] ?? null;
+    row[`=${column}`] = [value === null ? unknown(face) : span(valueText(column, value, face))];
+  }
+  return row;
+}
+
+function columnsOf(reply: FindReply): Column[] {
+  const users = new Set(reply.runs.map(({ run }) => run.user)).size > 1;
+  return [
+    { name: "name", least: 12, most: 34 },
+    { name: "run" },
+    ...(users ? [{ name: "user", keep: 2, most: 16 }] : []),
+    { name: "state", keep: 4 },
+    ...reply.columns.map((column): Column => ({ name: `=${column}`, align: "right", keep: 6, most: 24, least: 6 })),
+    { name: "when", keep: 3 },
+    ...(reply.columns.length < 3 ? [{ name: "detail", keep: 1, least: 12 }] : []),
+  ];
+}
+
+/** The line in which the words stand, these in another tone; escape codes and the like are spelled out. */
+export function snippetLine({ snippet }: FoundRow, face: Face): Line | null {
+  if (snippet === null) return null;
+  const parts: Span[] = [span(`${snippet.field}: `, "dim")];
+  let at = 0;
+  for (const [from, to] of snippet.marks) {
+    parts.push(
+      span(safeText(snippet.text.slice(at, from)), "dim"),
+      span(safeText(snippet.text.slice(from, to)), "accent"),
+    );
+    at = to;
+  }
+  parts.push(span(safeText(snippet.text.slice(at)), "dim"));
+  if (face.unicode) return parts;
+  return parts.map((part) => ({ ...part, text: part.text.replaceAll("…", "...") }));
+}
+
+/** `status:failed gpu:2 since:2026-11-16`, and that it was read from English. */
+export function searchLine(reply: FindReply, face: Face): Line {
+  const text = reply.query === "" ? "all runs" : safeText(reply.query);
+  const line: Span[] = [span(reply.interpreted ? "read as " : "search ", "dim"), span(text, "accent")];
+  if (reply.total !== null) line.push(dot(face), span(`${reply.total} in all`));
+  return line;
+}
+
+/** Why fewer may be shown than there are, one sentence each. */
+function remarks(reply: FindReply, face: Face): Line[] {
+  const lines: Line[] = [];
+  if (reply.next !== null)
+    lines.push([span(`older ones follow: add `, "dim"), span(`--before ${shortId(reply.next)}`)]);
+  else if (reply.more) lines.push([span("there are more: ", "dim"), span("-n"), span(" asks for more", "dim")]);
+  if (reply.behind > 0)
+    lines.push([span(`! ${reply.behind} changed runs are not searched yet; ask again in a moment`, "warn")]);
+  return lines.map((line) => cutLine(line, face.width, face.unicode));
+}
+
+export function findPage(reply: FindReply, face: Face): Line[] {
+  const head: Line[] = [searchLine(reply, face), ...reply.explain.map((text) => [span(`  ${safeText(text)}`, "dim")])];
+  if (reply.runs.length === 0) return [...head, [], [span("No run matches.")], ...remarks(reply, face)];
+  const columns = columnsOf(reply);
+  const rows = reply.runs.map((found) => rowOf(found, reply, face));
+  const titles: Row = Object.fromEntries(
+    reply.columns.map((column) => [`=${column}`, [span(safeText(column), "dim")]]),
+  );
+  const titled = reply.columns.length > 0;
+  const fitted = fitColumns(columns, titled ? [titles, ...rows] : rows, face.width - indent);
+  const page: Line[] = [...head, []];
+  if (titled) page.push(layRow(fitted, titles, face, { indent }));
+  for (const [at, found] of reply.runs.entries()) {
+    page.push(layRow(fitted, rows[at] ?? {}, face, { indent }));
+    const below = snippetLine(found, face);
+    if (below !== null) page.push(cutLine([span("      "), ...below], face.width, face.unicode));
+  }
+  const more = remarks(reply, face);
+  return more.length === 0 ? page : [...page, [], ...more];
+}
