@@ -45,6 +45,8 @@ export const keyMeanings: Record<string, string> = {
   "environment.git_dirty": "true where there was uncommitted work (which was sent all the same)",
   "environment.git_branch": "branch",
   "environment.git_remote": "URL of the remote, without credentials",
+  "environment.git_root": "the first commit of the code's history: stays when the remote or the folder changes",
+  "environment.project": "what the person calls the project (the setting `project`, or `git config ml.project`)",
   "environment.git_upstream": "branch that it follows, such as `origin/main`",
   "environment.git_unpushed": "commits that were on no remote yet",
   "environment.git_submodules": "submodules with the commit that was checked out",
