@@ -93,6 +93,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/sweep.ts"),
   },
   {
+    name: "edit",
+    group: "queue",
+    summary: "change a waiting run in your editor: command, name, variables, what it asks for",
+    load: () => import("./commands/edit.ts"),
+  },
+  {
+    name: "retry",
+    group: "queue",
+    summary: "queue runs again as they were, by default all that failed",
+    load: () => import("./commands/retry.ts"),
+  },
+  {
     name: "cancel",
     group: "queue",
     summary: "stop runs, waiting or running",

@@ -254,6 +254,21 @@ export const requests = {
     "user",
     z.object({ runs: refs, priority: z.number().int().min(1).max(10) }),
   ),
+  /** What a waiting run is to be: keys left out stay. `changed` names the fields of the manifest. `conflict` once it has started. */
+  "run.edit": declare<{ run_id: string; changed: string[] }>()(
+    "user",
+    z.object({
+      run: ref,
+      change: z.object({
+        name: z.string().max(128).optional(),
+        argv: submitSchema.shape.argv.optional(),
+        env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).optional(),
+        grace_seconds: z.number().min(0).max(3600).optional(),
+        requested: requestedSchema.optional(),
+      }),
+      dry_run: z.boolean().default(false),
+    }),
+  ),
   "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
     "user",
     z.object({

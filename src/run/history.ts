@@ -4,10 +4,12 @@
  * the two is made good by folding again (`foldLateHistories`, at the start of a server). Folding twice changes nothing.
  */
 import * as fs from "node:fs";
+import { z } from "zod";
 import { appendDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonLines } from "../core/json-lines.ts";
-import { annotationSchema, type Manifest, narrativeSchema } from "./manifest.ts";
+import { quoteCommand } from "../core/shell-quote.ts";
+import { annotationSchema, type Manifest, narrativeSchema, requestedSchema } from "./manifest.ts";
 import type { BasePaths, RunPaths } from "./paths.ts";
 import { changeManifest, listRunIds, requireManifest } from "./store.ts";
 
@@ -35,6 +37,20 @@ function narrativeFold(key: keyof typeof narrativeSchema.shape): Fold {
     const { data, success } = narrativeSchema.shape[key].safeParse(value);
     if (!success || Bun.deepEquals(data, manifest.narrative[key])) return false;
     Object.assign(manifest.narrative, { [key]: data });
+    return true;
+  };
+}
+
+/** A field that only a waiting run may change. */
+function whileQueued<Value>(
+  schema: z.ZodType<Value>,
+  get: (manifest: Manifest) => Value,
+  set: (manifest: Manifest, value: Value) => void,
+): Fold {
+  return (manifest, given) => {
+    const { data, success } = schema.safeParse(given);
+    if (!success || manifest.status !== "queued" || Bun.deepEquals(data, get(manifest))) return false;
+    set(manifest, data);
     return true;
   };
 }
@@ -67,6 +83,42 @@ const folds: Record<string, Fold> = {
     if (fits) manifest.priority = value;
     return fits;
   },
+  name: whileQueued(
+    z.string(),
+    (manifest) => manifest.name,
+    (manifest, value) => {
+      manifest.name = value;
+    },
+  ),
+  argv: whileQueued(
+    z.array(z.string()).min(1),
+    (manifest) => manifest.argv,
+    (manifest, value) => {
+      manifest.argv = value;
+      manifest.command = quoteCommand(value);
+    },
+  ),
+  "launch.env": whileQueued(
+    z.record(z.string(), z.string()),
+    (manifest) => manifest.launch.env,
+    (manifest, value) => {
+      manifest.launch.env = value;
+    },
+  ),
+  "launch.grace_seconds": whileQueued(
+    z.number(),
+    (manifest) => manifest.launch.grace_seconds,
+    (manifest, value) => {
+      manifest.launch.grace_seconds = value;
+    },
+  ),
+  "resources.requested": whileQueued(
+    requestedSchema,
+    (manifest) => manifest.resources.requested,
+    (manifest, value) => {
+      manifest.resources.requested = value;
+    },
+  ),
   "launch.held"(manifest, value, { by, reason }) {
     const fits = typeof value === "boolean" && manifest.status === "queued" && manifest.launch.held !== value;
     if (fits) {

@@ -36,14 +36,10 @@ function requireArguments(argv: readonly string[]): void {
   if (total > commandBytes) throw new MlError("usage", `the command has ${total} bytes, more than ${commandBytes}`);
 }
 
-function requireTexts(spec: Spec): void {
-  for (const key of ["note", "hypothesis", "context", "intent", "expected_outcome"] as const) {
-    const bytes = Buffer.byteLength(spec[key] ?? "");
-    if (bytes > limits.textBytes) {
-      throw new MlError("too_large", `\`${key}\` has ${bytes} bytes, more than ${limits.textBytes}`);
-    }
-  }
-  for (const [name, value] of Object.entries(spec.env)) {
+/** What a script is started with. Throws `usage` for what no program can be given, `refused` for a credential. */
+export function requireLaunchable({ argv, env }: Pick<Spec, "argv" | "env">): void {
+  requireArguments(argv);
+  for (const [name, value] of Object.entries(env)) {
     if (value.includes("\0")) throw new MlError("usage", `the environment variable \`${name}\` contains a NUL byte`);
     if (isCredentialName(name) || isSecretValue(value)) {
       throw new MlError(
@@ -53,6 +49,15 @@ function requireTexts(spec: Spec): void {
           hint: "set it in the environment of the worker (where `ml server start` is typed), or let the script read it from a file of yours",
         },
       );
+    }
+  }
+}
+
+function requireTexts(spec: Spec): void {
+  for (const key of ["note", "hypothesis", "context", "intent", "expected_outcome"] as const) {
+    const bytes = Buffer.byteLength(spec[key] ?? "");
+    if (bytes > limits.textBytes) {
+      throw new MlError("too_large", `\`${key}\` has ${bytes} bytes, more than ${limits.textBytes}`);
     }
   }
   checkRetryKinds(spec.retry_on);
@@ -206,7 +211,7 @@ export interface Drafting {
 export function draftRuns(context: Context, specs: readonly Spec[], { queuedAt, origins }: Drafting): Manifest[] {
   const giveName = nameGiver(context);
   for (const spec of specs) {
-    requireArguments(spec.argv);
+    requireLaunchable(spec);
     requireTexts(spec);
   }
   return specs.map((spec) => {

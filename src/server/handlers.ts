@@ -21,6 +21,7 @@ import { runAnnotate } from "./handlers/run-annotate.ts";
 import { runCancel } from "./handlers/run-cancel.ts";
 import { runDelete } from "./handlers/run-delete.ts";
 import { runDiff } from "./handlers/run-diff.ts";
+import { runEdit } from "./handlers/run-edit.ts";
 import { runExplain } from "./handlers/run-explain.ts";
 import { runGet } from "./handlers/run-get.ts";
 import { runHold } from "./handlers/run-hold.ts";
@@ -73,6 +74,7 @@ export const handlers: Handlers = {
   "run.cancel": runCancel,
   "run.priority": runPriority,
   "run.hold": runHold,
+  "run.edit": runEdit,
   "run.annotate": runAnnotate,
   "run.delete": runDelete,
   "run.prune": runPrune,

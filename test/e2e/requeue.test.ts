@@ -89,3 +89,47 @@ test("`--code current` runs the same command on the code of today", async () => 
   const old = await lab.ml(["requeue", "@last~1", "-f"]);
   expect(old.stdout).toContain("yesterday");
 }, 60_000);
+
+test("a waiting run can be changed in an editor, until it starts, and every change is kept", async () => {
+  const lab = openLab();
+  lab.put("train.py", "import sys; print(sys.argv)\n");
+  const runId = await lab.queue(["--hold", "train.py", "--lr", "1"]);
+  lab.put(
+    "edit.sh",
+    `#!/bin/sh\nsed -i -e 's/--lr 1/--lr 2/' -e 's/^priority = 5/priority = 8/' -e 's/^cpus = 1/cpus = 2/' "$1"\n`,
+  );
+  const edit = async (editor: string) => {
+    const terminal = lab.terminal(["edit", "train"], { env: { EDITOR: editor } });
+    return [await terminal.ended, terminal.screen()] as const;
+  };
+  const [code, screen] = await edit(join(lab.project, "edit.sh"));
+  expect([code, screen]).toEqual([
+    0,
+    expect.stringContaining(`changed argv, resources.requested, priority of ${runId}`),
+  ]);
+  const { manifest } = await lab.json<Info & { manifest: { resources: object; priority: number } }>(["info", runId]);
+  expect(manifest.argv).toEqual(["python3", "train.py", "--lr", "2"]);
+  expect(manifest).toMatchObject({ priority: 8, resources: { requested: { cpu_cores: 2 } } });
+  expect(readFileSync(join(lab.folder(runId), "history.jsonl"), "utf8")).toContain('"field":"argv"');
+  expect((await edit("true"))[1]).toContain("nothing changed");
+  const [wrong, said] = await edit("sed -i s/^cpus/cpuss/");
+  expect([wrong, said]).toEqual([2, expect.stringContaining("did you mean `cpus`?")]);
+  expect(said).toContain("what you typed is in");
+  await lab.ml(["release", runId]);
+  expect((await lab.ml(["wait", runId])).code).toBe(0);
+  expect((await lab.ml(["logs", runId])).stdout).toContain("'--lr', '2'");
+  expect((await edit("true"))[0]).toBe(7);
+}, 60_000);
+
+test("`ml retry` queues again what failed and was not tried since", async () => {
+  const lab = openLab();
+  lab.put("a.py", "raise SystemExit(3)\n");
+  for (const lr of ["1", "2"]) await lab.ml(["queue", "-f", "a.py", "--lr", lr]);
+  const alone = await lab.ml(["retry"]);
+  expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining("2 runs again, and there is no terminal")]);
+  const { runs } = await lab.json<{ runs: { run_id: string; command: string }[] }>(["retry", "--yes"]);
+  expect(runs.map((run) => run.command).sort()).toEqual(["python3 a.py --lr 1", "python3 a.py --lr 2"]);
+  const live = await lab.ml(["wait", ...runs.map((run) => run.run_id)]);
+  expect(live.code).toBe(5);
+  expect((await lab.json<{ runs: object[] }>(["retry", "a", "--dry-run"])).runs.length).toBe(1);
+}, 60_000);

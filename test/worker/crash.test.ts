@@ -136,7 +136,7 @@ test("[K4] a supervisor that has not left its first mark yet is waited for, and 
   const paths = await bench.submit({ argv: ["sh", "-c", patient], files: { go: "" } });
   await spawnWorker("execute/before-spawn:1:kill").exited;
   const { token } = JSON.parse(read(paths.claim));
-  const words = [paths.supervisorScript, paths.folder, paths.runId, token, 0, 30, 0, Date.now(), 1, "-", bootId()];
+  const words = [paths.supervisorScript, paths.folder, paths.runId, token, 0, 30, 0, Date.now(), 1, "-", bootId(), "-"];
   const late = Bun.spawn(["sh", "-c", 'sleep 0.5; exec sh "$@"', "late", ...words.map(String)], {
     env: { ...process.env, ML_SUPERVISES: paths.runId },
     detached: true,
@@ -152,7 +152,7 @@ test("[K4] of two supervisors for one run the second does nothing", async () => 
   await bench.work();
   const paths = await bench.submit({ argv: ["sh", "-c", patient], files: { go: "" } });
   const before = await bench.sealed(paths);
-  const words = [paths.supervisorScript, paths.folder, paths.runId, 99, 0, 30, 0, Date.now(), 1, "-", bootId()];
+  const words = [paths.supervisorScript, paths.folder, paths.runId, 99, 0, 30, 0, Date.now(), 1, "-", bootId(), "-"];
   expect(Bun.spawnSync(["sh", ...words.map(String)]).exitCode).toBe(0);
   expect(startsOf(paths)).toBe(1);
   expect(bench.manifest(paths)).toEqual(before);
@@ -172,7 +172,7 @@ for (const shell of ["dash", "bash"]) {
     fs.writeFileSync(join(own, "supervise.sh"), text.replace("sh=/bin/sh", `sh=${link}`));
     fs.writeFileSync(join(own, "launch.sh"), 'export ML_RUN_ID=x\nexec sh -c "echo hi; exec sleep 30"\n');
     fs.writeFileSync(join(own, "reserve"), " ".repeat(1024));
-    const words = [join(own, "supervise.sh"), folder, "x", 7, 0.3, 0.2, 0, 1_000_000, 0, "-", bootId()];
+    const words = [join(own, "supervise.sh"), folder, "x", 7, 0.3, 0.2, 0, 1_000_000, 0, "-", bootId(), "-"];
     expect(Bun.spawnSync([sh, ...words.map(String)]).exitCode).toBe(0);
     expect(JSON.parse(read(join(own, "exit.json")))).toMatchObject({
       run_id: "x",
@@ -193,7 +193,7 @@ for (const shell of ["dash", "bash"]) {
     const supervisor = join(import.meta.dir, "../../src/execute/supervise.sh");
     const uptime = Number(read("/proc/uptime").split(" ")[0]!.replace(".", ""));
     // Told that it is 2001: so it stays, whatever the wall clock says.
-    const words = [supervisor, folder, "x", 7, 0, 1, 0, 1_000_000_000_000, uptime, "-", bootId()];
+    const words = [supervisor, folder, "x", 7, 0, 1, 0, 1_000_000_000_000, uptime, "-", bootId(), "-"];
     Bun.spawnSync([shell, ...words.map(String)]);
     const at = (name: string) => JSON.parse(read(join(own, name))).at_ms as number;
     expect(at("process.json")).toBeGreaterThanOrEqual(1_000_000_000_000);

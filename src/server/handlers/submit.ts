@@ -25,7 +25,7 @@ import { requireReproducible } from "../reproducible.ts";
 import { dryRuns, submittedRuns } from "../submitted.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
-function requireFit(context: Context, specs: readonly Spec[]): void {
+export function requireFit(context: Context, specs: readonly Pick<Spec, "argv" | "requested">[]): void {
   const capacities = context.workers.capacities();
   if (capacities.length === 0) return;
   for (const spec of specs) {
