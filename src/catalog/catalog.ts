@@ -304,6 +304,12 @@ export class Catalog {
     return new Map(found.map((record) => [record.run_id, record]));
   }
 
+  /** Runs that ended at this moment or later, in no promised order. Looks at every row. */
+  *endedSince(iso: string): Iterable<RunRecord> {
+    const query = "SELECT record FROM runs WHERE live = 0 AND json_extract(record, '$.ended_at') >= ?";
+    for (const row of this.database.query(query).iterate(iso)) yield parseRow(row as ListedRow);
+  }
+
   /** Ids of all waiting runs, in order of arrival. */
   waitingIds(): string[] {
     const rows = this.database

@@ -67,6 +67,8 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       requested: { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours },
       terms: termsOf(manifest),
       predicted_seconds: secondsOf(manifest),
+      expected_start: manifest.launch.expected_start,
+      energy_kwh: resources.actual?.energy_kwh ?? null,
       cancelled: manifest.cancelled === null ? null : { by: manifest.cancelled.by, reason: manifest.cancelled.reason },
       sweep:
         lineage.sweep_id === null || lineage.sweep_point === null
@@ -132,6 +134,8 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
       },
       terms: null,
       predicted_seconds: null,
+      expected_start: null,
+      energy_kwh: null,
       cancelled: null,
       sweep: null,
       host: null,

@@ -135,10 +135,34 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/wait.ts"),
   },
   {
+    name: "why",
+    group: "queue",
+    summary: "say why a run waits, and when it will start",
+    load: () => import("./commands/why.ts"),
+  },
+  {
+    name: "reserve",
+    group: "queue",
+    summary: "keep GPUs for some users for a while",
+    load: () => import("./commands/reserve.ts"),
+  },
+  {
     name: "status",
     group: "watch",
     summary: "what runs, what waits, what ended",
     load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "usage",
+    group: "watch",
+    summary: "who used how much, and how long was waited for it",
+    load: () => import("./commands/usage.ts"),
+  },
+  {
+    name: "audit",
+    group: "watch",
+    summary: "who did what to which runs, and why",
+    load: () => import("./commands/audit.ts"),
   },
   {
     name: "info",

@@ -74,6 +74,7 @@ const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_o
 const objectKeys = [
   ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "grace_seconds"],
   ...["warn_signal", "warn_seconds", "retries", "retry_on", "notify"],
+  ...["after", "after_ok", "not_before", "when", "group_limit"],
   ...textKeys,
 ];
 
@@ -128,6 +129,11 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     retry_on: typed<string[]>(given, "retry_on", texts) ?? wishes.retry_on,
     warn_signal: typed<NonNullable<Wishes["warn_signal"]>>(given, "warn_signal", text) ?? wishes.warn_signal ?? null,
     warn_seconds: typed<number>(given, "warn_seconds", number) ?? wishes.warn_seconds ?? null,
+    after: [...(wishes.after ?? []), ...(typed<string[]>(given, "after", texts) ?? [])],
+    after_ok: [...(wishes.after_ok ?? []), ...(typed<string[]>(given, "after_ok", texts) ?? [])],
+    not_before: typed<string>(given, "not_before", text) ?? wishes.not_before ?? null,
+    when: typed<string>(given, "when", text) ?? wishes.when ?? null,
+    group_limit: typed<number>(given, "group_limit", number) ?? wishes.group_limit ?? null,
     tags: splitTags([...(wishes.tags ?? []), ...(typed<string[]>(given, "tags", texts) ?? [])]),
     env: { ...wishes.env, ...typed<Record<string, string>>(given, "env", object) },
     requested: { ...wishes.requested, ...requested },

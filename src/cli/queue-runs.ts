@@ -9,6 +9,7 @@ import { similarLines } from "../view/asked-used.ts";
 import { span } from "../view/face.ts";
 import { shortId } from "../view/mark.ts";
 import { submittedLine } from "../view/submitted-line.ts";
+import { reasonLines } from "../view/why-page.ts";
 import { type Code, checkInTree, codeLines, collectCode } from "./code.ts";
 import type { Context } from "./command.ts";
 import type { Draft } from "./editor.ts";
@@ -156,7 +157,10 @@ function report(context: Context, { connection, code, submission, given, runs }:
     human() {
       const face = faceOf(output, nowMs);
       return pageText(
-        submission.runs.map((run, index) => submittedLine(run, { face, ...lineFor(index) })),
+        submission.runs.flatMap((run, index) => [
+          submittedLine(run, { face, ...lineFor(index) }),
+          ...(given.dryRun ? reasonLines(run.waits_for, face) : []),
+        ]),
         output,
       );
     },

@@ -1,7 +1,10 @@
 /** Flags of `ml queue` as values of a submission: units converted, lists split, everything checked before anything is sent. */
 import type { Settings } from "../config/settings.ts";
+import { isoTime } from "../core/clock.ts";
 import { parseDuration } from "../core/duration.ts";
 import { MlError } from "../core/error.ts";
+import { localZone } from "../core/hours.ts";
+import { parseMoment } from "../core/moment.ts";
 import { parseSize } from "../core/size.ts";
 import { warnSignals } from "../core/warn-signals.ts";
 import { limits } from "../protocol/frames.ts";
@@ -40,6 +43,16 @@ export const runFlags = {
   grace: flag.text("TIME", "time between SIGTERM and SIGKILL when it is stopped; default 30s"),
   env: flag.texts("K=V", "an environment variable for the script; K alone forwards yours"),
   python: flag.text("PATH", "the interpreter for .py files"),
+  after: flag.texts("RUN", "start when that run has ended; several by commas or by repeating", { complete: "run" }),
+  afterOk: flag.texts("RUN", "start when that run has completed; where it does not, this one is cancelled", {
+    complete: "run",
+  }),
+  at: flag.text("TIME", "start no sooner: `22:00`, `tomorrow 8:00`, `2026-11-27 08:00` or `+2h`"),
+  when: flag.text(
+    "WHEN",
+    "start in `cheap` hours, at `night`, on an `idle` machine, `after 22:00` or in `22:00-06:00`",
+  ),
+  groupLimit: flag.number("N", "of its group run at most N at a time", { least: 1, most: 10_000, whole: true }),
   hold: flag.on("queue it, but let it wait for `ml release`"),
   metricPattern: flag.texts(
     "PATTERN",
@@ -103,6 +116,11 @@ export function readVariables(
   return variables;
 }
 
+/** RFC 3339 of `--at`. */
+function momentOf(text: string | null): string | null {
+  return text === null ? null : isoTime(parseMoment(text, "`--at`", { nowMs: Date.now(), zone: localZone }));
+}
+
 /** Throws `usage` where a text is longer than the server takes (limit in bytes of UTF-8). */
 function checkText(name: string, text: string | null): string | null {
   if (text === null || Buffer.byteLength(text) <= limits.textBytes) return text;
@@ -158,6 +176,11 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     expected_outcome: checkText("expect", flags.expect),
     parent: checkLength("parent", flags.parent, 256),
     group: checkLength("group", flags.group, 256),
+    after: splitTags(flags.after),
+    after_ok: splitTags(flags.afterOk),
+    not_before: momentOf(flags.at),
+    when: checkLength("when", flags.when, 200),
+    group_limit: flags.groupLimit,
     tags: splitTags(flags.tag),
     requested: {
       gpus: flags.gpus ?? 0,

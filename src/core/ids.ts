@@ -7,12 +7,16 @@
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const pattern = /^\d{4}-\d{2}-\d{2}_[0-9a-z]{6,}$/;
 
-/** A fresh run id for the UTC day of `nowMs` (milliseconds since 1970). */
-export function newRunId(nowMs: number, length = 6): string {
+export function randomWord(length: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   let random = "";
   for (const byte of bytes) random += alphabet[byte & 31];
-  return `${new Date(nowMs).toISOString().slice(0, 10)}_${random}`;
+  return random;
+}
+
+/** A fresh run id for the UTC day of `nowMs` (milliseconds since 1970). */
+export function newRunId(nowMs: number, length = 6): string {
+  return `${new Date(nowMs).toISOString().slice(0, 10)}_${randomWord(length)}`;
 }
 
 /** The run id that follows from `text`, for the UTC day of `dayMs`: the same for the same text, and no other's (60 bits). */

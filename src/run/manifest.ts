@@ -280,6 +280,8 @@ export const manifestSchema = z.looseObject({
         .nullable()
         .default(null),
       terms: termsSchema.prefault({}),
+      /** Between when it was expected to start, as it was told when it was queued alone; null where nobody could say. */
+      expected_start: z.looseObject({ low: z.string(), likely: z.string(), high: z.string() }).nullable().default(null),
     })
     .prefault({}),
 });

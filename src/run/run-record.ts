@@ -43,6 +43,9 @@ export interface RunRecord {
   terms: Terms | null;
   /** How long it will take by what runs like it took; null where nothing is known. */
   predicted_seconds: { low: number; likely: number; high: number } | null;
+  /** As it was told when it was queued. */
+  expected_start: { low: string; likely: string; high: string } | null;
+  energy_kwh: number | null;
   /** Who ended it before its end, and why. */
   cancelled: { by: string; reason: string | null } | null;
   /** The sweep that it belongs to, and its values there. */

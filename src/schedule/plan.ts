@@ -15,7 +15,7 @@ import type { Requested } from "../run/manifest.ts";
 import { cannotEver, type Free, isPlacement, minus, type Placement, place, plus, without } from "./fit.ts";
 import { countedAs, isGated, Tally } from "./gates.ts";
 import { type LineEntry, lastingOf, longestMs } from "./order.ts";
-import { type Reserved, reservedFor } from "./reservations.ts";
+import { ownReserved, type Reserved, reservedFor } from "./reservations.ts";
 import type { Machine, PlanState, RunningRun } from "./state.ts";
 
 export interface Start<T extends LineEntry = LineEntry> {
@@ -121,6 +121,9 @@ function placementIn(seat: Seat, entry: LineEntry, { state, reserved }: Surround
   const open = (free: Free) => (reserved === null ? free : reserved.without(free, seat.machine.name));
   const anywhere = place(requested, open(seat.free));
   if (!isPlacement(anywhere) || seat.head === null) return isPlacement(anywhere) ? anywhere : null;
+  const own = requested.gpus === 0 ? null : ownReserved(entry, state, seat.machine.name);
+  const kept = own === null ? null : place(requested, own(seat.free));
+  if (kept !== null && isPlacement(kept)) return kept;
   const { head, atShadow } = seat;
   if (head.shadowMs !== null && endOf(entry, state) <= head.shadowMs) return anywhere;
   const beside = place(requested, open(without(seat.free, head.entry.requested)));
@@ -128,8 +131,8 @@ function placementIn(seat: Seat, entry: LineEntry, { state, reserved }: Surround
   for (const placement of [beside, anywhere]) {
     if (!isPlacement(placement)) continue;
     const left = minus(atShadow, { runId, requested, placement });
-    const kept = reservedFor(head.entry, { ...state, nowMs: head.shadowMs ?? state.nowMs });
-    const forHead = kept === null ? left : kept.without(left, seat.machine.name);
+    const barred = reservedFor(head.entry, { ...state, nowMs: head.shadowMs ?? state.nowMs });
+    const forHead = barred === null ? left : barred.without(left, seat.machine.name);
     if (isPlacement(place(head.entry.requested, forHead))) return placement;
   }
   return null;

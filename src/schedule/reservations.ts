@@ -43,3 +43,14 @@ export function reservedFor(entry: LineEntry, state: Pick<PlanState, "nowMs" | "
     },
   };
 }
+
+/** What is free of the cards that are kept for this run's user now: there it need not mind who is at the head of the line. */
+export function ownReserved(entry: LineEntry, state: Pick<PlanState, "nowMs" | "reservations">, worker: string) {
+  const own = state.reservations.filter(
+    ({ users, fromMs, toMs, worker: where }) =>
+      users.includes(entry.user) && fromMs <= state.nowMs && state.nowMs < toMs && (where === null || where === worker),
+  );
+  if (own.length === 0) return null;
+  const ids = new Set(own.flatMap(({ cardIds }) => cardIds));
+  return (free: Free): Free => ({ ...free, cards: free.cards.filter((card) => ids.has(card.id)) });
+}

@@ -10,6 +10,14 @@ export interface WishHours {
   cheap: readonly Window[];
 }
 
+function readsAsHours(text: string): boolean {
+  try {
+    return parseHours(text, "`--when`").length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** Throws `usage` for a wish that means nothing here. */
 export function checkWish(wish: string, hours: Pick<WishHours, "cheap" | "night">): void {
   if (wish === "cheap" && hours.cheap.length === 0) {
@@ -21,13 +29,10 @@ export function checkWish(wish: string, hours: Pick<WishHours, "cheap" | "night"
     if (wish.startsWith("after")) minuteOf(wish.slice(6), "`--when`");
     return;
   }
-  try {
-    parseHours(wish, "`--when`");
-  } catch {
-    throw new MlError("usage", `\`--when ${wish}\` is not understood`, {
-      hint: "write `cheap`, `night`, `idle`, `after 22:00` or hours like `22:00-06:00`",
-    });
-  }
+  if (readsAsHours(wish)) return;
+  throw new MlError("usage", `\`--when ${wish}\` is not understood`, {
+    hint: "write `cheap`, `night`, `idle`, `after 22:00` or hours like `22:00-06:00`",
+  });
 }
 
 /**

@@ -32,12 +32,13 @@ export interface Ended {
 async function cancelWaiting(services: Services, runId: string, wish: Wish): Promise<Status> {
   const paths = services.base.run(runId);
   const at = isoTime(services.clock.nowMs());
-  appendHistory(paths, { at, by: wish.by, field: "status", value: "cancelled" });
+  appendHistory(paths, { at, by: wish.by, field: "status", value: "cancelled", reason: wish.reason });
   fault("server/after-history");
   const { status } = changeManifest(paths, (manifest) => {
     if (manifest.status !== "queued") return false;
     manifest.status = "cancelled";
     manifest.ended_at = at;
+    manifest.cancelled = { by: wish.by, reason: wish.reason };
     return true;
   });
   if (status === "cancelled") {
@@ -69,7 +70,8 @@ function requestStop(services: Services, runId: string, wish: Wish): void {
     reason: wish.reason,
     grace_seconds,
   };
-  if (before === null) appendHistory(paths, { at: request.at, by: wish.by, field: "status", value: "cancelled" });
+  if (before === null)
+    appendHistory(paths, { at: request.at, by: wish.by, field: "status", value: "cancelled", reason: wish.reason });
   writeDurable(paths.stopRequest, `${JSON.stringify(request)}\n`);
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import type { QueueBackend } from "../queue/port.ts";
 import type { Intake } from "../run/intake.ts";
 import type { BasePaths, StatePaths } from "../run/paths.ts";
+import type { Policy } from "../schedule/policy.ts";
 import type { Asker } from "./asker.ts";
 import type { Audit } from "./audit.ts";
 import type { BugCount } from "./bug-count.ts";
@@ -53,6 +54,7 @@ export interface Services {
   workers: WorkerBoard;
   /** Places, expected starts and reasons of waiting runs. */
   line: LineBoard;
+  policy: Policy;
   keys: Keys;
   audit: Audit;
   searches: SavedSearches;

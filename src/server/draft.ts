@@ -14,6 +14,7 @@ import { checkRetryKinds } from "../run/retry.ts";
 import { badPath } from "../run/snapshot.ts";
 import type { Context } from "./context.ts";
 import type { Origin } from "./lineage.ts";
+import { termsOf } from "./terms.ts";
 
 export type Spec = ParsedBody<"submit">["runs"][number];
 
@@ -137,6 +138,7 @@ interface Given {
   name: string;
   queuedAt: string;
   origin: Origin;
+  terms: Manifest["launch"]["terms"];
 }
 
 function draftRun(context: Context, spec: Spec, given: Given): Manifest {
@@ -194,6 +196,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       warn_signal: spec.warn_signal ?? null,
       warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),
       held: spec.held,
+      terms: given.terms,
       retry: retryOf(spec),
       notify: notifyOf(context, spec),
     },
@@ -214,9 +217,15 @@ export function draftRuns(context: Context, specs: readonly Spec[], { queuedAt, 
     requireLaunchable(spec);
     requireTexts(spec);
   }
-  return specs.map((spec) => {
+  const earlier = new Map<string, string>();
+  return specs.map((spec, at) => {
     const origin = origins.get(spec.submit_id);
     if (origin === undefined) throw new Error(`the origin of ${spec.submit_id} is not known`);
-    return draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt, origin });
+    const waits = spec.after.length + spec.after_ok.length > 0;
+    const later = new Set(waits ? specs.slice(at + 1).flatMap(({ name }) => name ?? []) : []);
+    const terms = termsOf(context, spec, { earlier, later });
+    const manifest = draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt, origin, terms });
+    earlier.set(manifest.name, manifest.run_id);
+    return manifest;
   });
 }

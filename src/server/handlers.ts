@@ -1,6 +1,7 @@
 /** Which function answers which request. The type makes the table complete. */
 import type { Ask, ParsedBody, Reply } from "../protocol/requests.ts";
 import type { Context } from "./context.ts";
+import { auditList } from "./handlers/audit-list.ts";
 import { complete } from "./handlers/complete.ts";
 import { dataPut } from "./handlers/data-put.ts";
 import { eventsPoll } from "./handlers/events-poll.ts";
@@ -17,6 +18,7 @@ import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
 import { narrativeGet } from "./handlers/narrative-get.ts";
 import { reindex } from "./handlers/reindex.ts";
+import { reservationAdd, reservationList, reservationRemove } from "./handlers/reservations.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
 import { runCancel } from "./handlers/run-cancel.ts";
 import { runDelete } from "./handlers/run-delete.ts";
@@ -31,6 +33,7 @@ import { runReproduced } from "./handlers/run-reproduced.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
 import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
+import { runWhy } from "./handlers/run-why.ts";
 import { runsCompare } from "./handlers/runs-compare.ts";
 import { runsList } from "./handlers/runs-list.ts";
 import { runsUnjudged } from "./handlers/runs-unjudged.ts";
@@ -49,6 +52,7 @@ import { sweepCreate } from "./handlers/sweep-create.ts";
 import { sweepGet } from "./handlers/sweep-get.ts";
 import { sweepList } from "./handlers/sweep-list.ts";
 import { unsubscribe } from "./handlers/unsubscribe.ts";
+import { usage } from "./handlers/usage.ts";
 
 export type Handlers = {
   [A in Ask]: (context: Context, body: ParsedBody<A>) => Reply<A> | Promise<Reply<A>>;
@@ -81,6 +85,12 @@ export const handlers: Handlers = {
   "run.reproduced": runReproduced,
   "run.validate": runValidate,
   "run.wait": runWait,
+  "run.why": runWhy,
+  usage,
+  "audit.list": auditList,
+  "reservation.list": reservationList,
+  "reservation.add": reservationAdd,
+  "reservation.remove": reservationRemove,
   subscribe,
   unsubscribe,
   "events.poll": eventsPoll,

@@ -122,8 +122,10 @@ export class LineBoard {
   #plan(): Kept {
     const { catalog, clock } = this.#options;
     const states = this.#options.workers.states();
-    const running = states.map((state) => `${state.worker}:${state.alive}:${state.running.join()}`).join(";");
-    const key = `${catalog.waitingRuns.version}/${running}`;
+    const running = states.map(({ worker, alive, running: runs, door }) => {
+      return `${worker}:${alive}:${runs.join()}:${door.map(({ why }) => why).join()}`;
+    });
+    const key = `${catalog.waitingRuns.version}/${running.join(";")}`;
     const nowMs = clock.monotonicMs();
     if (this.#kept?.key === key && nowMs - this.#kept.madeAtMs < keptMs) return this.#kept;
     this.#kept = { ...this.#make(catalog.waitingRuns.all()), key, madeAtMs: nowMs };

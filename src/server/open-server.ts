@@ -236,7 +236,8 @@ async function buildServices(
     },
   });
   undo.push(() => workers.close());
-  const line = new LineBoard({ catalog, workers, base, clock, policy: policyOf(settings, localZone) });
+  const policy = policyOf(settings, localZone);
+  const line = new LineBoard({ catalog, workers, base, clock, policy });
   const summary = { base, line, live, forecasts, nowMs: () => clock.nowMs() };
   const keys = new Keys(base.users, (sentence) => problems.set("users", sentence));
   const services = {
@@ -264,6 +265,7 @@ async function buildServices(
     polls,
     workers,
     line,
+    policy,
     keys,
     searches: new SavedSearches(base.base),
     audit: new Audit(base.audit, onProblem("the audit could not be written")),

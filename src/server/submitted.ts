@@ -37,7 +37,7 @@ export function submittedRuns(
 export function dryRuns(
   context: Context,
   manifests: readonly Manifest[],
-  similar: ReadonlyMap<string, Similar>,
+  similar: ReadonlyMap<string, Similar> = new Map(),
 ): Submitted[] {
   const entries = manifests.map((manifest) => ({
     ...entryFromManifest(manifest),

@@ -3,6 +3,7 @@
  * about it. Lists differ only in which runs they show.
  */
 import type { RunSummary } from "../protocol/summary.ts";
+import { blockerWords } from "./blocker-text.ts";
 import { type Face, type Line, type Span, span } from "./face.ts";
 import { dot, markOf, shortId, stateOf, unknown, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
@@ -82,6 +83,16 @@ function betweenText(run: RunSummary, face: Face): string | null {
   return from === to ? (from ?? null) : `${from}${face.unicode ? "–" : "-"}${to}`;
 }
 
+/** `~14:30 (14:10–15:20)`, when a waiting run will start; null where nobody knows. */
+export function startText(run: Pick<RunSummary, "eta" | "eta_range">, face: Face): string | null {
+  const likely = clockTime(run.eta, face.nowMs);
+  const [low, high] = [run.eta_range?.low, run.eta_range?.high].map((iso) => clockTime(iso, face.nowMs));
+  const dash = face.unicode ? "–" : "-";
+  const between = low == null || high == null || low === high ? null : `${low}${dash}${high}`;
+  if (likely === null) return between;
+  return between === null ? `~${likely}` : `~${likely} (${between})`;
+}
+
 function whenCell(run: RunSummary, face: Face): Line {
   if (run.status === "running" || run.status === "starting") {
     const between = betweenText(run, face);
@@ -90,8 +101,8 @@ function whenCell(run: RunSummary, face: Face): Line {
     return left === null ? [] : [span(`${roughDuration(left)} left`)];
   }
   if (run.status === "queued") {
-    const eta = clockTime(run.eta, face.nowMs);
-    return [eta === null ? unknown(face) : span(`~${eta}`)];
+    const eta = startText(run, face);
+    return [eta === null ? unknown(face) : span(eta)];
   }
   const ended = clockTime(run.ended_at, face.nowMs);
   return [ended === null ? unknown(face) : span(ended, "dim")];
@@ -105,6 +116,9 @@ function metricSpans(run: RunSummary): Span[] {
 function detailCell(run: RunSummary, options: RowOptions): Line {
   if (run.problem !== null) return [span(safeText(run.problem), "warn")];
   if (run.status === "failed" && run.failure !== null) return [span(safeText(run.failure.message), "dim")];
+  if (run.status === "queued" && run.waits_for !== null && run.waits_for.kind !== "held")
+    return [span(blockerWords(run.waits_for, options.face.nowMs), "dim")];
+  if (run.status === "cancelled" && run.cancelled?.reason != null) return [span(safeText(run.cancelled.reason), "dim")];
   const gpus = options.gpus ?? [];
   const metric = metricSpans(run);
   if (gpus.length === 0) return metric.length > 0 ? metric : [span(safeText(run.command), "dim")];

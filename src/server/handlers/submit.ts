@@ -106,6 +106,15 @@ function foreseeAll(context: Context, manifests: readonly Manifest[]): Map<strin
   return known;
 }
 
+/** What a run that is queued alone is told of its start is kept with it, so that anybody can see how often that holds. */
+function foretellStart(context: Context, manifests: readonly Manifest[]): void {
+  const [manifest] = manifests;
+  if (manifest === undefined || manifests.length > 1) return;
+  const [told] = dryRuns(context, [manifest]);
+  if (told?.eta == null || told.eta_range === null) return;
+  manifest.launch.expected_start = { low: told.eta_range.low, likely: told.eta, high: told.eta_range.high };
+}
+
 export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
   const unknown = without(body.runs, madeBefore(context, body.runs));
   if (unknown.length > 0) await context.quota.requireRoom(context.asker.user);
@@ -119,6 +128,7 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
   const manifests = draftRuns(context, fresh, { queuedAt: isoTime(context.clock.nowMs()), origins });
   const similar = foreseeAll(context, manifests);
   if (body.dry_run) return { runs: dryRuns(context, manifests, similar) };
+  foretellStart(context, manifests);
   const records = manifests.length === 0 ? [] : take(context, manifests);
   if (records.length > 0) {
     await context.feeder.add(manifests);

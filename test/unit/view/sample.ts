@@ -60,6 +60,8 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     requested: { gpus: 1, gpu_memory_gb: null, cpu_cores: 1, ram_gb: null, disk_gb: null, max_runtime_hours: null },
     terms: null,
     predicted_seconds: null,
+    expected_start: null,
+    energy_kwh: null,
     cancelled: null,
     sweep: null,
     host: "gpu01",
