@@ -4,11 +4,13 @@
  */
 import { resolveRun } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
+import type { ParsedBody } from "../protocol/requests.ts";
 import type { Terms } from "../run/manifest.ts";
 import { parentState } from "../run/parent.ts";
 import { checkWish } from "../schedule/wish.ts";
 import type { Context } from "./context.ts";
-import type { Spec } from "./draft.ts";
+
+type Spec = ParsedBody<"submit">["runs"][number];
 
 /** Runs of the same submission that came earlier in it, by name. */
 export type Earlier = ReadonlyMap<string, string>;
