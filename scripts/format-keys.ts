@@ -143,7 +143,8 @@ export const keyMeanings: Record<string, string> = {
   "launch.warn_seconds": "see `warn_signal`",
   "launch.grace_seconds": "seconds between SIGTERM and SIGKILL when it is stopped",
   "launch.held": "true: waits until it is released",
-  "launch.expected_start": "between when it was expected to start, as it was told when it was queued; how often that held is in `ml usage`",
+  "launch.expected_start":
+    "between when it was expected to start, as it was told when it was queued; how often that held is in `ml usage`",
   "launch.expected_start.low": "earliest",
   "launch.expected_start.likely": "most likely",
   "launch.expected_start.high": "latest",
