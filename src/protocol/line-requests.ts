@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AuditLine } from "../run/audit-log.ts";
 import type { Blocker } from "../run/blocker.ts";
 import type { ReservationRecord } from "../run/reservations.ts";
-import { declare, ref } from "./declare.ts";
+import { declare, ref, refs } from "./declare.ts";
 import type { RunSummary } from "./summary.ts";
 
 /** Seconds that runs waited before they started, at these shares of all of them. */
@@ -47,7 +47,27 @@ export interface Usage {
   start_accuracy: { held: number; of: number };
 }
 
+/** What a submission says that it waits for. */
+export const waitTerms = {
+  /** Runs that must have ended, or completed, before it starts: any names, or names of runs before it in this request. */
+  after: z.array(ref).max(100).default([]),
+  after_ok: z.array(ref).max(100).default([]),
+  not_before: z.iso.datetime({ offset: true }).nullable().optional(),
+  /** `cheap`, `night`, `idle`, `after HH:MM`, or hours such as `22:00-06:00`. */
+  when: z.string().max(200).nullable().optional(),
+  /** At most so many runs of its group at a time. */
+  group_limit: z.number().int().min(1).max(10_000).nullable().optional(),
+};
+
 export const lineRequests = {
+  "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
+    "user",
+    z.object({
+      runs: z.array(ref).max(limits.pageRows).default([]),
+      group: z.string().max(256).nullable().optional(),
+      held: z.boolean(),
+    }),
+  ),
   /** Every reason for which a run waits, the one that can be helped first; empty for a run that does not wait. */
   "run.why": declare<{
     run: RunSummary;

@@ -18,7 +18,7 @@ import { type FindReply, findBody, type SavedSearch, saveBody } from "./find.ts"
 import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
-import { lineRequests } from "./line-requests.ts";
+import { lineRequests, waitTerms } from "./line-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
@@ -53,14 +53,7 @@ export const submitSchema = z.object({
   parent: ref.nullable().optional(),
   group: z.string().max(256).nullable().optional(),
   tags: z.array(z.string().min(1).max(128)).max(100).default([]),
-  /** Runs that must have ended, or completed, before it starts: any names, or names of runs before it in this request. */
-  after: z.array(ref).max(100).default([]),
-  after_ok: z.array(ref).max(100).default([]),
-  not_before: z.iso.datetime({ offset: true }).nullable().optional(),
-  /** `cheap`, `night`, `idle`, `after HH:MM`, or hours such as `22:00-06:00`. */
-  when: z.string().max(200).nullable().optional(),
-  /** At most so many runs of its group at a time. */
-  group_limit: z.number().int().min(1).max(10_000).nullable().optional(),
+  ...waitTerms,
   requested: requestedSchema.prefault({}),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
   split_output: z.boolean().default(false),
@@ -277,14 +270,6 @@ export const requests = {
         requested: requestedSchema.optional(),
       }),
       dry_run: z.boolean().default(false),
-    }),
-  ),
-  "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
-    "user",
-    z.object({
-      runs: z.array(ref).max(limits.pageRows).default([]),
-      group: z.string().max(256).nullable().optional(),
-      held: z.boolean(),
     }),
   ),
   "run.annotate": declare<{ run_id: string; timestamp: string }>()(
