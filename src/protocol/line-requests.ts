@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { AuditLine } from "../run/audit-log.ts";
 import type { Blocker } from "../run/blocker.ts";
 import type { ReservationRecord } from "../run/reservations.ts";
-import { declare, ref, refs } from "./declare.ts";
+import { declare, ref } from "./declare.ts";
+import { limits } from "./frames.ts";
 import type { RunSummary } from "./summary.ts";
 
 /** Seconds that runs waited before they started, at these shares of all of them. */
