@@ -97,6 +97,7 @@ export const keyMeanings: Record<string, string> = {
   "resources.actual.energy_from": "by which meters: `gpu`, `cpu`",
   "resources.actual.energy_partial": "true where a part of the run was not metered: it used more than this",
   "resources.actual.energy_cost": "what that cost, by `energy_price` or `tariff` of the config",
+  "resources.actual.energy_currency": "what that price is in (`energy_currency` of the config)",
   "resources.actual.gpu_power_avg_w": "watts of its GPUs together, on average",
   "resources.actual.gpu_temperature_peak_c": "degrees of the hottest of them",
   "resources.actual.gpu_throttled_seconds":

@@ -207,6 +207,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/pull.ts"),
   },
   {
+    name: "gpus",
+    group: "watch",
+    summary: "the GPUs, who uses them and how hard",
+    load: () => import("./commands/gpus.ts"),
+  },
+  {
+    name: "workers",
+    group: "watch",
+    summary: "the machines that start runs, and what is free there",
+    load: () => import("./commands/workers.ts"),
+  },
+  {
     name: "monitor",
     group: "watch",
     summary: "the terminal UI (not in this build)",

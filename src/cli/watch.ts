@@ -38,7 +38,7 @@ interface Watching extends WatchOptions {
 }
 
 /** Moves to the start of the frame before, writes line by line, clears what is left over (ECMA-48 CUU, EL, ED). */
-function frameText(lines: readonly Line[], above: number, colour: boolean): string {
+export function frameText(lines: readonly Line[], above: number, colour: boolean): string {
   const up = above > 0 ? `\r\x1b[${above}A` : "\r";
   return `${up}${lines.map((line) => `${paint(line, colour)}\x1b[K\n`).join("")}\x1b[J`;
 }

@@ -325,6 +325,14 @@ export const requests = {
         .default([]),
     }),
   ),
+  /**
+   * The workers with their machines, cards and what the runs in their hands use, and those runs. With `watch`, they look
+   * now and go on looking for 15 seconds: ask again sooner, and the figures stay current.
+   */
+  workers: declare<{ now: string; workers: WorkerState[]; runs: RunSummary[] }>()(
+    "viewer",
+    z.object({ watch: z.boolean().default(true) }),
+  ),
   "server.status": declare<ServerState & { workers: WorkerState[]; clients: number; memory_bytes: number }>()(
     "viewer",
     z.object({}),

@@ -149,6 +149,7 @@ export const resourcesSchema = z.looseObject({
       energy_partial: z.boolean().nullable().default(null),
       /** What that cost by the prices of the config when it ran. */
       energy_cost: number,
+      energy_currency: text,
       gpu_power_avg_w: number,
       gpu_temperature_peak_c: number,
       /** For so long its GPUs were slower than they could be, for heat or want of power. */

@@ -53,6 +53,7 @@ import { sweepGet } from "./handlers/sweep-get.ts";
 import { sweepList } from "./handlers/sweep-list.ts";
 import { unsubscribe } from "./handlers/unsubscribe.ts";
 import { usage } from "./handlers/usage.ts";
+import { workers } from "./handlers/workers.ts";
 
 export type Handlers = {
   [A in Ask]: (context: Context, body: ParsedBody<A>) => Reply<A> | Promise<Reply<A>>;
@@ -94,6 +95,7 @@ export const handlers: Handlers = {
   subscribe,
   unsubscribe,
   "events.poll": eventsPoll,
+  workers,
   "server.status": serverStatus,
   "server.stop": serverStop,
   "server.check": serverCheck,

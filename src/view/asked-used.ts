@@ -1,8 +1,10 @@
 /** What was asked for, against what runs like it took (when queued) and what it took itself (when ended). Pure. */
+
 import { formatSize } from "../core/size.ts";
 import type { Similar } from "../protocol/foresight.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { type Face, type Line, type Span, span } from "./face.ts";
+import { energyText } from "./machine-facts.ts";
 import { dot } from "./mark.ts";
 import { durationText, elapsedMs } from "./time.ts";
 
@@ -122,6 +124,7 @@ export function usedParts(manifest: Manifest): string[] {
     limitMs === null
       ? null
       : used("allowed time", { used: tookMs, asked: limitMs, text: (value) => durationText(value) ?? "" }),
+    energyText(actual),
   ].filter((part) => part !== null);
 }
 

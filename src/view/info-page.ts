@@ -6,6 +6,7 @@ import { expectationLines } from "./expectation-lines.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
 import { type Fact, type FactSection, factPage } from "./facts.ts";
+import { machineFacts } from "./machine-facts.ts";
 import { markOf, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
 import { metricTable } from "./metric-page.ts";
@@ -153,7 +154,9 @@ function resultFacts(detail: RunDetail, face: Face): Fact[] {
     ...fact("failure", failure?.kind),
     ...fact("why", failure?.message),
     ...fact("try", failure?.hint),
+    ...listFact("proof", failure === null ? [] : (failure.evidence ?? [])),
     ...fact("traceback", failure?.traceback),
+    ...listFact("remarks", manifest.remarks),
     ...listFact("metrics", metricTexts(manifest.metrics)),
     ...artifactFacts(manifest),
     ...fact("problem", summary.problem),
@@ -202,6 +205,7 @@ function resourceFacts(detail: RunDetail): Fact[] {
     ...listFact("gpus", assigned?.gpu_ids ?? [], " "),
     ...fact("gpu model", resources.gpu_model),
     ...fact("cpu model", resources.cpu_model),
+    ...machineFacts(actual).flatMap(([label, words]) => fact(label, words)),
     ...fact("cpu time", durationText(actual?.cpu_time_seconds == null ? null : actual.cpu_time_seconds * 1000)),
     ...fact("host", resources.host),
     ...fact("worker", detail.worker),

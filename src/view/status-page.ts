@@ -29,7 +29,7 @@ function gpusByRun(status: Status): Map<string, number[]> {
   const held = new Map<string, number[]>();
   for (const worker of status.workers)
     for (const gpu of worker.gpus)
-      if (gpu.busy_with !== null) held.set(gpu.busy_with, [...(held.get(gpu.busy_with) ?? []), gpu.index]);
+      for (const runId of gpu.runs ?? []) held.set(runId, [...(held.get(runId) ?? []), gpu.index]);
   return held;
 }
 

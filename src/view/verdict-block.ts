@@ -76,6 +76,12 @@ function failureLines(detail: RunDetail, face: Face): Line[] {
     const hint = safeLines(failure.hint).flatMap((line) => wrapText(line, width));
     lines.push(...hint.map((text, index) => labelled(index === 0 ? "try" : "", [span(text, "accent")])));
   }
+  // What the sentence above does not say already.
+  const proof = (failure.evidence ?? []).filter(
+    (line) => !failure.message.includes(line) && failure.traceback === null,
+  );
+  for (const [index, text] of proof.flatMap((line) => wrapText(safeText(line), width)).entries())
+    lines.push(labelled(index === 0 ? "proof" : "", [span(text, "dim")]));
   if (failure.traceback !== null) {
     const all = safeLines(failure.traceback);
     const bar = face.unicode ? "│ " : "| ";
@@ -90,6 +96,9 @@ function failureLines(detail: RunDetail, face: Face): Line[] {
 export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: Face): Line[] {
   const { manifest } = detail;
   const lines: Line[] = [headLine(detail, face), ...failureLines(detail, face)];
+  for (const remark of manifest.remarks)
+    for (const [index, text] of wrapText(safeText(remark), Math.max(20, face.width - 13)).entries())
+      lines.push(labelled(index === 0 ? "remark" : "", [span(text, "warn")]));
   if (curves.length > 0) lines.push(labelled("metrics", metricsLine(curves, face)));
   const used = usedLine(manifest, face);
   if (used !== null) lines.push(labelled("used", used));

@@ -19,9 +19,9 @@ interface Ended {
 export function actualResources(
   run: LiveRun,
   ending: Ended,
-  options: { before: Manifest["resources"]["actual"]; price(atMs: number): number | null },
+  options: { before: Manifest["resources"]["actual"]; price(atMs: number): number | null; currency: string | null },
 ): Manifest["resources"]["actual"] {
-  const { before, price } = options;
+  const { before, price, currency } = options;
   const seconds = ending.startedAtMs === null ? 0 : (ending.endedAtMs - ending.startedAtMs) / 1000;
   const { exit } = ending;
   const cpu = exit?.cpuSeconds ?? null;
@@ -30,6 +30,7 @@ export function actualResources(
   const memory = Math.max(run.memoryPeakGb ?? 0, sums.ramPeakGb ?? 0, before?.ram_peak_gb ?? 0);
   const { gpuEnergyWh, cpuEnergyWh } = sums;
   const metered = gpuEnergyWh !== null || cpuEnergyWh !== null;
+  const cost = metered ? costOf(samples, price) : null;
   return {
     ...before,
     gpu_utilization_avg: sums.gpuUtilizationAvg === null ? null : round(100 * sums.gpuUtilizationAvg, 1),
@@ -42,7 +43,8 @@ export function actualResources(
     energy_kwh: metered ? round(((gpuEnergyWh ?? 0) + (cpuEnergyWh ?? 0)) / 1000, 6) : null,
     energy_from: [...(gpuEnergyWh === null ? [] : ["gpu"]), ...(cpuEnergyWh === null ? [] : ["cpu"])],
     energy_partial: metered ? run.meter?.partial === true || sums.meteredSeconds < seconds - slackSeconds : null,
-    energy_cost: metered ? costOf(samples, price) : null,
+    energy_cost: cost,
+    energy_currency: cost === null ? null : currency,
     cpu_utilization_avg: cpu === null || seconds <= 0 ? null : round((100 * cpu) / seconds, 1),
     cpu_time_seconds: cpu,
     ram_peak_gb: memory === 0 ? null : round(memory, 4),

@@ -216,7 +216,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     now.metrics = { ...now.metrics, ...metrics };
     now.artifacts = found.artifacts;
     if (startedAtMs !== null)
-      now.resources.actual = actualResources(run, ending, { before: now.resources.actual, price: shop.price });
+      now.resources.actual = actualResources(run, ending, { ...shop, before: now.resources.actual });
     if (run.cgroup !== null) removeCgroup(run.cgroup);
     decideOnRetry(shop, paths, now);
     return true;

@@ -32,7 +32,7 @@ function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): 
 
 export function openMachine(
   places: MachinePlaces,
-): Pick<WorkerOptions, "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price"> {
+): Pick<WorkerOptions, "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"> {
   const { settings, env } = places;
   const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
   const gpus = new Gpus(meter, {
@@ -75,5 +75,6 @@ export function openMachine(
       await cap?.restore(null);
     },
     price: () => settings.energy_price,
+    currency: settings.energy_currency,
   };
 }

@@ -108,7 +108,7 @@ export class RunMeter {
     row.cpuEnergyWh = plus(row.cpuEnergyWh, processorJ === null ? null : processorJ / joules);
     this.#cpuSeconds += cpuSeconds ?? 0;
     if (cards !== null) this.#addCards(row, cards, seconds);
-    if (row.seconds >= spanSeconds((machine.atMs - this.run.sinceMs) / 1000) - 0.5) this.flush();
+    if (row.seconds >= spanSeconds((machine.atMs - this.run.sinceMs) / 1000) - 0.25) this.flush();
   }
 
   #addCards(row: Sample, cards: Cards, seconds: number): void {

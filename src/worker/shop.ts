@@ -67,6 +67,8 @@ export interface WorkerOptions {
   price?: (atMs: number) => number | null;
   /** Default: as the settings have it where nothing is set. */
   policy?: Policy;
+  /** What prices are in. */
+  currency?: string | null;
   clock?: Clock;
   /** This run changed on disk. Called in this process only; others read the heartbeat. */
   onChange?: (runId: string) => void;
@@ -180,6 +182,7 @@ export interface Shop {
   readonly gpus: Gpus;
   readonly machineDoor: Door;
   price(atMs: number): number | null;
+  readonly currency: string | null;
   /** Null where we may not make control groups. */
   readonly cgroups: Cgroups | null;
   readonly settings: WorkerSettings;

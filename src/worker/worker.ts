@@ -95,6 +95,7 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     gpus: options.gpus ?? new Gpus(null),
     machineDoor: options.door ?? new Door(),
     price: options.price ?? (() => null),
+    currency: options.currency ?? null,
     cgroups: options.cgroups === undefined ? Cgroups.open() : options.cgroups,
     door: new Map(),
     clock: options.clock ?? systemClock,

@@ -39,6 +39,7 @@ test("what was used stands beside what was asked, and what was not measured is l
     energy_from: [],
     energy_partial: null,
     energy_cost: null,
+    energy_currency: null,
     gpu_power_avg_w: null,
     gpu_temperature_peak_c: null,
     gpu_throttled_seconds: null,
