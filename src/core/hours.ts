@@ -105,6 +105,11 @@ export function openUntil(windows: readonly Window[], ms: number, zone: Zone): n
   return end === now ? null : Math.floor(ms / minuteMs) * minuteMs + (end - now) * minuteMs;
 }
 
+/** The price at a moment; null where no window of the tariff is open then. Of two windows the first counts. */
+export function priceAt(tariff: readonly Tariff[], ms: number, zone: Zone): number | null {
+  return tariff.find((window) => openUntil([window], ms, zone) !== null)?.price ?? null;
+}
+
 /** When the next window begins, from this moment on; `ms` itself inside one, null where there is none at all. */
 export function nextOpening(windows: readonly Window[], ms: number, zone: Zone): number | null {
   if (openUntil(windows, ms, zone) !== null) return ms;

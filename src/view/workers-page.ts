@@ -75,7 +75,8 @@ export function workersPage(machines: Machines, face: Face): Line[] {
   if (machines.workers.length === 0)
     return [[span("No worker is known: nothing will start. "), span("ml worker", "strong"), span(" starts one.")]];
   return machines.workers.flatMap((worker, index) => {
-    const problems = worker.problems.flatMap((problem) =>
+    const shut = worker.door.filter(({ why }) => !worker.problems.some((problem) => problem.startsWith(why)));
+    const problems = [...worker.problems, ...shut.map(({ why }) => `${why}: no run starts`)].flatMap((problem) =>
       wrapText(safeText(problem), face.width - 4).map(
         (text, at): Line => [span(at === 0 ? "  ! " : "    ", "warn"), span(text, "warn")],
       ),

@@ -49,7 +49,7 @@ export class Door {
     const watts = [...cards.values()].reduce((a, b) => a + b, 0);
     this.#powerful = watts >= limit || (this.#powerful && watts > limit * reopensBelow.power);
     if (!this.#powerful) return null;
-    return `the GPUs draw ${Math.round(watts)} W and \`max_power_watts\` is ${limit}: no run starts`;
+    return `the GPUs draw ${Math.round(watts)} W and \`max_power_watts\` is ${limit}`;
   }
 
   #heat(readings: readonly GpuReading[] | null): string | null {
@@ -62,7 +62,7 @@ export class Door {
     const degrees = hottest?.temperatureC ?? -1;
     this.#hot = degrees >= limit || (this.#hot && degrees > limit - reopensBelow.degrees);
     if (!this.#hot || hottest === null) return null;
-    return `GPU ${hottest.index} is at ${degrees} °C and \`max_temperature_c\` is ${limit}: no run starts`;
+    return `GPU ${hottest.index} is at ${degrees} °C and \`max_temperature_c\` is ${limit}`;
   }
 
   #battery(): string | null {
@@ -82,7 +82,7 @@ export class Door {
     const discharging = batteries.find((one) => one.status === "Discharging");
     if (discharging === undefined || mains.some((one) => one.online === "1")) return null;
     const left = discharging.capacity === "" ? "" : ` (${discharging.capacity} % left)`;
-    return `the machine runs on battery${left}: no run starts (\`on_battery\` allows it)`;
+    return `the machine runs on battery${left} (\`on_battery\` allows new runs there)`;
   }
 }
 

@@ -6,13 +6,10 @@ import { messageOf } from "../core/error.ts";
 import type { Shop } from "./shop.ts";
 import { isWatched } from "./watched.ts";
 
-/** So many entries are looked through for one that wants a card. */
-const window = 1000;
-
 /** Whether anything in the line wants a card. */
 async function somebodyWantsCards(shop: Shop): Promise<boolean> {
   if (!shop.gpus.any() && shop.gpus.trouble() === null) return false;
-  const waiting = await shop.queue.waiting(window, false);
+  const waiting = await shop.line.entries();
   return waiting.some((entry) => entry.requested.gpus > 0 && !shop.live.has(entry.runId));
 }
 
@@ -35,5 +32,5 @@ export async function readyMachine(shop: Shop): Promise<void> {
     return;
   }
   door.set("machine", { why: reasons.join("; "), untilMs: null });
-  problems.set("machine", reasons.join("; "));
+  problems.set("machine", `${reasons.join("; ")}: no run starts`);
 }

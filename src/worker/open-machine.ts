@@ -3,6 +3,7 @@
  * when the door is closed, and the power limit that is put on and taken back. The same for a worker in a server and alone.
  */
 import type { Settings } from "../config/settings.ts";
+import { localZone, parseTariff, priceAt } from "../core/hours.ts";
 import { openAmd } from "../measure/amd.ts";
 import type { GpuMeter } from "../measure/gpu.ts";
 import { openNvidia } from "../measure/nvidia.ts";
@@ -51,6 +52,7 @@ export function openMachine(
   );
   const cap = powerCap(places, meter);
   const watts = settings.gpu_power_cap_watts;
+  const tariff = parseTariff(settings.tariff);
   return {
     capacity: detectCapacity(settings),
     settings: {
@@ -74,7 +76,7 @@ export function openMachine(
     onClose: async () => {
       await cap?.restore(null);
     },
-    price: () => settings.energy_price,
+    price: (atMs) => priceAt(tariff, atMs, localZone) ?? settings.energy_price,
     currency: settings.energy_currency,
   };
 }

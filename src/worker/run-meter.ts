@@ -43,6 +43,8 @@ interface Cards {
   throttled: readonly string[];
 }
 
+/** A driver that needs a moment to answer leaves no gap worth speaking of. */
+const tolerableSeconds = 3;
 /** In a watt hour. */
 const joules = 3600;
 
@@ -55,6 +57,8 @@ const plus = (a: number | null, b: number | null) => (a === null ? b : b === nul
 
 export class RunMeter {
   readonly #counters = new Map<string, Counter>();
+  /** For so long its cards were not seen. */
+  #blindSeconds = 0;
   #row: Sample | null = null;
   #lastMs: number | null = null;
   #lastUse: TreeUse | null = null;
@@ -177,7 +181,8 @@ export class RunMeter {
   #cardEnergyJ(machine: MachineLook, seconds: number): number | null {
     const held = this.#held(machine);
     if (held.length === 0) {
-      if (this.run.placement.cards.length > 0) this.partial = true;
+      if (this.run.placement.cards.length > 0) this.#blindSeconds += seconds;
+      this.partial ||= this.#blindSeconds > tolerableSeconds;
       return null;
     }
     return held.reduce<number | null>((sum, card) => {

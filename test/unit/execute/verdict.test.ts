@@ -1,9 +1,12 @@
 /** What a verdict makes of evidence. */
 import { describe, expect, test } from "bun:test";
 import type { Evidence } from "../../../src/execute/evidence.ts";
+import { kernelEvidence } from "../../../src/execute/kernel-log.ts";
 import type { ExitRecord } from "../../../src/execute/records.ts";
 import { lastTraceback } from "../../../src/execute/traceback.ts";
 import { judge } from "../../../src/execute/verdict.ts";
+import { put } from "../../support/queued-run.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const exit = (rc: number, more: Partial<ExitRecord> = {}): ExitRecord => ({
   token: 1,
@@ -126,4 +129,84 @@ test("the last traceback of several, with its message; none where the tail is cu
   expect(lastTraceback(chained)).toMatchObject({ type: "ValueError", message: "two: parts" });
   expect(lastTraceback("Traceback (most recent call last):\n  File")).toBeNull();
   expect(lastTraceback("nothing")).toBeNull();
+});
+
+describe("what the kernel and the driver say", () => {
+  const kernel = { groupKills: 0, oomLine: null, xidLines: [] as string[] };
+
+  test("[P8] the run's own control group proves that it used up what it had asked for", () => {
+    const given = { runId: "r1", ramGb: 2, exit: exit(137), kernel: { ...kernel, groupKills: 1 } };
+    const { failure } = judge(evidence(given));
+    expect(failure).toMatchObject({ kind: "oom", evidence: ["memory.events of its control group: oom_kill 1"] });
+    expect(failure?.message).toBe("the kernel killed it: it had used up the 2.0 GB that it had asked for");
+    expect(failure?.hint).toContain("`ml requeue r1 --ram 4G`");
+  });
+
+  test("[P8] a line of the kernel's log that names one of its processes proves it", () => {
+    const oomLine = "Out of memory: Killed process 4711 (python3) total-vm:8123456kB, anon-rss:7900000kB";
+    const { failure } = judge(evidence({ exit: exit(137), kernel: { ...kernel, oomLine } }));
+    expect(failure).toMatchObject({ kind: "oom", evidence: [oomLine] });
+  });
+
+  test("[P8] a process of it that was killed while the rest went on is a remark, not a failure", () => {
+    const verdict = judge(evidence({ exit: exit(0), kernel: { ...kernel, groupKills: 2 } }));
+    expect(verdict.status).toBe("completed");
+    expect(verdict.remarks).toEqual(["the kernel killed 2 of its processes for want of memory, and it went on"]);
+  });
+
+  test("[P9] 137 alone is never called want of memory", () => {
+    expect(judge(evidence({ exit: exit(137), kernel })).failure?.kind).toBe("signal");
+  });
+
+  test("[G3] an Xid of the machine is named with its line; one that programs cause is no reason", () => {
+    const xid = (number: number) =>
+      `NVRM: Xid (PCI:0000:01:00): ${number}, pid=4711, name=python3, GPU has fallen off the bus.`;
+    const gone = judge(evidence({ exit: exit(1), kernel: { ...kernel, xidLines: [xid(79)] } })).failure;
+    expect(gone).toMatchObject({ kind: "gpu_error", evidence: [xid(79)] });
+    expect(gone?.message).toContain("Xid 79");
+    expect(judge(evidence({ exit: exit(1), kernel: { ...kernel, xidLines: [xid(31)] } })).failure?.kind).toBe(
+      "code_error",
+    );
+  });
+
+  const lines: [string, string][] = [
+    [
+      "RuntimeError: NCCL error in: ProcessGroupNCCL.cpp:1333, unhandled system error, NCCL version 2.18.1",
+      "gpu_error",
+    ],
+    ["RuntimeError: CUDA error: uncorrectable ECC error encountered", "gpu_error"],
+    ["RuntimeError: Found no NVIDIA driver on your system.", "environment_error"],
+    ["RuntimeError: No CUDA GPUs are available", "environment_error"],
+    ["RuntimeError: CUDA error: device-side assert triggered", "code_error"],
+    ["RuntimeError: HIP out of memory. Tried to allocate 2.00 GiB", "gpu_oom"],
+  ];
+  test.each(lines)("[G6] %j is %s, with a hint that can be typed", (last, expected) => {
+    const { failure } = judge(evidence({ tail: trace(last) }));
+    expect(failure?.kind as string).toBe(expected);
+    expect(failure?.hint).toContain("`ml ");
+    expect(failure?.evidence.length).toBeGreaterThan(0);
+  });
+
+  test("limits that we keep ourselves carry what was measured", () => {
+    const stopped = { why: "ram_limit" as const, by: null, reason: "it used 2.10 GB of RAM and had asked for 2.00 GB" };
+    const { failure } = judge(evidence({ exit: exit(137), stopped, ramGb: 2, runId: "r1" }));
+    expect(failure).toMatchObject({ kind: "oom", evidence: [stopped.reason] });
+    expect(judge(evidence({ exit: exit(143), stopped: { ...stopped, why: "idle_gpu" } })).status).toBe("cancelled");
+  });
+});
+
+test("the kernel's log is read from a moment on, for processes that were the run's, and its absence is silence", () => {
+  const root = tempFolder("ml-kmsg-");
+  const lines = [
+    "6,100,1000000,-;Out of memory: Killed process 11 (python3) total-vm:1kB",
+    "3,101,5000000,-;Memory cgroup out of memory: Killed process 12 (python3) total-vm:1kB",
+    "3,102,6000000,-;NVRM: Xid (PCI:0000:01:00): 79, pid=12, GPU has fallen off the bus.",
+    " SUBSYSTEM=pci",
+  ];
+  put(`${root}/dev/kmsg`, `${lines.join("\n")}\n`);
+  const found = kernelEvidence({ sinceUs: 2_000_000, pids: new Set([11, 12]), root });
+  expect(found.oomLine).toContain("Killed process 12");
+  expect(found.xidLines).toHaveLength(1);
+  expect(kernelEvidence({ sinceUs: 2_000_000, pids: new Set([11]), root }).oomLine).toBeNull();
+  expect(kernelEvidence({ sinceUs: 0, pids: new Set(), root: tempFolder("ml-kmsg-") }).xidLines).toEqual([]);
 });
