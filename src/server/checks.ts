@@ -125,17 +125,37 @@ function workerCheck(services: Services): Check {
   };
 }
 
+/** What the workers know of their cards; where none knows of any, what nvidia-smi says here. */
+async function gpuCheck(services: Services): Promise<Check> {
+  const alive = services.workers.states().filter((worker) => worker.alive);
+  const problem = alive.find((worker) => worker.gpu_problem !== null)?.gpu_problem ?? null;
+  if (problem !== null)
+    return { name: "gpu", ok: false, found: problem, cure: "reboot, or reload the driver; `ml gpus` looks again" };
+  const gpus = alive.flatMap((worker) => worker.gpus);
+  const broken = gpus.filter((gpu) => gpu.blocked !== null);
+  if (gpus.length > 0) {
+    const found = `${gpus.length}, ${gpus.length - broken.length} of them usable${broken.map((gpu) => `; GPU ${gpu.index}: ${gpu.blocked}`).join("")}`;
+    return {
+      name: "gpu",
+      ok: broken.length === 0 ? true : null,
+      found,
+      cure: broken.length === 0 ? null : "`ml gpus` says more",
+    };
+  }
+  return programCheck(
+    "gpu",
+    ["nvidia-smi", "-L"],
+    "only needed for NVIDIA GPUs: install the driver, or reboot after an upgrade of it",
+    false,
+  );
+}
+
 export async function runChecks(services: Services): Promise<Check[]> {
   const python = services.settings.python ?? "python3";
   const programs = await Promise.all([
     programCheck("python", [python, "--version"], "install Python 3, or `ml config set python /path/to/python3`", true),
     programCheck("git", ["git", "--version"], "install git to have commits recorded", false),
-    programCheck(
-      "gpu",
-      ["nvidia-smi", "-L"],
-      "only needed for NVIDIA GPUs: install the driver, or reboot after an upgrade of it",
-      false,
-    ),
+    gpuCheck(services),
   ]);
   const damaged = services.catalog.damaged(100);
   return [

@@ -23,7 +23,7 @@ export async function startLocalWorker(services: Services): Promise<LocalWorker 
       state,
       queue,
       name,
-      ...openMachine({ settings, state, name, env: process.env }),
+      ...openMachine({ settings, base, state, name, env: process.env }),
       policy: policyOf(settings, localZone),
       clock,
       onChange: (runId) => hub.changed(runId),

@@ -11,8 +11,9 @@ import { type Clock, isoTime } from "../core/clock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { bootId, isSameProcess, type ProcessIdentity } from "../core/process-identity.ts";
 import type { WorkerState } from "../protocol/requests.ts";
+import type { Requested } from "../run/manifest.ts";
 import { capacityOf } from "../schedule/facts.ts";
-import type { Capacity } from "../schedule/fit.ts";
+import { cannotEver } from "../schedule/fit.ts";
 
 /** After this long without a heartbeat a worker counts as gone. */
 const aliveMs = 15_000;
@@ -156,11 +157,18 @@ export class WorkerBoard {
       .sort((a, b) => (a.worker < b.worker ? -1 : 1));
   }
 
-  /** What the living workers can hold when empty; none where no worker is known. */
-  capacities(): Capacity[] {
-    return this.states()
+  /**
+   * Why none of the living workers could ever hold this; null where one could, or none is known. Where a driver does not
+   * answer nobody knows how many GPUs there are: then they are no reason.
+   */
+  cannotEver(requested: Requested): string | null {
+    const reasons = this.states()
       .filter((state) => state.alive)
-      .map(capacityOf);
+      .map((state) => {
+        const unknown = state.gpu_problem !== null && state.gpus.length === 0;
+        return cannotEver(unknown ? { ...requested, gpus: 0 } : requested, capacityOf(state));
+      });
+    return reasons.includes(null) ? null : (reasons.at(-1) ?? null);
   }
 
   /** One sentence for each worker that has something wrong. */

@@ -22,18 +22,32 @@ export function gpuCount(root = "/"): number {
   }
 }
 
+/** Whole gigabytes of the disk under a folder, all and free; null where it cannot be looked at. */
+export function diskGb(folder: string): { total: number; free: number } | null {
+  try {
+    const { blocks, bavail, bsize } = fs.statfsSync(folder);
+    return { total: Math.floor((blocks * bsize) / 1e9), free: Math.floor((bavail * bsize) / 1e9) };
+  } catch {
+    return null;
+  }
+}
+
 /** Capacity from settings, filled up from the machine. */
-export function detectCapacity(settings: {
-  slots: number | null;
-  cpu_cores: number | null;
-  gpus: number | null;
-}): Capacity {
+export function detectCapacity(
+  settings: {
+    slots: number | null;
+    cpu_cores: number | null;
+    gpus: number | null;
+  },
+  /** Where runs are kept. */
+  folder: string,
+): Capacity {
   const cores = availableParallelism();
   return {
     slots: Math.max(1, Math.floor(settings.slots ?? cores)),
     cpuCores: settings.cpu_cores ?? cores,
     ramGb: memoryGb(),
-    diskGb: null,
+    diskGb: diskGb(folder)?.total ?? null,
     cards: plainCards(Math.max(0, Math.floor(settings.gpus ?? gpuCount()))),
   };
 }

@@ -4,9 +4,10 @@
  */
 import { formatDuration } from "../core/duration.ts";
 import { noteEvent } from "./run-events.ts";
-import type { Breach, LiveRun, Shop } from "./shop.ts";
+import { type Breach, idleProblem, type LiveRun, type Shop } from "./shop.ts";
 
-const key = (run: LiveRun) => `idle ${run.runId}`;
+/** Whole minutes, so that the sentence is another once a minute; before the first, seconds. */
+const inWhole = (ms: number) => Math.floor(ms / (ms < 60_000 ? 1000 : 60_000)) * (ms < 60_000 ? 1000 : 60_000);
 
 /** Tells, stops telling, and says whether the agreed time is over. */
 export function onIdleCards(shop: Shop, run: LiveRun, atMs: number): Breach | null {
@@ -14,12 +15,12 @@ export function onIdleCards(shop: Shop, run: LiveRun, atMs: number): Breach | nu
   const sinceMs = run.meter?.idleSinceMs ?? null;
   const idleMs = sinceMs === null ? 0 : atMs - sinceMs;
   if (gpuIdleMinutes <= 0 || idleMs < gpuIdleMinutes * 60_000) {
-    if (idleMs === 0 && shop.problems.delete(key(run))) shop.changed(run.runId);
+    if (idleMs === 0 && shop.problems.delete(idleProblem(run))) shop.changed(run.runId);
     return null;
   }
   const cards = run.placement.cards.length;
   const what = cards === 1 ? "a GPU" : `${cards} GPUs`;
-  if (!shop.problems.has(key(run))) {
+  if (!shop.problems.has(idleProblem(run))) {
     noteEvent(run.paths, shop.clock.nowMs(), {
       event: `it holds ${what} and has not used it for ${formatDuration(idleMs)}`,
     });
@@ -27,8 +28,8 @@ export function onIdleCards(shop: Shop, run: LiveRun, atMs: number): Breach | nu
   }
   const stops = gpuIdleStopMinutes > 0 ? ` (stopped after ${formatDuration(gpuIdleStopMinutes * 60_000)})` : "";
   shop.problems.set(
-    key(run),
-    `run \`${run.runId}\` holds ${what} that it has not used for ${formatDuration(Math.floor(idleMs / 60_000) * 60_000)}${stops}`,
+    idleProblem(run),
+    `run \`${run.runId}\` holds ${what} that it has not used for ${formatDuration(inWhole(idleMs))}${stops}`,
   );
   if (gpuIdleStopMinutes <= 0 || idleMs < gpuIdleStopMinutes * 60_000) return null;
   return {

@@ -3,6 +3,7 @@
  * on battery. Called before each look at the line; asks nobody where nothing depends on it.
  */
 import { messageOf } from "../core/error.ts";
+import { diskGb } from "./capacity.ts";
 import type { Shop } from "./shop.ts";
 import { isWatched } from "./watched.ts";
 
@@ -13,15 +14,20 @@ async function somebodyWantsCards(shop: Shop): Promise<boolean> {
   return waiting.some((entry) => entry.requested.gpus > 0 && !shop.live.has(entry.runId));
 }
 
+async function isBusy(shop: Shop): Promise<boolean> {
+  return shop.live.size > 0 || (await shop.line.entries()).length > 0;
+}
+
 /** Throws nothing; trouble with the queue is said by whoever looks at the line. */
 export async function readyMachine(shop: Shop): Promise<void> {
   const { gpus, machineDoor, problems, door } = shop;
   try {
     if (await somebodyWantsCards(shop)) gpus.awaited();
-    else if (isWatched(shop.base) || (machineDoor.needsGpus && shop.live.size > 0)) gpus.need();
+    else if (isWatched(shop.base) || (machineDoor.needsGpus && (await isBusy(shop)))) gpus.need();
   } catch (cause) {
     problems.set("queue", `the queue cannot be reached: ${messageOf(cause)}`);
   }
+  if (shop.capacity.diskGb !== null) shop.diskFreeGb = diskGb(shop.base.runs)?.free ?? null;
   const trouble = gpus.trouble();
   if (trouble === null) problems.delete("gpus");
   else problems.set("gpus", trouble);

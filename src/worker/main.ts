@@ -92,7 +92,7 @@ async function serve(args: Arguments): Promise<void> {
     queue,
     name,
     policy: policyOf(values, localZone),
-    ...openMachine({ settings: values, state, name, env: process.env }),
+    ...openMachine({ settings: values, base, state, name, env: process.env }),
   });
   say(`worker \`${name}\` (pid ${process.pid}) starts the runs of ${base.base}; SIGTERM ends it, its runs go on`);
   const how = await new Promise<{ drain: boolean }>((end) => {

@@ -7,7 +7,7 @@ import { localZone, parseTariff, priceAt } from "../core/hours.ts";
 import { openAmd } from "../measure/amd.ts";
 import type { GpuMeter } from "../measure/gpu.ts";
 import { openNvidia } from "../measure/nvidia.ts";
-import type { StatePaths } from "../run/paths.ts";
+import type { BasePaths, StatePaths } from "../run/paths.ts";
 import { detectCapacity } from "./capacity.ts";
 import { Door } from "./door.ts";
 import { Gpus } from "./gpus.ts";
@@ -16,6 +16,7 @@ import type { WorkerOptions } from "./shop.ts";
 
 export interface MachinePlaces {
   settings: Settings;
+  base: BasePaths;
   state: StatePaths;
   name: string;
   env: Readonly<Record<string, string | undefined>>;
@@ -34,7 +35,7 @@ function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): 
 export function openMachine(
   places: MachinePlaces,
 ): Pick<WorkerOptions, "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"> {
-  const { settings, env } = places;
+  const { settings, env, base } = places;
   const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
   const gpus = new Gpus(meter, {
     limit: settings.gpus,
@@ -54,7 +55,7 @@ export function openMachine(
   const watts = settings.gpu_power_cap_watts;
   const tariff = parseTariff(settings.tariff);
   return {
-    capacity: detectCapacity(settings),
+    capacity: detectCapacity(settings, base.base),
     settings: {
       diskFloorMb: settings.disk_floor_mb,
       logMaxMb: settings.log_max_mb,

@@ -179,6 +179,8 @@ export interface Shop {
   readonly host: string;
   /** Its cards change with what the driver says of them. */
   capacity: Capacity;
+  /** Of the disk, whole gigabytes, at the last look; null: nobody looked. */
+  diskFreeGb: number | null;
   readonly gpus: Gpus;
   readonly machineDoor: Door;
   price(atMs: number): number | null;
@@ -255,10 +257,14 @@ export function freeResources(shop: Shop, run: LiveRun): void {
   shop.lookSoon();
 }
 
+/** Where the problems say that it holds a card which it does not use. */
+export const idleProblem = ({ runId }: LiveRun) => `idle ${runId}`;
+
 /** Lets go of a run: its resources are free, and nothing here knows it any more. */
 export function letGo(shop: Shop, run: LiveRun): void {
   shop.live.delete(run.runId);
   shop.problems.delete(run.runId);
+  shop.problems.delete(idleProblem(run));
   freeResources(shop, run);
 }
 
@@ -274,8 +280,9 @@ export async function settleClaim(shop: Shop, run: LiveRun): Promise<void> {
   }
 }
 
-export function freeCapacity(shop: Pick<Shop, "capacity" | "live">): Free {
-  let free: Free = shop.capacity;
+export function freeCapacity(shop: Pick<Shop, "capacity" | "live" | "diskFreeGb">): Free {
+  const { capacity, diskFreeGb } = shop;
+  let free: Free = capacity.diskGb === null || diskFreeGb === null ? capacity : { ...capacity, diskGb: diskFreeGb };
   for (const run of shop.live.values()) if (run.holding) free = minus(free, run);
   return free;
 }

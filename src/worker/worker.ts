@@ -91,6 +91,7 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     name: options.name,
     host: hostname(),
     capacity: options.capacity,
+    diskFreeGb: null,
     settings: { ...quietSettings, ...options.settings },
     gpus: options.gpus ?? new Gpus(null),
     machineDoor: options.door ?? new Door(),

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { NvidiaMeter } from "../../src/measure/nvidia.ts";
 import { readSamples } from "../../src/run/samples.ts";
+import { Door } from "../../src/worker/door.ts";
 import { Gpus } from "../../src/worker/gpus.ts";
 import { afterTest } from "../support/after-test.ts";
 import { type FakeGpus, fakeGpus, uuids } from "../support/fake-gpus.ts";
@@ -118,4 +119,31 @@ test("utilisation, memory, temperature and energy of its card are a run's own", 
   expect(resources.actual?.gpu_memory_peak_gb).toBeCloseTo(8.389, 2);
   expect(resources.actual?.gpu_utilization_avg).toBeGreaterThan(20);
   expect(resources.actual?.energy_kwh).toBeGreaterThan(0);
+}, 20_000);
+
+test("a card that a run holds and does not use is reported, and taken back only where that was agreed", async () => {
+  const { gpus } = cards("one");
+  const settings = { gpuIdleMinutes: 0.01, gpuIdleStopMinutes: 0.04 };
+  const worker = await bench.work({ capacity, gpus, settings });
+  const { paths } = await started({ gpus: 1 });
+  await until("the report", () => worker.state().problems.some((one) => one.includes("has not used")), 10_000);
+  const { status, failure } = await bench.sealed(paths, 20_000);
+  expect([status, failure]).toEqual(["cancelled", null]);
+  const events = fs.readFileSync(paths.events, "utf8");
+  expect(events).toContain("it holds a GPU and has not used it");
+  expect(events).toContain("gpu_idle_stop_minutes");
+  expect(worker.state().problems.filter((one) => one.includes("has not used"))).toEqual([]);
+}, 30_000);
+
+test("heat closes the door for new runs, says so, and opens it again", async () => {
+  const { fake, gpus } = cards("one");
+  fake.put("gpus.csv", fake.read("gpus.csv").replace(", 34,", ", 91,"));
+  const worker = await bench.work({ capacity, gpus, door: new Door({ maxTemperatureC: 80 }) });
+  gpus.need();
+  const paths = await bench.submit({ argv: ["true"], manifest: asking({ gpus: 1 }) });
+  await until("the door", () => worker.state().door.length > 0);
+  expect(worker.state().door[0]?.why).toBe("GPU 0 is at 91 °C and `max_temperature_c` is 80");
+  expect(bench.manifest(paths).status).toBe("queued");
+  fake.put("gpus.csv", fake.read("gpus.csv").replace(", 91,", ", 40,"));
+  expect((await bench.sealed(paths, 15_000)).status).toBe("completed");
 }, 20_000);

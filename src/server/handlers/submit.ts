@@ -15,7 +15,6 @@ import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
 import type { RunRecord } from "../../run/run-record.ts";
-import { cannotEver } from "../../schedule/fit.ts";
 import { predictedOf } from "../../schedule/predict.ts";
 import type { Context } from "../context.ts";
 import { draftRuns, type Spec } from "../draft.ts";
@@ -26,18 +25,12 @@ import { dryRuns, submittedRuns } from "../submitted.ts";
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
 export function requireFit(context: Context, specs: readonly Pick<Spec, "argv" | "requested">[]): void {
-  const capacities = context.workers.capacities();
-  if (capacities.length === 0) return;
   for (const spec of specs) {
-    const reasons = capacities.map((capacity) => cannotEver(spec.requested, capacity));
-    if (reasons.includes(null)) continue;
-    throw new MlError(
-      "refused",
-      `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${reasons.at(-1)}`,
-      {
-        hint: "ask for less; `ml status` shows what the workers have",
-      },
-    );
+    const reason = context.workers.cannotEver(spec.requested);
+    if (reason === null) continue;
+    throw new MlError("refused", `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${reason}`, {
+      hint: "ask for less; `ml workers` shows what there is",
+    });
   }
 }
 
