@@ -192,6 +192,9 @@ export function byTraceback(evidence: Evidence, trace: Traceback): Failure {
   return tell("code_error", "read the traceback: `ml logs` shows all of its output");
 }
 
+/** `loss: nan`, `train_loss=nan`, `"loss": NaN` … as a script prints it. */
+const lossIsNan = /\b\w*loss["']?\s*[:=]?\s*nan\b/i;
+
 /** What is worth a look though it is no reason to fail. */
 export function remarksOn(evidence: Evidence): string[] {
   const { kernel, exit } = evidence;
@@ -204,5 +207,7 @@ export function remarksOn(evidence: Evidence): string[] {
   }
   for (const line of kernel?.xidLines ?? [])
     if (exit?.rc === 0) remarks.push(`the GPU's driver reported an error while it ran: ${line}`);
+  const nan = lineWith(evidence.tail, lossIsNan);
+  if (nan !== null) remarks.push(`the loss is no number any more: ${nan.slice(0, 200)}`);
   return remarks;
 }

@@ -154,5 +154,5 @@ export function judge(evidence: Evidence): Verdict {
   }
   const remarks = remarksOn(evidence);
   if (exit.rc === 0) return { status: "completed", exit_code: 0, signal: null, failure: null, remarks };
-  return { status: "failed", exit_code: exit.rc, signal: signalOf(exit.rc), failure: byExit(evidence, exit) };
+  return { status: "failed", exit_code: exit.rc, signal: signalOf(exit.rc), failure: byExit(evidence, exit), remarks };
 }

@@ -129,6 +129,8 @@ function cancelledBy(run: LiveRun, ending: Ending): Manifest["cancelled"] {
   return stopped === null || stopped.by === null ? null : { by: stopped.by, reason: stopped.reason };
 }
 
+const logOf = ({ launch }: Manifest, paths: RunPaths) => (launch.split_output ? paths.stdoutLog : paths.outputLog);
+
 function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: Manifest; ending: Ending }): Verdict {
   if (ending.verdict !== undefined) return ending.verdict;
   const { paths } = run;
@@ -144,7 +146,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
     path,
     commandFound: rc === 127 || rc === 126 ? commandFound(paths, manifest, path) : null,
     exit: ending.exit,
-    tail: rc === 0 ? "" : lastBytes(manifest.launch.split_output ? paths.stderrLog : paths.outputLog),
+    tail: lastBytes(manifest.launch.split_output && rc !== 0 ? paths.stderrLog : logOf(manifest, paths)),
     stopped: stoppedOf(run, ending),
     limitHours: manifest.resources.requested.max_runtime_hours,
     warnedWith: fs.existsSync(paths.warnedMark) ? manifest.launch.warn_signal : null,

@@ -187,6 +187,13 @@ describe("what the kernel and the driver say", () => {
     expect(failure?.evidence.length).toBeGreaterThan(0);
   });
 
+  test("a loss that is NaN is a remark, with the line that says so, and no reason to fail", () => {
+    const verdict = judge(evidence({ exit: exit(0), tail: "epoch 1 loss: 0.5\nepoch 2 loss: nan\ndone\n" }));
+    expect(verdict).toMatchObject({ status: "completed", failure: null });
+    expect(verdict.remarks).toEqual(["the loss is no number any more: epoch 2 loss: nan"]);
+    expect(judge(evidence({ exit: exit(0), tail: "glossary: nancy\n" })).remarks).toEqual([]);
+  });
+
   test("limits that we keep ourselves carry what was measured", () => {
     const stopped = { why: "ram_limit" as const, by: null, reason: "it used 2.10 GB of RAM and had asked for 2.00 GB" };
     const { failure } = judge(evidence({ exit: exit(137), stopped, ramGb: 2, runId: "r1" }));
