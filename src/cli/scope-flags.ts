@@ -1,7 +1,10 @@
 /** Flags that say which runs a question is about, and what they mean to the server: the same for every command that asks one. */
 import { parseDuration } from "../core/duration.ts";
 import { MlError } from "../core/error.ts";
+import { localOffsetMs } from "../core/local-offset.ts";
 import type { Body } from "../protocol/requests.ts";
+import { safeText } from "../view/safe-text.ts";
+import type { Context } from "./command.ts";
 import { type FlagValues, flag } from "./flags.ts";
 
 export const scopeFlags = {
@@ -10,9 +13,10 @@ export const scopeFlags = {
   user: flag.text("NAME", "runs of this person"),
   since: flag.text("TIME", "queued since: 7d, 2026-11-23, today, yesterday"),
   until: flag.text("TIME", "queued before"),
+  where: flag.text("QUERY", "runs that a search means, as `ml find` takes it"),
 } as const;
 
-type Scope = Pick<Body<"runs.compare">, "group" | "tag" | "user" | "since" | "until">;
+type Scope = Pick<Body<"runs.compare">, "group" | "tag" | "user" | "since" | "until" | "where" | "utc_offset_minutes">;
 
 const dayMs = 86_400_000;
 
@@ -44,14 +48,20 @@ export function momentOf(text: string, nowMs: number): string {
 }
 
 export function scopeOf(flags: FlagValues<typeof scopeFlags>, nowMs: number): Scope {
-  const { group, tag, user, since, until } = flags;
+  const { group, tag, user, since, until, where } = flags;
   return {
     ...(group === null ? {} : { group }),
     ...(tag === null ? {} : { tag }),
     ...(user === null ? {} : { user }),
     ...(since === null ? {} : { since: momentOf(since, nowMs) }),
     ...(until === null ? {} : { until: momentOf(until, nowMs) }),
+    ...(where === null ? {} : { where, utc_offset_minutes: localOffsetMs(nowMs) / 60_000 }),
   };
+}
+
+/** Says what a search was read as: no interpretation stays hidden. */
+export function sayRead(context: Context, { query }: { query?: string | null }): void {
+  if (query != null) context.output.say(`read as: ${safeText(query)}`);
 }
 
 export const isScoped = (flags: FlagValues<typeof scopeFlags>): boolean =>

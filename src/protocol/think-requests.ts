@@ -61,7 +61,15 @@ const scope = {
   /** RFC 3339, by when a run was queued; `until` is not included. */
   since: z.string().max(64).optional(),
   until: z.string().max(64).optional(),
+  /** A search in the language of docs/find.md; `query` in the reply is what it was read as. */
+  where: z.string().min(1).max(4096).optional(),
+  utc_offset_minutes: z.number().int().min(-1440).max(1440).nullable().optional(),
 };
+/** Whether more runs would have fitted than were looked at, and what `where` was read as. */
+interface Scoped {
+  more: boolean;
+  query: string | null;
+}
 
 interface RunEnd {
   run_id: string;
@@ -84,10 +92,19 @@ export const thinkRequests = {
     /** Of a group: how many runs it has, and how many of them by verdict; null for a run. */
     runs: { total: number; verdicts: Record<string, number> } | null;
   }>()("viewer", z.object({ target })),
-  /** Keys left out stay as they are. Own runs only, or all for an administrator; with `dry_run` nothing is changed. */
-  "narrative.change": declare<{ changed: Narrated[] }>()(
+  /**
+   * Keys left out stay as they are. Own runs only, or all for an administrator; with `dry_run` nothing is changed. With
+   * `where` those of one's own runs that a search means (1000 at most); `left_alone` counts the runs of others among them.
+   */
+  "narrative.change": declare<{ changed: Narrated[]; query: string | null; left_alone: number }>()(
     "user",
-    z.object({ targets: z.array(target).min(1).max(limits.pageRows), change, dry_run: z.boolean().default(false) }),
+    z.object({
+      targets: z.array(target).max(limits.pageRows).default([]),
+      where: scope.where,
+      utc_offset_minutes: scope.utc_offset_minutes,
+      change,
+      dry_run: z.boolean().default(false),
+    }),
   ),
   /** Ended runs without a verdict, newest first, with what their expectations propose. `user` null: everybody's; left out: one's own. */
   "runs.unjudged": declare<{ runs: { summary: RunSummary; expectation: ExpectationReply | null }[]; more: boolean }>()(
@@ -113,7 +130,7 @@ export const thinkRequests = {
     explanation: Explanation;
   }>()("viewer", z.object({ a: ref, b: ref, metric: z.string().max(256).optional() })),
   /** Several runs side by side, only what varies among them; at most 500. `sort` names a metric or a parameter. */
-  "runs.compare": declare<Comparison & { more: boolean }>()(
+  "runs.compare": declare<Comparison & Scoped>()(
     "viewer",
     z.object({
       ...scope,
@@ -123,24 +140,21 @@ export const thinkRequests = {
     }),
   ),
   /** All that comparison and memory know of runs, newest first, and what was written about their groups. */
-  "runs.facts": declare<{ runs: RunFacts[]; groups: GroupWords[]; more: boolean }>()(
+  "runs.facts": declare<Scoped & { runs: RunFacts[]; groups: GroupWords[] }>()(
     "viewer",
     z.object({ ...scope, limit: z.number().int().min(1).max(500).default(200) }),
   ),
   /** What was learned, or meant to be done next, each said once with all who said it, newest first. */
-  "memory.lessons": declare<{ lessons: Lesson[]; looked_at: number; more: boolean }>()(
+  "memory.lessons": declare<Scoped & { lessons: Lesson[]; looked_at: number }>()(
     "viewer",
     z.object({ ...scope, kind: z.enum(["learnings", "next_steps"]).default("learnings") }),
   ),
   /** Hypotheses that were refuted, and set-ups that failed the same way each time, newest first. */
-  "memory.dead_ends": declare<{ dead_ends: DeadEnd[]; looked_at: number; more: boolean }>()("viewer", z.object(scope)),
+  "memory.dead_ends": declare<Scoped & { dead_ends: DeadEnd[]; looked_at: number }>()("viewer", z.object(scope)),
   /** What follows from what: the whole tree that `run` is part of, or those of the runs that fit the rest. */
-  "memory.lineage": declare<{ nodes: LineageNode[]; more: boolean }>()(
-    "viewer",
-    z.object({ ...scope, run: ref.optional() }),
-  ),
+  "memory.lineage": declare<Scoped & { nodes: LineageNode[] }>()("viewer", z.object({ ...scope, run: ref.optional() })),
   /** Which parameters moved a metric (left out: the most telling), when runs failed, what was asked for and not used. */
-  "memory.insights": declare<Insights & { more: boolean }>()(
+  "memory.insights": declare<Insights & Scoped>()(
     "viewer",
     z.object({ ...scope, metric: z.string().max(256).optional() }),
   ),

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { queued, serve } from "./harness.ts";
+import { queued, serve, spec } from "./harness.ts";
 
 const lines = (path: string) =>
   readFileSync(path, "utf8")
@@ -70,4 +70,30 @@ test("nothing is changed where one of several targets may not be, or nothing is 
   const long = { set: { outcome: "é".repeat(40_000) } };
   expect((await server.try("narrative.change", { targets: [run], change: long })).error?.code).toBe("too_large");
   expect((await server.ask("run.get", { run })).manifest.narrative.outcome).toBeNull();
+});
+
+test("a search names the runs to change: one's own, the others counted and left alone", async () => {
+  const server = await serve();
+  const ana = (await server.ask("key.add", { user: "ana" })).key;
+  const mine = await queued(server, { group: "bs" });
+  const other = await queued(server, { group: "other" });
+  const submitted = await server.as(ana, "submit", { runs: [spec({ group: "bs" })] });
+  const hers = submitted.reply?.runs[0]?.run_id ?? "";
+  const change = { add: { tags: ["ablation"] } };
+  const where = "group:bs";
+  const { reply } = await server.as(ana, "narrative.change", { where, change });
+  expect(reply).toMatchObject({ query: "group:bs", left_alone: 1, changed: [{ id: hers }] });
+  const preview = await server.ask("narrative.change", { where, change, dry_run: true });
+  expect(preview.changed.map(({ id, changes }) => [id, changes.length]).sort()).toEqual(
+    [
+      [mine, 1],
+      [hers, 0],
+    ].sort(),
+  );
+  expect((await server.ask("run.get", { run: mine })).manifest.narrative.tags).toEqual([]);
+  expect((await server.ask("run.get", { run: other })).manifest.narrative.tags).toEqual([]);
+  expect((await server.try("narrative.change", { where: "grup:bs", change })).error?.code).toBe("usage");
+  expect((await server.try("narrative.change", { change })).error?.code).toBe("usage");
+  const told = await server.ask("memory.lessons", { where: "tag:ablation" });
+  expect(told).toMatchObject({ looked_at: 1, query: "tag:ablation" });
 });

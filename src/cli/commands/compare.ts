@@ -6,7 +6,7 @@ import { visible } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, sayPage, serverNowMs } from "../page.ts";
-import { isScoped, scopeFlags, scopeOf } from "../scope-flags.ts";
+import { isScoped, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 const formats: Record<string, (comparison: Comparison) => string> = {
   markdown: compareMarkdown,
@@ -51,6 +51,7 @@ export const command = defineCommand({
       ...(sort === null ? {} : { sort }),
     });
     const { output } = context;
+    sayRead(context, comparison);
     if (comparison.more) output.say(`only the newest ${comparison.runs.length} runs are compared`);
     output.result({
       schema: "ml.compare/1",

@@ -3,7 +3,7 @@ import { deadEndsPage } from "../../view/memory-pages.ts";
 import { visible } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
-import { scopeFlags, scopeOf } from "../scope-flags.ts";
+import { sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 export const command = defineCommand({
   name: "dead-ends",
@@ -22,6 +22,7 @@ export const command = defineCommand({
     const connection = await context.connect();
     const reply = await connection.ask("memory.dead_ends", scopeOf(args.flags, serverNowMs(connection)));
     const { output } = context;
+    sayRead(context, reply);
     output.result({
       schema: "ml.dead_ends/1",
       value: () => reply,

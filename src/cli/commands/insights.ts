@@ -4,7 +4,7 @@ import { insightsPage } from "../../view/insights-page.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
-import { isScoped, scopeFlags, scopeOf } from "../scope-flags.ts";
+import { isScoped, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 export const command = defineCommand({
   name: "insights",
@@ -32,6 +32,7 @@ export const command = defineCommand({
     const scope = scopeOf(args.flags, serverNowMs(connection));
     const insights = await connection.ask("memory.insights", { ...scope, ...(metric === null ? {} : { metric }) });
     const { output } = context;
+    sayRead(context, insights);
     output.result({
       schema: "ml.insights/1",
       value: () => insights,

@@ -4,7 +4,7 @@ import { visible } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
-import { scopeFlags, scopeOf } from "../scope-flags.ts";
+import { sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 export const command = defineCommand({
   name: "lessons",
@@ -26,6 +26,7 @@ export const command = defineCommand({
     const kind = args.flags.next ? "next_steps" : "learnings";
     const reply = await connection.ask("memory.lessons", { ...scope, kind });
     const { output } = context;
+    sayRead(context, reply);
     output.result({
       schema: "ml.lessons/1",
       value: () => reply,

@@ -3,7 +3,7 @@ import { MlError } from "../../core/error.ts";
 import { lineagePage } from "../../view/memory-pages.ts";
 import { defineCommand } from "../command.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
-import { isScoped, scopeFlags, scopeOf } from "../scope-flags.ts";
+import { isScoped, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 export const command = defineCommand({
   name: "lineage",
@@ -29,6 +29,7 @@ export const command = defineCommand({
     const scope = run === undefined ? scopeOf(args.flags, serverNowMs(connection)) : { run };
     const reply = await connection.ask("memory.lineage", scope);
     const { output } = context;
+    sayRead(context, reply);
     output.result({
       schema: "ml.lineage/1",
       value: () => reply,

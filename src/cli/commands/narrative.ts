@@ -7,7 +7,7 @@ import { narrativeFields } from "../../think/narrative-field.ts";
 import { plainFacts } from "../../view/facts.ts";
 import { shortId } from "../../view/mark.ts";
 import { narrativePage } from "../../view/narrative-page.ts";
-import { changedSchema, changeNarratives, printChanged } from "../change-narratives.ts";
+import { batchFlags, changedSchema, changeNarratives, printChanged } from "../change-narratives.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { type Draft, editText } from "../editor.ts";
 import { flag } from "../flags.ts";
@@ -57,7 +57,7 @@ const set = defineCommand({
   positionals: [
     { name: "RUN FIELD=VALUE", about: "runs or `group:NAME`, then what is to change", many: true, complete: "run" },
   ],
-  flags: { dryRun: flag.on("say what would change, and change nothing", { short: "n" }) },
+  flags: batchFlags,
   examples: [
     ['ml narrative set @last hypothesis="warmup helps" tags+=warmup', "two fields"],
     ['ml narrative set group:bs intent="how far does the batch size go?"', "of an experiment"],
@@ -71,7 +71,7 @@ const set = defineCommand({
       });
     await changeNarratives(context, changeFromWords(assignments), {
       targets: args.words.filter((word) => !isAssignment(word)),
-      dryRun: args.flags.dryRun,
+      ...args.flags,
       schema: "ml.narrative.change/1",
     });
     return undefined;

@@ -3,7 +3,7 @@ import { MlError } from "../../core/error.ts";
 import { notebookText } from "../../view/notebook-text.ts";
 import { defineCommand } from "../command.ts";
 import { serverNowMs } from "../page.ts";
-import { isScoped, momentOf, scopeFlags, scopeOf } from "../scope-flags.ts";
+import { isScoped, momentOf, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 const dayMs = 86_400_000;
 
@@ -57,6 +57,7 @@ export const command = defineCommand({
       period === null ? `Notebook: ${about || "all runs"}` : `${period.title}${about === "" ? "" : `: ${about}`}`;
     const markdown = notebookText(facts, title);
     const { output } = context;
+    sayRead(context, facts);
     output.result({
       schema: "ml.notebook/1",
       value: () => ({ title, markdown, ...facts }),

@@ -1,8 +1,7 @@
 /** `ml tag add·remove TAG RUN…`: labels of runs, and of groups. */
 import { MlError } from "../../core/error.ts";
-import { changedSchema, changeNarratives } from "../change-narratives.ts";
+import { batchFlags, changedSchema, changeNarratives } from "../change-narratives.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { flag } from "../flags.ts";
 import { splitTags } from "../submission.ts";
 
 function tagCommand(name: "add" | "remove", words: { summary: string; example: readonly [string, string] }): Command {
@@ -12,16 +11,19 @@ function tagCommand(name: "add" | "remove", words: { summary: string; example: r
     summary: words.summary,
     positionals: [
       { name: "TAG", about: "a label; several by commas", complete: "tag" },
-      { name: "RUN", about: "which runs; or `group:NAME`", many: true, complete: "run" },
+      { name: "RUN", about: "which runs; or `group:NAME`", optional: true, many: true, complete: "run" },
     ],
-    flags: { dryRun: flag.on("say what would change, and change nothing", { short: "n" }) },
-    examples: [words.example],
+    flags: batchFlags,
+    examples: [
+      words.example,
+      [`ml tag ${name} ablation --where "group:bs since:7d"`, "all that a search means, after a look"],
+    ],
     schemas: { "ml.tag/1": changedSchema },
     async run(context, args) {
       const [first = "", ...targets] = args.words;
       const tags = splitTags([first]);
       if (tags.length === 0) throw new MlError("usage", "the tag is empty");
-      await changeNarratives(context, { [name]: { tags } }, { targets, dryRun: args.flags.dryRun, schema: "ml.tag/1" });
+      await changeNarratives(context, { [name]: { tags } }, { targets, ...args.flags, schema: "ml.tag/1" });
       return undefined;
     },
   });

@@ -16,15 +16,19 @@ import { readManyFacts } from "../run-facts.ts";
 const mostRuns = 5000;
 const mostNodes = 500;
 
-async function factsOf(context: Context, scope: Scope, limit = mostRuns): Promise<{ runs: RunFacts[]; more: boolean }> {
-  const { runs, more } = chosenRuns(context, scope, limit);
+async function factsOf(
+  context: Context,
+  scope: Scope,
+  limit = mostRuns,
+): Promise<{ runs: RunFacts[]; more: boolean; query: string | null }> {
+  const { runs, ...rest } = chosenRuns(context, scope, limit);
   const ids = runs.map((run) => run.run_id);
-  return { runs: await readManyFacts(context, ids), more };
+  return { runs: await readManyFacts(context, ids), ...rest };
 }
 
-/** Groups that somebody has written about and that the question is about; none where it names runs. */
-function groupsOf(context: Context, { runs, group, tag, user, since, until }: Scope): GroupWords[] {
-  if (runs !== undefined && runs.length > 0) return [];
+/** Groups that somebody has written about and that the question is about; none where it names runs or searches for them. */
+function groupsOf(context: Context, { runs, group, tag, user, since, until, where }: Scope): GroupWords[] {
+  if (where !== undefined || (runs !== undefined && runs.length > 0)) return [];
   return listGroups(context.base)
     .map(({ group: name, created_by, created_at, narrative }): GroupWords => {
       const { hypothesis, outcome, validation_status: verdict, tags, learnings, next_steps } = narrative;
@@ -59,16 +63,16 @@ export async function runsFacts(context: Context, body: ParsedBody<"runs.facts">
 
 export async function lessons(context: Context, body: ParsedBody<"memory.lessons">): Promise<Reply<"memory.lessons">> {
   const { kind, ...scope } = body;
-  const { runs, more } = await factsOf(context, scope);
-  return { lessons: collectLessons(runs, groupsOf(context, scope), kind), looked_at: runs.length, more };
+  const { runs, ...rest } = await factsOf(context, scope);
+  return { lessons: collectLessons(runs, groupsOf(context, scope), kind), looked_at: runs.length, ...rest };
 }
 
 export async function deadEnds(
   context: Context,
   scope: ParsedBody<"memory.dead_ends">,
 ): Promise<Reply<"memory.dead_ends">> {
-  const { runs, more } = await factsOf(context, scope);
-  return { dead_ends: collectDeadEnds(runs, groupsOf(context, scope)), looked_at: runs.length, more };
+  const { runs, ...rest } = await factsOf(context, scope);
+  return { dead_ends: collectDeadEnds(runs, groupsOf(context, scope)), looked_at: runs.length, ...rest };
 }
 
 export async function insights(
@@ -76,9 +80,9 @@ export async function insights(
   body: ParsedBody<"memory.insights">,
 ): Promise<Reply<"memory.insights">> {
   const { metric, ...scope } = body;
-  const { runs, more } = await factsOf(context, scope);
+  const { runs, ...rest } = await factsOf(context, scope);
   if (runs.length === 0) throw new MlError("not_found", "no run is of that group, tag, user and time");
-  return { ...insightsOf(runs, metric ?? null), more };
+  return { ...insightsOf(runs, metric ?? null), ...rest };
 }
 
 /** Ids of the whole tree that a run is part of: up to what it came from, then everything that follows from that. */
@@ -105,8 +109,8 @@ export async function lineage(context: Context, body: ParsedBody<"memory.lineage
   const { run, ...scope } = body;
   if (run !== undefined) {
     const { ids, more } = treeIds(context, idOf(context, run));
-    return { nodes: lineageOf(await readManyFacts(context, ids)), more };
+    return { nodes: lineageOf(await readManyFacts(context, ids)), more, query: null };
   }
-  const { runs, more } = await factsOf(context, scope, mostNodes);
-  return { nodes: lineageOf(runs), more };
+  const { runs, ...rest } = await factsOf(context, scope, mostNodes);
+  return { nodes: lineageOf(runs), ...rest };
 }

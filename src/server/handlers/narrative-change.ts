@@ -19,6 +19,7 @@ import {
   toldOf,
 } from "../../think/narrative-change.ts";
 import { narrativeFields } from "../../think/narrative-field.ts";
+import { searchedRuns } from "../chosen-runs.ts";
 import type { Context } from "../context.ts";
 import { groupOf, requireGroup, requireMember } from "../narrative-target.ts";
 import { ownedRuns } from "../owned.ts";
@@ -82,6 +83,15 @@ function changeRun(context: Context, runId: string, changes: readonly FieldChang
   context.hub.changed(runId);
 }
 
+/** Ids of the runs that a search means and the asker may change; the others are counted and left alone. */
+function searchedOwn(context: Context, { where, utc_offset_minutes }: ParsedBody<"narrative.change">) {
+  if (where === undefined) return { found: [], query: null, left_alone: 0 };
+  const { runs, query } = searchedRuns(context, { where, utc_offset_minutes }, limits.pageRows);
+  const { user, role } = context.asker;
+  const own = runs.filter((run) => role === "admin" || run.user === user).map((run) => run.run_id);
+  return { found: own, query, left_alone: runs.length - own.length };
+}
+
 /** Nothing is awaited from the first reading to the last writing, so no two requests can each miss the other's change. */
 export function narrativeChange(context: Context, body: ParsedBody<"narrative.change">): Reply<"narrative.change"> {
   if (isEmptyChange(body.change)) throw new MlError("usage", "the change says nothing that is to become different");
@@ -89,7 +99,10 @@ export function narrativeChange(context: Context, body: ParsedBody<"narrative.ch
   const change = withParent(context, body.change);
   const groups = [...new Set(body.targets.flatMap((target) => groupOf(target) ?? []))];
   const references = body.targets.filter((target) => groupOf(target) === null);
-  const runs = references.length === 0 ? [] : ownedRuns(context, references, "narrative");
+  const { found, query, left_alone } = searchedOwn(context, body);
+  const wanted = [...references, ...found];
+  if (wanted.length + groups.length === 0 && query === null) throw new MlError("usage", "no run was named");
+  const runs = wanted.length === 0 ? [] : ownedRuns(context, wanted, "narrative");
   if (groups.length > 0) requireForGroups(change);
   const plannedRuns = runs.map((run): Narrated => {
     const manifest = requireManifest(context.base.run(run.run_id));
@@ -110,5 +123,5 @@ export function narrativeChange(context: Context, body: ParsedBody<"narrative.ch
     const detail = groups.length === 0 ? null : groups.map((group) => `group ${group}`).join(", ");
     context.audit.note(context.asker, { action: "narrative", runs: plannedRuns.map(({ id }) => id), detail });
   }
-  return { changed: [...plannedRuns, ...plannedGroups.map(({ told }) => told)] };
+  return { changed: [...plannedRuns, ...plannedGroups.map(({ told }) => told)], query, left_alone };
 }

@@ -25,11 +25,11 @@ function sorted(runs: RunFacts[], metric: string | undefined): RunFacts[] {
 
 export async function runsCompare(context: Context, body: ParsedBody<"runs.compare">): Promise<Reply<"runs.compare">> {
   const { sort, metrics, all, ...scope } = body;
-  const { runs, more } = chosenRuns(context, scope, mostRuns);
+  const { runs, ...rest } = chosenRuns(context, scope, mostRuns);
   const facts = await readManyFacts(
     context,
     runs.map((run) => run.run_id),
   );
   if (facts.length === 0) throw new MlError("not_found", "no run is of that group, tag, user and time");
-  return { ...compareRuns(sorted(facts, sort), { metrics: metrics ?? null, all }), more };
+  return { ...compareRuns(sorted(facts, sort), { metrics: metrics ?? null, all }), ...rest };
 }
