@@ -19,6 +19,7 @@ import type { Damaged } from "./quarantine.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
 import { dropRow, type IndexTables, knownRow, type Row, writeRow } from "./run-rows.ts";
 import { type Looked, SearchIndex } from "./search-index.ts";
+import { SimilarRuns } from "./similar.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 
 export interface ListFilter {
@@ -60,6 +61,7 @@ export class Catalog {
   /** What `ml find` looks in; kept a little behind, see there. */
   readonly search: SearchIndex;
   readonly finder: Finder;
+  readonly similar: SimilarRuns;
   private readonly index: IndexTables;
 
   private constructor(
@@ -70,7 +72,9 @@ export class Catalog {
   ) {
     this.past = new PastRuns(database);
     this.search = new SearchIndex(base, database);
-    this.finder = new Finder(database, this.search);
+    const runCount = () => [...this.counters.values()].reduce((sum, count) => sum + count, 0);
+    this.finder = new Finder(database, this.search, runCount);
+    this.similar = new SimilarRuns(base, database, this.search);
     this.index = { database, search: this.search };
     this.countAll();
   }

@@ -63,6 +63,7 @@ export class Finder {
   constructor(
     private readonly database: Database,
     private readonly index: SearchIndex,
+    private readonly runCount: () => number,
   ) {
     this.words = new IndexWords(database, index);
     this.labels = new LabelFinder(database, index);
@@ -79,7 +80,7 @@ export class Finder {
   }
 
   private context({ user, present }: SearchOptions) {
-    return { words: this.words, labels: this.labels, user, nowMs: present.nowMs };
+    return { words: this.words, labels: this.labels, user, nowMs: present.nowMs, runs: this.runCount };
   }
 
   /** One page. Throws MlError `usage` for what cannot be read, and for a page after one that is not by arrival. */

@@ -26,7 +26,8 @@ function matches(path: string, wanted: string): boolean {
       .join(".*");
     return new RegExp(`(^|/)${pattern}$`, "i").test(path);
   }
-  return path === wanted || path.endsWith(`/${wanted}`);
+  const [one, other] = [path.toLowerCase(), wanted.toLowerCase()];
+  return one === other || one.endsWith(`/${other}`);
 }
 
 function sharedLines(left: string, right: string): number {

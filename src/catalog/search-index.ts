@@ -24,8 +24,8 @@ export interface Looked extends StaleRow {
   manifest: Manifest | null;
 }
 
-/** Runs in one transaction, at most. */
-const batchRuns = 512;
+/** Runs in one transaction: few where somebody waits, so that the newest are done first; many where all are to be done. */
+const batchRuns = { hurried: 64, patient: 512 };
 
 export class SearchIndex {
   /** Ids of names and labels, by kind or field and word. */
@@ -67,10 +67,11 @@ export class SearchIndex {
   /** Looks at runs that changed, the newest first, for `budgetMs` or until there are none. Returns how many are left. */
   catchUp(budgetMs: number): number {
     const deadline = performance.now() + budgetMs;
+    const limit = Number.isFinite(budgetMs) ? batchRuns.hurried : batchRuns.patient;
     for (;;) {
       const rows = this.database
         .query(
-          `SELECT doc, run_id, stamp FROM runs INDEXED BY unsearched WHERE searched <> stamp ORDER BY doc DESC LIMIT ${batchRuns}`,
+          `SELECT doc, run_id, stamp FROM runs INDEXED BY unsearched WHERE searched <> stamp ORDER BY doc DESC LIMIT ${limit}`,
         )
         .all() as StaleRow[];
       if (rows.length === 0) return 0;

@@ -6,14 +6,15 @@
  * 2. words: full text gives its hits newest first, the others are tested on those
  * 3. all runs newest first, everything tested
  *
- * A list counts as short up to `shortList` (measured at 100,000 runs: 2,000 docs read and tested take 4 ms).
+ * A list counts as short up to a fiftieth of all runs, 200 at least and 2,000 at most: a page of a longer one is sooner
+ * found by going through the newest runs (measured at 10,000 runs: 20 hits among 500 tested, 2,000 read and tested 10 ms).
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { Query, Sort } from "../query/query.ts";
 import { type Condition, type ConditionContext, conditionOf, type Sql } from "./conditions.ts";
 import { textMatch } from "./text-match.ts";
 
-const shortList = 2000;
+const shortList = (runs: number) => Math.max(200, Math.min(2000, Math.floor(runs / 50)));
 /** Up to so many runs, each is asked for the words; beyond that the words give their hits. */
 const probedRuns = 300;
 
@@ -73,7 +74,7 @@ function shortest(plan: Plan): { condition: Condition; size: number } | null {
   for (const condition of plan.others) {
     if (condition.docs === undefined) continue;
     const { sql, values } = condition.docs;
-    const limit: number = best === null ? shortList + 1 : best.size;
+    const limit: number = best === null ? shortList(plan.context.runs()) + 1 : best.size;
     const row = plan.database.query(`SELECT count(*) AS n FROM (${sql} LIMIT ${limit})`).get(...values);
     const size = (row as { n: number }).n;
     if (size < limit) best = { condition, size };

@@ -39,6 +39,7 @@ export async function collectCode(context: Context): Promise<Code> {
       cwd: tree.cwdInRoot,
       snapshot: tree.hash,
       git: tree.git === null ? null : gitFacts(tree.git),
+      project: context.settings.project ?? tree.git?.project ?? null,
       git_diff: diff === null ? null : blobHash(diff),
       git_upstream_diff: upstreamDiff === null ? null : blobHash(upstreamDiff),
     },
@@ -47,8 +48,8 @@ export async function collectCode(context: Context): Promise<Code> {
 }
 
 function gitFacts(git: NonNullable<Tree["git"]>): CodeFields["git"] {
-  const { commit, branch, remote, dirty, upstream, unpushed, submodules } = git;
-  return { commit, branch, remote, dirty, upstream, unpushed, submodules };
+  const { commit, root, branch, remote, dirty, upstream, unpushed, submodules } = git;
+  return { commit, root, branch, remote, dirty, upstream, unpushed, submodules };
 }
 
 /** Where what is known of trees is kept; null without a home. */

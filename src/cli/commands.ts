@@ -327,6 +327,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/find.ts"),
   },
   {
+    name: "similar",
+    group: "think",
+    summary: "runs like one, and what they yielded",
+    load: () => import("./commands/similar.ts"),
+  },
+  {
     name: "delete",
     group: "keep",
     summary: "delete ended runs",

@@ -95,10 +95,11 @@ export function codeOfSource({ manifest }: Source): CodeFields {
   const { environment, launch, cwd } = manifest;
   const { git_commit: commit, git_branch: branch, git_remote: remote, git_dirty: dirty } = environment;
   const { git_upstream: upstream, git_unpushed: unpushed, git_submodules: submodules } = environment;
-  const known = { commit, branch, remote, dirty, upstream, unpushed, submodules };
+  const { git_root: root, project } = environment;
+  const known = { commit, root, branch, remote, dirty, upstream, unpushed, submodules };
   const git = commit === null && branch === null ? null : known;
   const { git_diff, git_upstream_diff } = launch;
-  return { cwd, snapshot: environment.snapshot, git, git_diff, git_upstream_diff };
+  return { cwd, snapshot: environment.snapshot, project, git, git_diff, git_upstream_diff };
 }
 
 export interface Change {

@@ -13,7 +13,7 @@ import { type RunFlags, runFlags, splitTags, type Wishes, type WishSources, wish
 import { type Surroundings, type Understood, understand } from "./understand.ts";
 
 /** What a submission says about its code. */
-export type CodeFields = Pick<SubmitSpec, "cwd" | "snapshot" | "git" | "git_diff" | "git_upstream_diff">;
+export type CodeFields = Pick<SubmitSpec, "cwd" | "snapshot" | "project" | "git" | "git_diff" | "git_upstream_diff">;
 
 export interface PlannedRun extends Understood {
   wishes: Wishes;

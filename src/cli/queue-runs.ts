@@ -12,6 +12,7 @@ import { submittedLine } from "../view/submitted-line.ts";
 import { reasonLines } from "../view/why-page.ts";
 import { type Code, checkInTree, codeLines, collectCode } from "./code.ts";
 import type { Context } from "./command.ts";
+import { askSimilar } from "./duplicates.ts";
 import type { Draft } from "./editor.ts";
 import { flag } from "./flags.ts";
 import { interruptible } from "./interruptible.ts";
@@ -36,6 +37,8 @@ export interface QueueOptions {
   verbose: boolean;
   /** What was written in an editor; kept until it is queued. */
   draft?: Draft | null;
+  /** Says so where the run has run before, or its like in vain. */
+  minds?: boolean;
   /** More keys of the JSON result. */
   more?: Readonly<Record<string, unknown>>;
 }
@@ -77,8 +80,9 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
     const code = given.collects ? await collectCode(context) : null;
     if (code !== null) checkInTree(context, code.tree, runs);
     const connection = await opening;
+    const like = given.minds && output.mode !== "quiet" ? askSimilar(connection, runs, code) : [];
     const submission = await submitRuns(context, runs, { connection, code, dryRun: given.dryRun, stage });
-    return { connection, code, submission };
+    return { connection, code, submission, like: await like };
   }).catch((cause) => {
     throw draft?.kept(cause, "copy it into the flags") ?? cause;
   });
@@ -89,8 +93,12 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
     return 130;
   }
   draft?.discard();
-  const { connection, code, submission } = outcome.value;
+  const { connection, code, submission, like } = outcome.value;
   report(context, { connection, code, submission, given, runs });
+  if (like.length > 0) {
+    const { duplicateLines } = await import("../view/similar-page.ts");
+    sayPage(context, duplicateLines(like, talkFace(context, serverNowMs(connection))));
+  }
   if (submission.stopped || outcome.interrupted) {
     const { length } = submission.runs;
     const left = runs.length - length;

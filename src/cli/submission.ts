@@ -69,7 +69,7 @@ export type RunFlags = FlagValues<typeof runFlags>;
 /** What a run asks for, without its command, its code and its submit_id. */
 export type Wishes = Omit<
   SubmitSpec,
-  "submit_id" | "argv" | "cwd" | "snapshot" | "git" | "git_diff" | "git_upstream_diff"
+  "submit_id" | "argv" | "cwd" | "snapshot" | "project" | "git" | "git_diff" | "git_upstream_diff"
 >;
 
 const gigabyte = 1e9;

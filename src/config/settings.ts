@@ -58,6 +58,9 @@ export const settings = {
   tls_ca: text("certificate file that the server's certificate must match (for self-signed ones)"),
   transport: choice("how to talk to the server", ["auto", "websocket", "polling"], "auto"),
   // How runs start.
+  project: text(
+    "what to call the project of the code; default: `git config ml.project`, else its remote or root commit",
+  ),
   python: text("interpreter for .py files; default: python3 on the worker's PATH"),
   priority: number("priority of a run when none is given, 1 to 10", 5, { least: 1, most: 10, whole: true }),
   grace_seconds: number("seconds between SIGTERM and SIGKILL when a run is stopped", 30, { least: 0 }),

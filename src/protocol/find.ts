@@ -42,6 +42,43 @@ export const findBody = z.object({
   utc_offset_minutes: z.number().int().min(-900).max(900).nullable().optional(),
 });
 
+/** One run like another. */
+export interface SimilarRow {
+  run: RunSummary;
+  /** 1: no parameter differs; 0: none agrees. */
+  score: number;
+  /** Null where one of them has no code. */
+  same_code: boolean | null;
+  /** `here` in the run that was asked about; null: it has no such parameter. */
+  differs: { name: string; here: string | number | boolean | null; there: string | number | boolean | null }[];
+  outcome: string | null;
+  learnings: string[];
+}
+
+export interface SimilarReply {
+  /** Null for a planned run. */
+  run_id: string | null;
+  /** Nearest first. */
+  runs: SimilarRow[];
+  behind: number;
+}
+
+/** Either of `run` and `planned`. */
+export const similarBody = z.object({
+  run: z.string().min(1).max(256).optional(),
+  planned: z
+    .object({
+      argv: z.array(z.string()).min(1).max(10_000),
+      cwd: z.string().max(4096).default("."),
+      snapshot: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullable(),
+    })
+    .optional(),
+  limit: z.number().int().min(1).max(100).default(10),
+});
+
 export interface SavedSearch {
   name: string;
   query: string | null;

@@ -14,7 +14,7 @@ import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
-import { type FindReply, findBody, type SavedSearch, saveBody } from "./find.ts";
+import { type FindReply, findBody, type SavedSearch, type SimilarReply, saveBody, similarBody } from "./find.ts";
 import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
@@ -67,10 +67,13 @@ export const submitSchema = z.object({
   /** Sent to the script so many seconds before its time limit, which must be longer. */
   warn_signal: z.enum(warnSignals).nullable().optional(),
   warn_seconds: z.number().positive().nullable().optional(),
+  /** What the person calls the project that the code belongs to. */
+  project: z.string().min(1).max(256).nullable().optional(),
   /** Where the code comes from, as the client saw it: commit, branch, remote, dirty, and the diff (text, may be cut). */
   git: z
     .object({
       commit: z.string().max(64).nullable(),
+      root: z.string().max(64).nullable().optional(),
       branch: z.string().max(256).nullable(),
       remote: z.string().max(2048).nullable(),
       dirty: z.boolean().nullable(),
@@ -196,6 +199,8 @@ export const requests = {
   ),
   /** A search in the language of docs/find.md, or in English unless `literal`; `query` in the reply is what it was read as. */
   find: declare<FindReply>()("viewer", findBody.extend(page)),
+  /** Runs of the same script, the nearest by their parameters first; of a run, or of one that is only planned. */
+  "run.similar": declare<SimilarReply>()("viewer", similarBody),
   /** A null `query` forgets the search. */
   "search.save": declare<SavedSearch>()("user", saveBody),
   "search.list": declare<{ searches: { name: string; query: string }[] }>()("viewer", z.object({})),

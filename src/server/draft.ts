@@ -173,6 +173,8 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       git_commit: spec.git?.commit ?? null,
       git_branch: spec.git?.branch ?? null,
       git_remote: spec.git?.remote ?? null,
+      git_root: spec.git?.root ?? null,
+      project: spec.project ?? null,
       git_dirty: spec.git?.dirty ?? null,
       git_upstream: spec.git?.upstream ?? null,
       git_unpushed: spec.git?.unpushed ?? null,

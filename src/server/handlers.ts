@@ -31,6 +31,7 @@ import { runPriority } from "./handlers/run-priority.ts";
 import { runPrune } from "./handlers/run-prune.ts";
 import { runReproduced } from "./handlers/run-reproduced.ts";
 import { runResolve } from "./handlers/run-resolve.ts";
+import { runSimilar } from "./handlers/run-similar.ts";
 import { runValidate } from "./handlers/run-validate.ts";
 import { runWait } from "./handlers/run-wait.ts";
 import { runWhy } from "./handlers/run-why.ts";
@@ -68,6 +69,7 @@ export const handlers: Handlers = {
   status,
   "runs.list": runsList,
   find,
+  "run.similar": runSimilar,
   "search.save": searchSave,
   "search.list": searchList,
   "run.get": runGet,

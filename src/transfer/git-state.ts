@@ -7,6 +7,10 @@ import { callGit } from "./git-call.ts";
 
 export interface GitState {
   commit: string | null;
+  /** The first commit of its history; null where there are several, or finding it takes too long. */
+  root: string | null;
+  /** What the checkout is told to be called: `git config ml.project NAME`. */
+  project: string | null;
   /** Null with a detached head. */
   branch: string | null;
   /** URL of the remote that the branch follows, credentials masked. */
@@ -43,6 +47,7 @@ export function maskUrl(url: string): string {
 }
 
 interface Configured {
+  project: string | null;
   remotes: Map<string, string>;
   branchRemotes: Map<string, string>;
   /** Settings that switch every configured filter off. */
@@ -53,9 +58,16 @@ interface Configured {
 
 /** Reads `git config -z` output: `key\nvalue\0`. Section and last name are case-insensitive, the middle is not. */
 function parseConfig(text: string): Configured {
-  const found: Configured = { remotes: new Map(), branchRemotes: new Map(), noFilters: [], unsafeFilter: null };
+  const found: Configured = {
+    project: null,
+    remotes: new Map(),
+    branchRemotes: new Map(),
+    noFilters: [],
+    unsafeFilter: null,
+  };
   for (const record of text.split("\0")) {
     const [key = "", ...value] = record.split("\n");
+    if (key.toLowerCase() === "ml.project") found.project = value.join("\n").trim() || null;
     const parts = /^(remote|branch|filter)\.(.*)\.([a-z]+)$/is.exec(key);
     if (parts === null) continue;
     const [, section, name = "", last] = parts;
@@ -104,6 +116,15 @@ async function countUnpushed(asked: Asked): Promise<number | null> {
   return answer.problem === null && Number.isInteger(count) ? count : null;
 }
 
+/** A history so long that it takes longer is known by its remote. */
+const rootMs = 150;
+
+async function rootOf({ root }: Asked): Promise<string | null> {
+  const answer = await callGit(["rev-list", "--max-parents=0", "HEAD"], { cwd: root, timeoutMs: rootMs });
+  const roots = text(answer).trim().split("\n");
+  return answer.problem === null && roots.length === 1 ? roots[0] || null : null;
+}
+
 /** Recorded commits from the index (mode 160000), and what is checked out there. */
 async function submodulesOf(asked: Asked): Promise<GitState["submodules"]> {
   const { root } = asked;
@@ -122,7 +143,8 @@ async function submodulesOf(asked: Asked): Promise<GitState["submodules"]> {
   return (await Promise.all(found)).flat();
 }
 
-const configPattern = "^(remote\\..*\\.url|branch\\..*\\.remote|filter\\..*\\.(clean|smudge|process|required))$";
+const configPattern =
+  "^(ml\\.project|remote\\..*\\.url|branch\\..*\\.remote|filter\\..*\\.(clean|smudge|process|required))$";
 
 /** Asks git about the checkout whose top folder is `root`. Throws nothing; takes 5 s at most. */
 export async function gitState(root: string, timeoutMs = 5000): Promise<GitState> {
@@ -141,6 +163,8 @@ export async function gitState(root: string, timeoutMs = 5000): Promise<GitState
   const url = config.remotes.get(remoteName) ?? [...config.remotes.values()][0];
   const state: GitState = {
     commit,
+    root: null,
+    project: config.project,
     branch,
     remote: url === undefined ? null : maskUrl(url),
     dirty: null,
@@ -155,12 +179,13 @@ export async function gitState(root: string, timeoutMs = 5000): Promise<GitState
   if (commit === null) return state;
   const asked = { root, deadline, config };
   const unsafe = config.unsafeFilter;
-  const [unpushed, submodules, diff] = await Promise.all([
+  const [first, unpushed, submodules, diff] = await Promise.all([
+    rootOf(asked),
     countUnpushed(asked),
     submodulesOf(asked),
     unsafe === null ? diffAgainst("HEAD", asked) : null,
   ]);
-  const known = { ...state, unpushed, submodules };
+  const known = { ...state, root: first, unpushed, submodules };
   if (diff === null) return { ...known, problem: `not compared: the filter \`${unsafe}\` cannot be switched off` };
   if (diff.problem !== null) return { ...known, problem: `git diff: ${diff.problem}` };
   const ahead = known.upstream !== null && (unpushed ?? 0) > 0;

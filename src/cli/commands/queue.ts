@@ -60,7 +60,7 @@ export const command: Command = defineCommand({
     checkFollow(follow, runs);
     for (const line of new Set(runs.flatMap((run) => remarks(context, run)))) context.output.say(line);
     const options = { collects: !noCode, follow, dryRun, verbose, draft: edited?.draft ?? null };
-    return queueRuns(context, runs, { schema: "ml.queue/1", ...options });
+    return queueRuns(context, runs, { schema: "ml.queue/1", minds: true, ...options });
   },
 });
 
