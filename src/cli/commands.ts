@@ -93,6 +93,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/sweep.ts"),
   },
   {
+    name: "fork",
+    group: "queue",
+    summary: "check a run's code out to change it, and queue children of that run from there",
+    load: () => import("./commands/fork.ts"),
+  },
+  {
     name: "edit",
     group: "queue",
     summary: "change a waiting run in your editor: command, name, variables, what it asks for",

@@ -5,12 +5,21 @@
  */
 import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { forkFileName } from "./ignore.ts";
 
 /** The folder with `.git` at or above `folder` (an absolute real path), or null. */
 export function checkoutTop(folder: string): string | null {
   for (let at = folder; ; at = dirname(at)) {
     if (fs.existsSync(join(at, ".git"))) return at;
     if (dirname(at) === at) return null;
+  }
+}
+
+/** The folder of a fork at or above `folder`, or null; a checkout inside of one is a tree of its own. */
+export function forkTop(folder: string): string | null {
+  for (let at = folder; ; at = dirname(at)) {
+    if (fs.existsSync(join(at, forkFileName))) return at;
+    if (fs.existsSync(join(at, ".git")) || dirname(at) === at) return null;
   }
 }
 

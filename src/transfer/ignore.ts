@@ -5,6 +5,9 @@
  */
 import type { Ignore } from "ignore";
 
+/** Says what a folder was forked from; the folder that holds it is a tree of its own. */
+export const forkFileName = ".mlfork";
+
 /** Left out without git, and of what git does not track. gitignore syntax; names or `*.suffix` only. */
 export const builtInIgnores: readonly string[] = [
   ".git",
@@ -28,6 +31,7 @@ export const builtInIgnores: readonly string[] = [
   "*.swp",
   ".DS_Store",
   ".ml/",
+  forkFileName,
 ];
 
 const suffixes = new Set(builtInIgnores.filter((name) => name.startsWith("*.")).map((name) => name.slice(1)));

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { messageOf, systemCode } from "../core/error.ts";
 import { badLink, badPath, linkHash, type Snapshot, type SnapshotFile, snapshotHash } from "../run/snapshot.ts";
-import { checkoutTop, gitSignature } from "./git-folder.ts";
+import { checkoutTop, forkTop, gitSignature } from "./git-folder.ts";
 import { type GitState, gitState } from "./git-state.ts";
 import { HashCache } from "./hash-cache.ts";
 import { hashFile } from "./hash-file.ts";
@@ -71,8 +71,9 @@ export async function collectTree({
   everything = false,
 }: WalkOptions): Promise<Tree> {
   const here = fs.realpathSync(cwd);
-  const top = everything ? null : checkoutTop(here);
-  const root = top ?? here;
+  const fork = everything ? null : forkTop(here);
+  const top = everything || fork !== null ? null : checkoutTop(here);
+  const root = fork ?? top ?? here;
   const listing = top === null ? null : listGit(top, { timeoutMs });
   const cache = new HashCache(cacheFolder, root);
   const signature = top === null ? null : gitSignature(top);

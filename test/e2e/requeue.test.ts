@@ -1,6 +1,6 @@
 /** `ml requeue` and `ml clone` through the executable: the examples as they are written, and what can go wrong with them. */
 import { expect, test } from "bun:test";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openLab } from "./lab.ts";
 
@@ -132,4 +132,39 @@ test("`ml retry` queues again what failed and was not tried since", async () => 
   const live = await lab.ml(["wait", ...runs.map((run) => run.run_id)]);
   expect(live.code).toBe(5);
   expect((await lab.json<{ runs: object[] }>(["retry", "a", "--dry-run"])).runs.length).toBe(1);
+}, 60_000);
+
+test("a fork is the code of a run in a folder, and what is queued from there is its child", async () => {
+  const lab = openLab();
+  lab.put("src/train.py", "print('old')\n");
+  await lab.ml(["queue", "-f", "--group", "g", "--tag", "a", "--hypothesis", "h", "train.py"], {
+    cwd: join(lab.project, "src"),
+  });
+  const source = (await lab.ml(["info", "@last", "-q"])).stdout.trim();
+  lab.put(".git/HEAD", "ref: refs/heads/main\n");
+  const ran = await lab.ml(["fork", source, "forked"]);
+  expect(ran.stdout).toContain("`ml queue` runs: python3 train.py");
+  const cwd = join(lab.project, "forked");
+  expect(readdirSync(cwd).sort()).toEqual([".mlfork", "train.py"]);
+  writeFileSync(join(cwd, "train.py"), "print('new')\n");
+  const child = await lab.ml(["queue", "-f", "--tag", "b"], { cwd });
+  expect(child.stdout).toContain("new");
+  const { manifest } = await lab.json<Info>(["info", "@last"]);
+  expect(manifest.lineage).toMatchObject({ kind: "fork", source_run: source });
+  expect(manifest.narrative).toMatchObject({
+    ...{ parent_run: source, experiment_group: "g", hypothesis: "h", tags: ["a", "b"] },
+  });
+  expect((await lab.ml(["fork", source, "forked"])).code).toBe(7);
+}, 60_000);
+
+test("a search takes the place of names: every run that it means is queued again", async () => {
+  const lab = openLab();
+  lab.put("a.py", "import sys; sys.exit(int(sys.argv[2]))\n");
+  for (const code of ["1", "0", "2"]) await lab.ml(["queue", "-f", "--group", "g", "a.py", "--code", code]);
+  const words = ["requeue", "--json", "--where", "group:g status:failed", "--yes", "--", "-v"];
+  const made: { runs: { command: string }[] } = JSON.parse((await lab.ml(words)).stdout);
+  expect(made.runs.map((run) => run.command).sort()).toEqual(["python3 a.py --code 1 -v", "python3 a.py --code 2 -v"]);
+  const tried = await lab.json<{ runs: object[] }>(["retry", "--where", "group:g status:completed", "-n"]);
+  expect(tried.runs.length).toBe(1);
+  expect((await lab.ml(["retry", "--where", "statsu:failed"])).code).toBe(2);
 }, 60_000);

@@ -2,11 +2,13 @@
  * `ml queue`: a script or any command into the line, with the code as it is at this moment. What was understood is
  * echoed; nothing that was typed is changed in silence.
  */
+import { join } from "node:path";
 import { MlError } from "../../core/error.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { readBatch } from "../batch-file.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
+import { asChild, type ForkFile, readForkFile } from "../fork-file.ts";
 import { type PlannedRun, planBatch, planRun } from "../planned-run.ts";
 import { checkFollow, queueRuns, submitFlags } from "../queue-runs.ts";
 import { requireUtf8 } from "../raw-arguments.ts";
@@ -49,11 +51,14 @@ export const command: Command = defineCommand({
       "`runs` (each `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`, `duplicate`, `similar`: what runs like it took and `proposed`, or null), `dry_run`, `code` (`snapshot`, `root`, `files`, `size_bytes`, `sent_bytes`, `left_out`, or null)",
     "ml.follow/1": "with -f, one line each: `kind` submitted, queued, held, starting, running, log, restarted, ended",
   },
-  async run(context, args) {
+  async run(typed, args) {
     requireUtf8(args.script);
+    const fork = readForkFile(typed.cwd);
+    const context =
+      fork === null || args.script.length > 0 ? typed : startingIn(typed, join(fork.folder, fork.file.cwd));
     const edited = args.flags.edit ? await (await import("../edit-wishes.ts")).editWishes(context, args.flags) : null;
     const flags = { ...args.flags, ...edited?.flags };
-    const runs = await planned(context, { ...args, flags }).catch((cause) => {
+    const runs = await planned(context, { ...args, flags }, fork?.file ?? null).catch((cause) => {
       throw edited?.draft.kept(cause, "copy it into the flags") ?? cause;
     });
     const { follow, dryRun, verbose, noCode } = flags;
@@ -71,17 +76,26 @@ function isLocal({ settings }: Context): boolean {
   return settings.worker_host === null;
 }
 
-async function planned(context: Context, args: Arguments<typeof flags>): Promise<PlannedRun[]> {
+/** The same command as if it had been typed in another folder. */
+function startingIn(context: Context, cwd: string): Context {
+  return Object.create(context, { cwd: { value: cwd } }) as Context;
+}
+
+async function planned(context: Context, args: Arguments<typeof flags>, fork: ForkFile | null): Promise<PlannedRun[]> {
   const { env, settings, cwd } = context;
   const sources = { settings, env, cwd, local: isLocal(context) };
   const { from } = args.flags;
-  if (from === null) return [planRun(args.script, args.flags, sources)];
+  const child = (run: PlannedRun) => (fork === null ? run : asChild(run, fork, args.given));
+  if (from === null) {
+    const words = args.script.length === 0 && fork !== null ? fork.argv : args.script;
+    return [child(planRun(words, args.flags, sources))];
+  }
   if (args.script.length > 0) {
     throw new MlError("usage", "`--from` names the commands, and one was typed as well", {
       hint: "leave one of them out",
     });
   }
-  return planBatch(await readBatch(from), args.flags, { command, sources });
+  return planBatch(await readBatch(from), args.flags, { command, sources }).map(child);
 }
 
 /** What somebody should know of an interpretation, though nothing is wrong with it. */

@@ -4,11 +4,21 @@
  * options do the resuming.
  */
 import { MlError } from "../../core/error.ts";
+import { mayQueueAgain, searchedIds } from "../chosen-runs.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
-import { changedArguments, codeOfSource, commandLine, derivedRun, derivedWishes, readSource } from "../derived-run.ts";
+import {
+  changedArguments,
+  codeOfSource,
+  commandLine,
+  derivedRun,
+  derivedWishes,
+  readSource,
+  type Source,
+} from "../derived-run.ts";
 import { flag } from "../flags.ts";
 import { sayPage } from "../page.ts";
-import { queueRuns, submitFlags } from "../queue-runs.ts";
+import type { PlannedRun } from "../planned-run.ts";
+import { checkFollow, queueRuns, submitFlags } from "../queue-runs.ts";
 import { requireUtf8 } from "../raw-arguments.ts";
 import { runFlags } from "../submission.ts";
 
@@ -19,6 +29,8 @@ const flags = {
   replace: flag.on("keep only the program and the script of RUN, and give it ARGS"),
   merge: flag.on("let ARGS take the place of equal options of RUN: `--a b`, `--a=b`, `-a b`, flags, Hydra's `a=b`"),
   code: flag.choice(["source", "current"], "the code of RUN (without a word), or that of this folder as it is now"),
+  where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it, in place of RUN"),
+  yes: flag.on("do not ask before several runs", { short: "y" }),
   stage: flag.texts(
     "PATH",
     "copy a file, folder or pattern that RUN left into the new run; `{staged}` is their folder",
@@ -36,7 +48,7 @@ export const command: Command = defineCommand({
   ].join("\n\n"),
   script: true,
   positionals: [
-    { name: "RUN", about: "the run to start from", complete: "run" },
+    { name: "RUN", about: "the run to start from; not with --where", complete: "run" },
     { name: "ARGS", about: "arguments of its script; after `--` everything is", optional: true, many: true },
   ],
   flags,
@@ -45,11 +57,13 @@ export const command: Command = defineCommand({
     ["ml requeue run_abc --merge -- --epochs 200", "override one, keep the rest"],
     ["ml requeue run_abc --replace -- --epochs 200 --lr 3e-4", "only these"],
     ["ml requeue run_abc --stage checkpoints/best.pt -- --resume {staged}/best.pt", "hand a checkpoint over"],
+    ["ml requeue --where 'group:bs val_acc>0.8' -- --epochs 200", "every run of a search, with more epochs"],
     ["ml requeue @failed --code current", "again, with the code as it is now"],
   ],
   schemas: { "ml.requeue/1": "as `ml.queue/1`, with `source_run`" },
   async run(context, args) {
     requireUtf8(args.script);
+    if (args.flags.where !== null) return requeueMany(context, args.flags.where, args);
     const [run, ...words] = args.script;
     if (run === undefined || run === "") {
       throw new MlError("usage", "`ml requeue` wants RUN: the run to start from", { hint: "try `ml help requeue`" });
@@ -67,11 +81,14 @@ function modeOf({ flags: { append, replace, merge } }: Given): "append" | "repla
   return replace ? "replace" : merge ? "merge" : "append";
 }
 
-async function requeueOne(
-  context: Context,
-  { run, words, args }: { run: string; words: string[]; args: Given },
-): Promise<number> {
-  const { follow, dryRun, python, stage, code } = args.flags;
+interface One {
+  run: string;
+  words: string[];
+  args: Given;
+}
+
+async function plan(context: Context, { run, words, args }: One): Promise<{ planned: PlannedRun; source: Source }> {
+  const { python, stage, code } = args.flags;
   const mode = modeOf(args);
   const source = await readSource(await context.connect(), run);
   const argv = changedArguments(source, { words, mode, python });
@@ -81,20 +98,42 @@ async function requeueOne(
     });
   }
   const wishes = derivedWishes(source, args, context);
-  const current = code === "current";
   const planned = derivedRun(argv, {
     wishes: { ...wishes, parent: args.flags.parent },
-    code: current ? null : codeOfSource(source),
+    code: code === "current" ? null : codeOfSource(source),
     lineage: { kind: "requeue", source: source.manifest.run_id },
     stage,
   });
   if (context.output.mode === "human") sayPage(context, [commandLine(argv, source)]);
+  return { planned, source };
+}
+
+async function requeueOne(context: Context, one: One): Promise<number> {
+  const { follow, dryRun, code } = one.args.flags;
+  const { planned, source } = await plan(context, one);
+  const options = { collects: code === "current", follow, dryRun, verbose: false };
   return queueRuns(context, [planned], {
+    ...options,
     schema: "ml.requeue/1",
-    collects: current,
-    follow,
-    dryRun,
-    verbose: false,
     more: { source_run: source.manifest.run_id },
   });
+}
+
+/** Every run of a search, each with the same words more. All commands are shown before anything is sent. */
+async function requeueMany(context: Context, where: string, args: Given): Promise<number> {
+  const { follow, dryRun, code, yes } = args.flags;
+  const runIds = await searchedIds(context, where);
+  if (runIds.length === 0) {
+    context.output.say("no run matches");
+    return 0;
+  }
+  const runs: PlannedRun[] = [];
+  for (const run of runIds) runs.push((await plan(context, { run, words: args.script, args })).planned);
+  checkFollow(follow, runs);
+  if (runs.length > 1 && !dryRun && !(await mayQueueAgain(context, runIds, yes))) {
+    context.output.say("nothing was queued");
+    return 1;
+  }
+  const options = { collects: code === "current", follow, dryRun, verbose: false };
+  return queueRuns(context, runs, { ...options, schema: "ml.requeue/1" });
 }

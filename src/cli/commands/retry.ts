@@ -1,6 +1,5 @@
 /** `ml retry`: runs again as they were, each with its own code and arguments; without names all that failed and were not tried since. */
-import { MlError } from "../../core/error.ts";
-import { chosenRuns } from "../chosen-runs.ts";
+import { chosenRuns, mayQueueAgain, searchedIds } from "../chosen-runs.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { codeOfSource, derivedRun, derivedWishes, readSource } from "../derived-run.ts";
 import { flag } from "../flags.ts";
@@ -17,21 +16,37 @@ export const command: Command = defineCommand({
   about:
     "The same code, arguments, variables and wishes as new runs that name the old ones as their source; flags change what they ask for. Without names: every failed run of yours for which no newer run of the same command is there. More than one is asked about on a terminal, or wants --yes.",
   positionals: [{ name: "RUN", about: "runs to try again", optional: true, many: true, complete: "run" }],
-  flags: { ...runFlags, ...submitFlags, yes: flag.on("do not ask", { short: "y" }) },
+  flags: {
+    ...runFlags,
+    ...submitFlags,
+    where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it"),
+    yes: flag.on("do not ask", { short: "y" }),
+  },
   examples: [
     ["ml retry train --max-runtime 8h", "one run, with more time"],
     ["ml retry --yes", "all that failed and were not tried since"],
+    ["ml retry --where 'failure:oom group:bs since:1d' --ram 32G", "what ran out of memory, with more of it"],
   ],
   schemas: { "ml.retry/1": "as `ml.queue/1`" },
   async run(context, args) {
     const { follow, dryRun, yes, parent } = args.flags;
     const connection = await context.connect();
-    const runIds = args.words.length > 0 ? await chosenRuns(connection, args.words) : await untried(context);
+    const { where } = args.flags;
+    const runIds =
+      where !== null
+        ? await searchedIds(context, where)
+        : args.words.length > 0
+          ? await chosenRuns(connection, args.words)
+          : await untried(context);
     if (runIds.length === 0) {
-      context.output.say("nothing to try again: no run of yours failed without a newer one of the same command");
+      context.output.say(
+        where === null
+          ? "nothing to try again: no run of yours failed without a newer one of the same command"
+          : "no run matches",
+      );
       return 0;
     }
-    if (runIds.length > 1 && !dryRun && !(await mayQueue(context, runIds, yes))) {
+    if (runIds.length > 1 && !dryRun && !(await mayQueueAgain(context, runIds, yes))) {
       context.output.say("nothing was queued");
       return 1;
     }
@@ -66,16 +81,4 @@ async function untried(context: Context): Promise<string[]> {
     before = page.next;
   }
   return found;
-}
-
-async function mayQueue(context: Context, runIds: readonly string[], yes: boolean): Promise<boolean> {
-  if (yes) return true;
-  if (!context.terminal.stdin || !context.terminal.stderr) {
-    throw new MlError("usage", `this would queue ${runIds.length} runs again, and there is no terminal to ask on`, {
-      hint: "add `--yes`, or look first with `--dry-run`",
-    });
-  }
-  for (const runId of runIds.slice(0, 20)) context.output.say(`  ${runId}`);
-  if (runIds.length > 20) context.output.say(`  and ${runIds.length - 20} more`);
-  return context.confirm(`queue ${runIds.length} runs again?`);
 }
