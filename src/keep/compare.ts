@@ -136,15 +136,17 @@ function verdictOf(found: Omit<Reproduction, "verdict" | "sentence">, runs: { so
   const { source, again } = runs;
   const { metrics, artifacts } = found;
   const equal = metrics.filter((match) => match.equal).length;
-  const ofMetrics = `${equal} of ${metrics.length} metrics are the same`;
-  const ofFiles = `${artifacts.same} of ${artifacts.compared} artifacts are the same, byte for byte`;
+  const ofMetrics = `${equal} of ${metrics.length} ${metrics.length === 1 ? "metric is" : "metrics are"} the same`;
+  const ofFiles = `${artifacts.same} of ${artifacts.compared} ${artifacts.compared === 1 ? "artifact is" : "artifacts are"} the same, byte for byte`;
   if (!isFinal(again.status))
     return { verdict: "pending", sentence: `it is ${again.status}; ask again when it has ended` } as const;
-  if (again.status !== source.status)
+  if (again.status !== source.status) {
+    const why = again.failure === null ? "" : ` (${again.failure.message})`;
     return {
       verdict: "not_reproduced",
-      sentence: `it is ${again.status}, and ${source.run_id} is ${source.status}`,
+      sentence: `it is ${again.status}${why}, and ${source.run_id} is ${source.status}`,
     } as const;
+  }
   if (again.exit_code !== source.exit_code)
     return {
       verdict: "not_reproduced",
@@ -167,15 +169,19 @@ function verdictOf(found: Omit<Reproduction, "verdict" | "sentence">, runs: { so
 export function compareRuns(source: Manifest, again: Manifest, options: CompareOptions): Reproduction {
   const runs = { source, again };
   const { names, left } = comparableNames(source, options.names);
+  // What ended in another way has nothing to compare, and one whose surroundings nobody saw differs in nothing that is known.
+  const ended = isFinal(again.status) && again.status === source.status;
+  const seen = isFinal(again.status) && again.environment.os !== null;
   const found = {
     run_id: again.run_id,
     source_run: source.run_id,
-    metrics: isFinal(again.status) ? names.map((name) => matchMetric(name, runs, options)) : [],
+    metrics: ended ? names.map((name) => matchMetric(name, runs, options)) : [],
     not_compared: left,
     artifacts: matchArtifacts(source, again),
     repeats: options.repeats.map((run) => run.run_id),
-    environment: isFinal(again.status) ? environmentDifferences(source, again) : [],
-    hardware: isFinal(again.status) ? hardwareDifferences(source, again) : [],
+    seen,
+    environment: seen ? environmentDifferences(source, again) : [],
+    hardware: seen ? hardwareDifferences(source, again) : [],
   };
   return { ...found, ...verdictOf(found, runs) };
 }

@@ -66,6 +66,8 @@ export interface Reproduction {
   artifacts: { same: number; compared: number; differing: string[] };
   /** Ids of earlier runs of the same code and arguments, the source among them, that the noise was measured with. */
   repeats: string[];
+  /** The surroundings of the reproduction are known; else nothing is said about differences. */
+  seen: boolean;
   environment: Difference[];
   hardware: Difference[];
 }

@@ -104,7 +104,9 @@ export function reproductionPage(found: Reproduction, face: Face): Line[] {
     ...(noise === null ? [] : [[span(noise, "dim")]]),
     ...found.artifacts.differing.slice(0, 5).map((path): Line => [span(`  differs: work/${safeText(path)}`, "warn")]),
     [],
-    ...differenceLines("environment", found.environment, face),
-    ...differenceLines("hardware", found.hardware, face),
+    ...(found.seen
+      ? differenceLines("environment", found.environment, face)
+      : [[span("  environment and hardware: not known", "dim")]]),
+    ...(found.seen ? differenceLines("hardware", found.hardware, face) : []),
   ].map((line) => cutLine(line, face.width, face.unicode));
 }

@@ -162,12 +162,12 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
-/** How long a short run waits for what is still being captured about it. */
+/** How long the end of a run waits for what is still being captured about it. */
 const captureWaitMs = 1500;
 
-async function endCapture(run: LiveRun, ranMs: number): Promise<void> {
+async function endCapture(run: LiveRun): Promise<void> {
   if (run.capturing === null) return;
-  if (ranMs < 20_000) await Promise.race([run.capturing.done, Bun.sleep(captureWaitMs)]);
+  await Promise.race([run.capturing.done, Bun.sleep(captureWaitMs)]);
   run.capturing.abort();
   await run.capturing.done;
 }
@@ -191,7 +191,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   const manifest = requireManifest(paths);
   const startedAtMs = ending.startedAtMs;
   run.meter?.flush();
-  await endCapture(run, startedAtMs === null ? 0 : ending.endedAtMs - startedAtMs);
+  await endCapture(run);
   await collectOutputMetrics(paths);
   const snapshot = snapshotOf(shop, manifest);
   const now = isoTime(shop.clock.nowMs());

@@ -31,7 +31,7 @@ describe("keeping runs", () => {
 
     const again = await lab.ml(["reproduce", run, "--wait"]);
     expect(again.stdout).toMatch(/^. reproduced {2}\w+ of /);
-    expect(again.stdout).toContain("1 of 1 metrics are the same; 4 of 4 artifacts are the same, byte for byte");
+    expect(again.stdout).toContain("1 of 1 metric is the same; 4 of 4 artifacts are the same, byte for byte");
     expect(again.code).toBe(0);
     const check = await lab.json(["reproduce", "--check", run]);
     expect(check).toMatchObject({ verdict: "reproduced", source_run: run, environment: [], hardware: [] });

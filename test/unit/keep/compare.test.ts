@@ -20,7 +20,7 @@ describe("did it come out the same again?", () => {
   test("to within rounding where nothing else is known", () => {
     expect(compare(run("a", { loss: 0.5 }), run("b", { loss: 0.5 + 1e-8 }))).toMatchObject({ verdict: "reproduced" });
     const found = compare(run("a", { loss: 0.5 }), run("b", { loss: 0.501 }));
-    expect(found).toMatchObject({ verdict: "not_reproduced", sentence: "0 of 1 metrics are the same" });
+    expect(found).toMatchObject({ verdict: "not_reproduced", sentence: "0 of 1 metric is the same" });
     expect(found.metrics[0]).toMatchObject({ by: "default", allowed: 1e-6, equal: false });
     expect(found.metrics[0]?.difference).toBeCloseTo(0.002, 9);
   });
@@ -104,6 +104,8 @@ describe("did it come out the same again?", () => {
       pip_freeze: "numpy==2\ntorch==2\n",
       env_vars: { PATH: "y" },
     };
+    b.environment.os = "Debian";
+    a.environment.os = "Debian";
     b.resources = { ...b.resources, cpu_model: "EPYC" };
     const found = compare(a, b);
     expect(found.environment).toEqual([
