@@ -27,6 +27,9 @@ const mostSources = 200;
 const largestBytes = 256 * 1024 * 1024;
 const mostNames = 5000;
 
+/** So many values are remembered to see that another file tells the same. */
+const rememberedValues = 100_000;
+
 /** Splits that people name their folders by: these always stand before the name, so that both sides are told apart. */
 const splits = /^(?:train|val|valid|validation|test|eval)$/i;
 
@@ -90,6 +93,8 @@ export class Harvester {
   private readonly trainings = new Map<string, TrainerState>();
   /** Which group a bare name belongs to. */
   private readonly owners = new Map<string, string>();
+  /** Values under bare names, by name and step, to the precision of TensorBoard. */
+  private readonly told = new Map<string, number>();
   private readonly logged = new Set<string>();
   private readonly templates: Template[];
   private readonly logs = new Map<string, number>();
@@ -119,7 +124,7 @@ export class Harvester {
 
   /** What was read and could not be written is read again, from the beginning. */
   private forget(): void {
-    for (const known of [this.sources, this.trainings, this.owners, this.logs]) known.clear();
+    for (const known of [this.sources, this.trainings, this.owners, this.told, this.logs]) known.clear();
     this.writtenBytes = 0;
     this.begun = false;
   }
@@ -167,7 +172,12 @@ export class Harvester {
       known.stamp = stamp;
       const { source } = known;
       const points = await source.read(file, ended);
-      return points.map((point) => ({ ...point, name: this.nameOf(point, source), source: `work/${path}` }));
+      return points.flatMap((point) => {
+        const name = this.nameOf(point, source);
+        return !splits.test(source.label) && this.isTold(point, name)
+          ? []
+          : [{ ...point, name, source: `work/${path}` }];
+      });
     } finally {
       await file.handle.close();
     }
@@ -189,6 +199,14 @@ export class Harvester {
     } finally {
       await file.handle.close();
     }
+  }
+
+  /** Two loggers of one script, such as CSV and TensorBoard, tell the same twice: the second is left out. */
+  private isTold({ name, value, step }: FoundPoint, shown: string): boolean {
+    const key = `${name} ${step}`;
+    if (shown !== name) return this.told.has(key) && Object.is(this.told.get(key), Math.fround(value));
+    if (this.told.size < rememberedValues) this.told.set(key, Math.fround(value));
+    return false;
   }
 
   private nameOf({ name }: FoundPoint, { group, label }: Source): string {

@@ -72,11 +72,21 @@ describe("TensorBoard", () => {
   });
 
   test("folders with the same tags are told apart", async () => {
-    for (const folder of ["logs/train", "logs/validation", "a", "b"])
-      put(`${folder}/events.out.tfevents.1`, record(event("loss", 0.5, { step: 1, t: 1 })));
+    for (const [folder, loss] of Object.entries({ "logs/train": 0.5, "logs/validation": 0.5, a: 0.5, b: 0.25 }))
+      put(`${folder}/events.out.tfevents.1`, record(event("loss", loss, { step: 1, t: 1 })));
     await harvester().harvest({ ended: true });
-    expect(found()).toEqual(["loss@1=0.5", "b/loss@1=0.5", "train/loss@1=0.5", "validation/loss@1=0.5"]);
+    expect(found()).toEqual(["loss@1=0.5", "b/loss@1=0.25", "train/loss@1=0.5", "validation/loss@1=0.5"]);
   });
+});
+
+test("two loggers that tell the same are one; a value of its own stays, under its folder", async () => {
+  put("a/metrics.csv", "step,loss\n1,0.1\n2,0.2\n");
+  put(
+    "b/events.out.tfevents.1",
+    Buffer.concat([1, 2].map((step) => record(event("loss", step === 1 ? 0.1 : 0.7, { step, t: 1 })))),
+  );
+  await harvester().harvest({ ended: true });
+  expect(found()).toEqual(["loss@1=0.1", "loss@2=0.2", `b/loss@2=${Math.fround(0.7)}`]);
 });
 
 describe("CSV logs", () => {
