@@ -31,6 +31,8 @@ export class SearchIndex {
   /** Ids of names and labels, by kind or field and word. */
   private readonly nameIds = new Map<string, number>();
   private readonly labelIds = new Map<string, number>();
+  /** How often the ids were thrown away. */
+  private rounds = 0;
   private readonly code: CodeFiles;
   private readonly sets: SetIndex;
   /** Grows with every change of the tables, so that what was drawn from them can be kept meanwhile. */
@@ -48,6 +50,7 @@ export class SearchIndex {
   }
 
   private loadIds(): void {
+    this.rounds += 1;
     this.nameIds.clear();
     this.labelIds.clear();
     const names = this.database.query("SELECT id, kind, name FROM names").all();
@@ -170,6 +173,7 @@ export class SearchIndex {
 
   forgetAll(): void {
     for (const table of searchTableNames) this.database.run(`DELETE FROM ${table}`);
+    this.rounds += 1;
     this.nameIds.clear();
     this.labelIds.clear();
     this.changes += 1;
@@ -196,9 +200,9 @@ export class SearchIndex {
     return id;
   }
 
-  /** Grows with every new name. */
-  get nameCount(): number {
-    return this.nameIds.size;
+  /** Changes with every new name, and where all ids were given anew. */
+  get namesVersion(): string {
+    return `${this.rounds}:${this.nameIds.size}`;
   }
 
   hasFile(snapshot: string, path: string): boolean {

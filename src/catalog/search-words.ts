@@ -10,8 +10,8 @@ import { betterDirection } from "../run/metrics.ts";
 import type { SearchIndex } from "./search-index.ts";
 
 interface NameTable {
-  /** Of the index when this was made. */
-  size: number;
+  /** Of the index's names when this was made. */
+  version: string;
   /** `m` and a plain name → ids. */
   ids: Map<string, Set<number>>;
   shown: Map<number, string>;
@@ -27,8 +27,8 @@ export class IndexWords implements SearchWords {
   ) {}
 
   private names_(): NameTable {
-    if (this.table?.size === this.index.nameCount) return this.table;
-    const table: NameTable = { size: this.index.nameCount, ids: new Map(), shown: new Map() };
+    if (this.table?.version === this.index.namesVersion) return this.table;
+    const table: NameTable = { version: this.index.namesVersion, ids: new Map(), shown: new Map() };
     const add = (key: string, id: number) => {
       const ids = table.ids.get(key);
       if (ids === undefined) table.ids.set(key, new Set([id]));

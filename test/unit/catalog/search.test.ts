@@ -29,7 +29,8 @@ function openCatalog(base: BasePaths, name: string): Catalog {
 function upToDate(base: BasePaths, name = "index.db"): Catalog {
   const catalog = openCatalog(base, name);
   catalog.sync();
-  expect(catalog.search.catchUp(Number.POSITIVE_INFINITY)).toBe(0);
+  // In a hurry, newest first: names get other ids than from a rebuild.
+  expect(catalog.search.catchUp(600_000)).toBe(0);
   return catalog;
 }
 
