@@ -6,6 +6,8 @@
  */
 import { mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { licenceText } from "./licences.ts";
+import { hasTerminalUi, nativePackage, terminalUiPlugin } from "./terminal-ui.ts";
 
 const root = join(import.meta.dir, "..");
 const withFaults = process.argv.includes("--faults");
@@ -39,30 +41,24 @@ function freshScript(): string {
 
 mkdirSync(dirname(outfile), { recursive: true });
 const fresh = freshScript();
-const build = Bun.spawnSync({
-  cmd: [
-    process.execPath,
-    "build",
-    "--compile",
-    "--splitting",
-    "--bytecode",
-    "--format=esm",
-    "--minify",
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-    "--define",
-    `FAULTS_COMPILED=${withFaults}`,
-    "src/main.ts",
-    "--outfile",
-    temporary,
-  ],
-  cwd: root,
-  stdout: "pipe",
-  stderr: "pipe",
+const build = await Bun.build({
+  entrypoints: [join(root, "src/main.ts")],
+  target: "bun",
+  format: "esm",
+  splitting: true,
+  bytecode: true,
+  minify: true,
+  define: {
+    FAULTS_COMPILED: String(withFaults),
+    TUI_COMPILED: String(hasTerminalUi),
+    LICENCES_TEXT: JSON.stringify(licenceText()),
+  },
+  plugins: [terminalUiPlugin],
+  compile: { outfile: temporary, autoloadDotenv: false, autoloadBunfig: false },
+  throw: false,
 });
-if (build.exitCode !== 0) {
-  process.stderr.write(build.stdout);
-  process.stderr.write(build.stderr);
+if (!build.success) {
+  for (const log of build.logs) process.stderr.write(`${log}\n`);
   process.exit(1);
 }
 // As old as the sources that went in: what is edited while it builds counts as newer.
@@ -75,4 +71,6 @@ if (outfile === released) {
   symlinkSync("ml", alias);
   renameSync(alias, join(root, "dist/ml-tui"));
 }
-process.stderr.write(`built ${outfile.startsWith(`${root}/`) ? outfile.slice(root.length + 1) : outfile}\n`);
+const shownName = outfile.startsWith(`${root}/`) ? outfile.slice(root.length + 1) : outfile;
+const without = hasTerminalUi ? "" : ` without the terminal UI: there is no ${nativePackage} here`;
+process.stderr.write(`built ${shownName}${without}\n`);

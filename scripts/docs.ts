@@ -10,6 +10,7 @@ import { z } from "zod";
 import { requests } from "../src/protocol/requests.ts";
 import { manifestSchema } from "../src/run/manifest.ts";
 import { commandSection, exitCodeSection, settingSection } from "./docs-cli.ts";
+import { keySectionOfTui } from "./docs-tui.ts";
 import { keyMeanings } from "./format-keys.ts";
 
 const root = join(import.meta.dir, "..");
@@ -177,6 +178,7 @@ const pages: Record<string, () => string> = {
   "docs/config.md": () => between("docs/config.md", "settings", settingSection()),
   "docs/run_manifest.schema.json": manifestJsonSchema,
   "docs/protocol.md": () => between("docs/protocol.md", "requests", requestSection()),
+  "docs/tui.md": () => between("docs/tui.md", "keys", keySectionOfTui()),
   "docs/format.md": () => between("docs/format.md", "keys", keySection()),
 };
 

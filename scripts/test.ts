@@ -22,7 +22,7 @@ const steps: Step[] = [
   { name: "build dist/ml", cmd: [bun, "scripts/build.ts"] },
   { name: "build dist/ml-faults", cmd: [bun, "scripts/build.ts", "--faults"] },
   tests("tidy.test.ts", 20_000),
-  ...["unit", "queue", "python", "capture", "transfer", "worker", "server", "e2e", "faults", "restart", "chaos"]
+  ...["unit", "queue", "python", "capture", "transfer", "worker", "server", "e2e", "tui", "faults", "restart", "chaos"]
     .filter((name) => existsSync(join(root, "test", name)))
     .map((name) => tests(name, 120_000)),
 ];

@@ -16,7 +16,7 @@ if (
   await workerMain(words.slice(1));
 } else {
   const { cliMain } = await import("./cli/main.ts");
-  await cliMain(words, calledAs);
+  await cliMain(words, calledAs, () => import("./tui/main.ts"));
 }
 
 export {};

@@ -53,13 +53,13 @@ const walls: Record<string, readonly string[]> = {
   picture: ["view", "core"],
   client: ["protocol", "transfer", "core"],
   cli: ["view", "picture", "client", "transfer", "protocol", "think", "config", "core"],
-  tui: ["view", "client", "protocol", "config", "core"],
+  tui: ["view", "client", "protocol", "think", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */
 const thin = new Set(["cli", "tui", "client", "view", "think"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
-  protocol: ["requests", "find", "declare", "think-requests", "sweep-requests"],
+  protocol: ["requests", "find", "declare", "think-requests", "sweep-requests", "log-requests"],
   run: ["manifest", "store"],
 };
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;

@@ -110,6 +110,30 @@ export interface ConnectOptions {
   ahead?: { name: Ask; body: object };
 }
 
+/** What `ml monitor` asks of the terminal UI, which is a layer beside ours: main.ts hands it in. */
+export interface TerminalUi {
+  /** Throws \`refused\` where this build cannot open a screen. */
+  checkBuild(): void;
+  monitor(options: UiOptions): Promise<number>;
+  pictureOnce(options: UiOptions & { width: number; height: number }): Promise<string>;
+}
+export type LoadTerminalUi = () => Promise<TerminalUi>;
+
+export interface UiOptions {
+  connection: Connection;
+  /** Where to begin: a run by any of its names, a view, a tab. */
+  run: string | null;
+  view: string | null;
+  tab: string | null;
+  readonly: boolean;
+  keys: string | null;
+  unicode: boolean;
+  colour: boolean;
+  /** The environment, with what our own command line said as variables. */
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+}
+
 export interface Context {
   readonly settings: Settings;
   origin(key: SettingKey): Origin;
@@ -120,9 +144,12 @@ export interface Context {
   /** `ML_HOME` or `~/.ml`, and the config file in use, whether or not they exist. */
   readonly home: string;
   readonly configPath: string;
+  /** Another config file than the usual one was named, by flag or variable. */
+  readonly configNamed: boolean;
   /** Which of the three are terminals. */
   readonly terminal: { stdin: boolean; stdout: boolean; stderr: boolean };
   readonly table: readonly CommandEntry[];
+  readonly loadUi: LoadTerminalUi;
   /** One connection a command; later calls give the same. Closed after the command. Throws `unreachable` and others. */
   connect(options?: ConnectOptions): Promise<Connection>;
   /**

@@ -227,7 +227,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "monitor",
     group: "watch",
-    summary: "the terminal UI (not in this build)",
+    summary: "the terminal UI: everything at once, live, by keyboard",
     load: () => import("./commands/monitor.ts"),
   },
   {

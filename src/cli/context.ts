@@ -8,7 +8,7 @@ import { parseTarget, type Target } from "../client/target.ts";
 import { type HomePaths, localPlaces, requireHome } from "../config/home.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { MlError, messageOf } from "../core/error.ts";
-import type { Command, CommandEntry, ConnectOptions, Context } from "./command.ts";
+import type { Command, CommandEntry, ConnectOptions, Context, LoadTerminalUi } from "./command.ts";
 import { isGone, noServer, readServerRecord, recordTarget } from "./local-server.ts";
 import type { Output } from "./output.ts";
 import type { Environment } from "./terminal.ts";
@@ -21,6 +21,7 @@ export interface ContextParts {
   output: Output;
   env: Environment;
   terminal: Context["terminal"];
+  loadUi: LoadTerminalUi;
 }
 
 /** A key reaches a local socket only where it was given on purpose: there the file's owner needs none. */
@@ -104,11 +105,13 @@ export function makeContext(parts: ContextParts): LiveContext {
     get home() {
       return requireHome(paths);
     },
+    configNamed: paths.configNamed,
     get configPath() {
       return paths.configPath ?? `${requireHome(paths)}/config.toml`;
     },
     terminal: parts.terminal,
     table: parts.table,
+    loadUi: parts.loadUi,
     connect(options = {}) {
       opened ??= openConnection(parts, options).then((made) => {
         connection = made;

@@ -7,7 +7,7 @@ import type { Resolved } from "../config/resolve.ts";
 import { MlError } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
 import { version } from "../core/version.ts";
-import { type Command, wordsWithGroup } from "./command.ts";
+import { type Command, type LoadTerminalUi, wordsWithGroup } from "./command.ts";
 import { commands, findCommand } from "./commands.ts";
 import { makeContext } from "./context.ts";
 import type { Mode, Output } from "./output.ts";
@@ -19,14 +19,14 @@ import { loadCommandSettings } from "./settings.ts";
 import { emit, flushStreams } from "./streams.ts";
 import { isTerminal, isUtf8, terminalWidth, wantsColour } from "./terminal.ts";
 
-/** `calledAs` is the last part of the name by which we were started. */
-export async function cliMain(words: readonly string[], calledAs: string): Promise<never> {
-  const code = await runWords(calledAs === "ml-tui" ? ["monitor", ...words] : words);
+/** `calledAs` is the last part of the name by which we were started; `loadUi` loads the terminal UI, which is not our layer's. */
+export async function cliMain(words: readonly string[], calledAs: string, loadUi: LoadTerminalUi): Promise<never> {
+  const code = await runWords(calledAs === "ml-tui" ? ["monitor", "--here", ...words] : words, loadUi);
   await flushStreams();
   process.exit(code);
 }
 
-async function runWords(words: readonly string[]): Promise<number> {
+async function runWords(words: readonly string[], loadUi: LoadTerminalUi): Promise<number> {
   const { env } = process;
   const own = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
   const report = {
@@ -43,18 +43,18 @@ async function runWords(words: readonly string[]): Promise<number> {
   process.on("uncaughtException", onBug);
   process.on("unhandledRejection", onBug);
   try {
-    return await dispatch(words);
+    return await dispatch(words, loadUi);
   } catch (cause) {
     return reportError(cause, report);
   }
 }
 
-async function dispatch(words: readonly string[]): Promise<number> {
+async function dispatch(words: readonly string[], loadUi: LoadTerminalUi): Promise<number> {
   const leading = parseLeading(words);
-  if (leading.values.version === true) return sayVersion(leading.values);
+  if (leading.values.version === true) return sayVersion(leading.values, loadUi);
   const name = words[leading.at];
   if (name === undefined || name === "--")
-    return runCommand(await load("help"), { title: "ml help", words: [], leading });
+    return runCommand(await load("help"), { title: "ml help", words: [], leading, loadUi });
   const { home, configPath } = homePaths(process.env);
   if (configPath !== null) askEarly(configPath);
   if (home !== null) askEarly(`${home}/data/server.json`);
@@ -67,7 +67,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
     title += ` ${words[at]}`;
     at += 1;
   } else checkAction(command, words[at], title);
-  return runCommand(command, { title, words: words.slice(at), leading });
+  return runCommand(command, { title, words: words.slice(at), leading, loadUi });
 }
 
 function checkAction(command: Command, word: string | undefined, title: string): void {
@@ -96,17 +96,18 @@ interface Call {
   title: string;
   words: readonly string[];
   leading: ReturnType<typeof parseLeading>;
+  loadUi: LoadTerminalUi;
 }
 
 /** `--version`: without loading anything where only a line is wanted. */
-async function sayVersion(flags: Readonly<Record<string, unknown>>): Promise<number> {
+async function sayVersion(flags: Readonly<Record<string, unknown>>, loadUi: LoadTerminalUi): Promise<number> {
   const mode = modeOf(flags);
   if (mode === "human") {
     emit(1, `ml ${version}\n`);
     return 0;
   }
   const leading = parseLeading([`--${mode}`]);
-  return runCommand(await load("version"), { title: "ml version", words: [], leading });
+  return runCommand(await load("version"), { title: "ml version", words: [], leading, loadUi });
 }
 
 function modeOf(flags: Readonly<Record<string, unknown>>): Mode {
@@ -135,7 +136,7 @@ async function runCommand(command: Command, call: Call): Promise<number> {
   const args = parseCommand(command, words, { title, leading });
   const flags = args.flags as Readonly<Record<string, unknown>>;
   const { env } = process;
-  if (flags.version === true) return sayVersion(flags);
+  if (flags.version === true) return sayVersion(flags, call.loadUi);
   const paths = homePaths(env, { configFlag: (flags.config as string | null) ?? null });
   if (flags.help === true) {
     const { commandText } = await import("./help-text.ts");
@@ -157,6 +158,7 @@ async function runCommand(command: Command, call: Call): Promise<number> {
     output,
     env,
     terminal: { stdin: isTerminal(0), stdout: isTerminal(1), stderr: isTerminal(2) },
+    loadUi: call.loadUi,
   });
   try {
     return (await command.run(context, { ...args, words: wordsWithGroup(command, args) })) ?? 0;

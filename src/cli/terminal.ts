@@ -22,16 +22,25 @@ export function isTerminal(fd: 0 | 1 | 2): boolean {
   return Boolean([process.stdin, process.stdout, process.stderr][fd]?.isTTY);
 }
 
-/** Columns of the terminal on `fd`; 80 where it does not say. */
-export function terminalWidth(fd: 1 | 2): number {
+function terminalSize(fd: 1 | 2): [number, number] {
   const size: [number, number] = [0, 0];
   try {
     const tty = binding();
     if (tty !== null) new tty.TTY(fd).getWindowSize(size);
   } catch {
-    return 80;
+    return [0, 0];
   }
-  return size[0] > 0 ? size[0] : 80;
+  return size;
+}
+
+/** Columns of the terminal on `fd`; 80 where it does not say. */
+export function terminalWidth(fd: 1 | 2): number {
+  return terminalSize(fd)[0] || 80;
+}
+
+/** Rows of the terminal on `fd`; 24 where it does not say. */
+export function terminalHeight(fd: 1 | 2): number {
+  return terminalSize(fd)[1] || 24;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

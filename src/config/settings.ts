@@ -156,6 +156,7 @@ export const settings = {
   ),
   // The terminal.
   color: choice("colour in the output", ["auto", "always", "never"], "auto"),
+  tui_keys: text("keys of the terminal UI that differ from docs/tui.md, such as `cancel=X logs=L,ctrl+o`"),
 } as const;
 
 export type SettingKey = keyof typeof settings;

@@ -19,6 +19,7 @@ import type { EtaAccuracy, Similar } from "./foresight.ts";
 import { limits } from "./frames.ts";
 import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
 import { lineRequests, waitTerms } from "./line-requests.ts";
+import { logRequests, stream } from "./log-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
@@ -28,7 +29,6 @@ export type { FileEntry } from "./transfer-requests.ts";
 export type { Role };
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const stream = z.enum(["output", "stdout", "stderr"]).default("output");
 
 export const submitSchema = z.object({
   /** Client-made, 8 to 64 characters; a repeated submission with the same id gives the same run. */
@@ -214,26 +214,7 @@ export const requests = {
   }>()("viewer", z.object({ run: ref })),
   /** Names to ids; `many: true` lets @running and @failed give several. */
   "run.resolve": declare<{ run_ids: string[] }>()("viewer", z.object({ runs: refs, many: z.boolean().default(false) })),
-  /** Bytes of a log from `offset`, or its last `tail_lines` lines or `tail_bytes`. `encoding` utf8 or base64, exact either way. */
-  "log.read": declare<{
-    run_id: string;
-    offset: number;
-    next: number;
-    size: number;
-    ended: boolean;
-    encoding: "utf8" | "base64";
-    data: string;
-  }>()(
-    "viewer",
-    z.object({
-      run: ref,
-      stream,
-      offset: z.number().int().min(0).optional(),
-      tail_lines: z.number().int().min(0).max(1_000_000).optional(),
-      tail_bytes: z.number().int().min(0).optional(),
-      limit: z.number().int().min(1).max(limits.logChunkBytes).default(limits.logChunkBytes),
-    }),
-  ),
+  ...logRequests,
   /**
    * Points in order of arrival: those that were logged, then those that were found (`metrics.passive.jsonl`). `after` is the `next` of the reply before. At most 100,000 points a reply, thinned beyond that.
    * Who asks on gives `passive_after` too, the `passive_next` of the reply before; who does not gets no found points twice.

@@ -13,6 +13,7 @@ import { keyList } from "./handlers/key-list.ts";
 import { keyRevoke } from "./handlers/key-revoke.ts";
 import { logRead } from "./handlers/log-read.ts";
 import { deadEnds, insights, lessons, lineage, runsFacts } from "./handlers/memory.ts";
+import { logSearch } from "./handlers/log-search.ts";
 import { metricsRead } from "./handlers/metrics-read.ts";
 import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
@@ -75,6 +76,7 @@ export const handlers: Handlers = {
   "run.get": runGet,
   "run.resolve": runResolve,
   "log.read": logRead,
+  "log.search": logSearch,
   "metrics.read": metricsRead,
   "metrics.try": metricsTry,
   "files.list": filesList,

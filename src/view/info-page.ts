@@ -222,18 +222,24 @@ function title(detail: RunDetail, face: Face): Line {
   return [...state, span(`  ${manifest.run_id}`, "dim"), span("  "), wordOf(summary)];
 }
 
+export type InfoPart = "why" | "what" | "result" | "environment" | "resources" | "files";
+
+/** The story of a run in its parts, in the order of the page; the terminal UI shows them on tabs of their own. */
+export function infoSections(detail: RunDetail, face: Face): Record<InfoPart, FactSection> {
+  const { manifest } = detail;
+  return {
+    why: { title: "Why", facts: whyFacts(detail, face) },
+    what: { title: "What", facts: whatFacts(manifest, face) },
+    result: { title: "Result", facts: resultFacts(detail, face) },
+    environment: { title: "Environment", facts: environmentFacts(manifest) },
+    resources: { title: "Resources", facts: resourceFacts(detail) },
+    files: { title: "Files", facts: fileFacts(detail) },
+  };
+}
+
 /** `curves`: adds a table of metrics with their course; null leaves it out. */
 export function infoPage(detail: RunDetail, curves: readonly Curve[] | null, face: Face): Line[] {
-  const { manifest } = detail;
-  const sections: FactSection[] = [
-    { title: "Why", facts: whyFacts(detail, face) },
-    { title: "What", facts: whatFacts(manifest, face) },
-    { title: "Result", facts: resultFacts(detail, face) },
-    { title: "Environment", facts: environmentFacts(manifest) },
-    { title: "Resources", facts: resourceFacts(detail) },
-    { title: "Files", facts: fileFacts(detail) },
-  ];
-  const page = [title(detail, face), [], ...factPage(sections, face)];
+  const page = [title(detail, face), [], ...factPage(Object.values(infoSections(detail, face)), face)];
   if (curves === null || curves.length === 0) return page;
   return [...page, [], [span("Metrics", "strong")], ...metricTable(curves, face, 2)];
 }

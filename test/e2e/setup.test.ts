@@ -142,7 +142,7 @@ describe("words", () => {
     });
   });
 
-  test("the terminal UI is said to be missing, as `ml monitor` and when called as ml-tui", async () => {
+  test("[C4] off a terminal the terminal UI says so in a sentence, as `ml monitor` and when called as ml-tui", async () => {
     const home = tempFolder();
     const link = join(tempFolder(), "ml-tui");
     symlinkSync(mlBinary(), link);
@@ -151,7 +151,7 @@ describe("words", () => {
       [mlBinary(), ["monitor"]],
     ] as const) {
       const ran = await runMl(words, { home, binary });
-      expect([ran.code, ran.stderr.includes("hint: ml status --watch")]).toEqual([7, true]);
+      expect([ran.code, ran.stdout, ran.stderr.includes("hint: ml status --watch")]).toEqual([2, "", true]);
     }
   });
 

@@ -1,6 +1,10 @@
 /** `ml version`: what `ml --version` prints, with --json too. */
 import { protocolVersion, version } from "../../core/version.ts";
 import { defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+
+/** Put in by the build (scripts/licences.ts). */
+declare const LICENCES_TEXT: string | undefined;
 
 export const command = defineCommand({
   name: "version",
@@ -8,10 +12,15 @@ export const command = defineCommand({
   summary: "print the version",
   brokenConfig: true,
   positionals: [],
-  flags: {},
+  flags: { licences: flag.on("print the licences of everything in this executable") },
   examples: [["ml version --json", "also the protocol and the platform"]],
   schemas: { "ml.version/1": "`version`, `protocol`, `platform`" },
-  async run(context) {
+  async run(context, args) {
+    if (args.flags.licences) {
+      const text = typeof LICENCES_TEXT === "undefined" ? "see node_modules: this runs from source\n" : LICENCES_TEXT;
+      context.output.write(text);
+      return undefined;
+    }
     const platform = `${process.platform}-${process.arch}`;
     context.output.result({
       schema: "ml.version/1",
@@ -20,5 +29,6 @@ export const command = defineCommand({
       rows: () => [[version, protocolVersion, platform]],
       human: () => `ml ${version}\n`,
     });
+    return undefined;
   },
 });

@@ -1,0 +1,192 @@
+/**
+ * Doing things to runs: the same requests as the commands of the same names, one's own effects shown at once. What
+ * cannot be undone, or is not one's own, is asked about first, with the command line that would do the same.
+ */
+import { formatSize } from "../core/size.ts";
+import type { RunSummary } from "../protocol/summary.ts";
+import { shortId } from "../view/mark.ts";
+import { safeText } from "../view/safe-text.ts";
+import type { ActEntry, Desk } from "./desk.ts";
+import type { Act } from "./keys.ts";
+import {
+  annotateForm,
+  narrativeForm,
+  newRunForm,
+  priorityForm,
+  requeueForm,
+  tagForm,
+  verdictForm,
+} from "./run-forms.ts";
+
+const isLive = (run: RunSummary) => run.status === "queued" || run.status === "starting" || run.status === "running";
+
+/** Why nothing can be changed at all now; null where it can. */
+function closedTo(desk: Desk): string | null {
+  if (desk.readonly) return "opened with --readonly";
+  if (desk.connection.hello.role === "viewer") return "your key may only look";
+  const { word } = desk.model.link;
+  return word === "reconnecting" || word === "closed" ? "not connected" : null;
+}
+
+type Wanted = (run: RunSummary) => boolean;
+
+/** All targets must be what is wanted; else which they are. */
+function unless(desk: Desk, wanted: Wanted, why: string): string | null {
+  const targets = desk.targets();
+  if (targets.length === 0) return "no run is selected";
+  return (
+    closedTo(desk) ?? (targets.every(wanted) ? null : targets.length === 1 ? why : `one of the marked runs: ${why}`)
+  );
+}
+
+const ids = (runs: readonly RunSummary[]) => runs.map((run) => run.run_id);
+const shortIds = (runs: readonly RunSummary[]) => ids(runs).map(shortId).join(" ");
+
+function whatOf(runs: readonly RunSummary[], user: string): string {
+  const [only] = runs;
+  if (runs.length !== 1 || only === undefined) return `${runs.length} runs`;
+  return `${safeText(only.name)}${only.user === user ? "" : `, which is ${safeText(only.user)}'s`}`;
+}
+
+function cancel(desk: Desk, now: boolean): void {
+  const targets = desk.targets();
+  const { user } = desk.connection.hello;
+  const act = async () => {
+    const reply = await desk.connection.ask("run.cancel", { runs: ids(targets), now, reason: null });
+    for (const one of reply.runs) {
+      if (one.stopping) desk.model.foresee(one.run_id, { stopping: { by: user, kill_in_seconds: now ? 0 : null } });
+      else desk.model.foresee(one.run_id, { status: one.status });
+    }
+    const stopping = reply.runs.filter((one) => one.stopping).length;
+    desk.tell(stopping > 0 ? `stopping ${whatOf(targets, user)}` : `cancelled ${whatOf(targets, user)}`, "good");
+    desk.ui.marked.clear();
+  };
+  const own = targets.every((run) => run.user === user);
+  const waits = targets.every((run) => run.status === "queued");
+  // One's own waiting run comes back with one key, so it goes without a question.
+  if (targets.length === 1 && own && waits && !now) {
+    desk.attempt(act);
+    return;
+  }
+  const how = now
+    ? "It gets SIGKILL at once, without a chance to save anything."
+    : waits
+      ? "Waiting runs leave the line at once."
+      : "It gets SIGTERM, then SIGKILL when its grace period is over. What it wrote is kept.";
+  desk.confirm({
+    title: now ? "Kill now" : "Cancel",
+    text: [`${now ? "Kill" : "Stop"} ${whatOf(targets, user)}?`, how],
+    command: `ml cancel ${shortIds(targets)}${now ? " --now" : ""}${targets.length > 1 || !own ? " --yes" : ""}`,
+    yes: now ? "kill it" : "stop it",
+    dangerous: true,
+    act,
+  });
+}
+
+function remove(desk: Desk): void {
+  const targets = desk.targets();
+  const { user } = desk.connection.hello;
+  desk.attempt(async () => {
+    const would = await desk.connection.ask("run.delete", { runs: ids(targets), dry_run: true });
+    const freed = would.runs.reduce((sum, one) => sum + one.size_bytes, 0);
+    desk.confirm({
+      title: "Delete",
+      text: [
+        `Delete ${whatOf(targets, user)} with all files?`,
+        `This frees ${formatSize(freed)} and cannot be undone: log, metrics, artifacts and what was written about it go.`,
+      ],
+      command: `ml delete ${shortIds(targets)} --yes`,
+      yes: "delete it",
+      dangerous: true,
+      async act() {
+        await desk.connection.ask("run.delete", { runs: ids(targets) });
+        desk.ui.marked.clear();
+        desk.tell(`deleted ${whatOf(targets, user)}, ${formatSize(freed)} freed`, "good");
+      },
+    });
+  });
+}
+
+function hold(desk: Desk): void {
+  const targets = desk.targets();
+  const held = !targets.every((run) => run.held);
+  desk.attempt(async () => {
+    await desk.connection.ask("run.hold", { runs: ids(targets), held });
+    for (const run of targets) desk.model.foresee(run.run_id, { held, ...(held ? { position: null } : {}) });
+    desk.tell(held ? "held: it keeps its place but does not start" : "released", "good");
+  });
+}
+
+function pull(desk: Desk): void {
+  const run = desk.selected();
+  if (run === null) return;
+  desk.confirm({
+    title: "Copy artifacts here",
+    text: [`Copy what ${safeText(run.name)} left into ${process.cwd()}?`],
+    command: `ml pull ${shortId(run.run_id)}`,
+    yes: "copy",
+    dangerous: false,
+    async act() {
+      desk.tell("copying …");
+      const result = await desk.runCommand(["pull", run.run_id]);
+      const last = (result.code === 0 ? result.stdout + result.stderr : result.stderr).trim().split("\n").at(-1) ?? "";
+      desk.tell(safeText(last === "" ? "copied" : last), result.code === 0 ? "good" : "bad");
+    },
+  });
+}
+
+const oneRun = (desk: Desk) => closedTo(desk) ?? (desk.selected() === null ? "no run is selected" : null);
+const waits: Wanted = (run) => run.status === "queued";
+const ended: Wanted = (run) => !isLive(run);
+
+/** Opens a form that needs the run's whole record first. */
+function withDetail(
+  desk: Desk,
+  open: (detail: NonNullable<ReturnType<Desk["details"]["get"]>>["detail"]) => void,
+): void {
+  const run = desk.selected();
+  if (run === null) return;
+  desk.attempt(async () => {
+    const known = desk.details.get(run.run_id)?.detail ?? (await desk.connection.ask("run.get", { run: run.run_id }));
+    open(known);
+  });
+}
+
+export const runActs = {
+  new_run: { why: closedTo, run: (desk) => desk.openForm(newRunForm(desk)) },
+  requeue: {
+    why: oneRun,
+    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(requeueForm(desk, detail))),
+  },
+  priority: {
+    why: (desk) => unless(desk, waits, "it does not wait any more"),
+    run: (desk) => desk.openForm(priorityForm(desk, desk.targets())),
+  },
+  hold: { why: (desk) => unless(desk, waits, "it does not wait any more"), run: hold },
+  cancel: { why: (desk) => unless(desk, isLive, "it has ended"), run: (desk) => cancel(desk, false) },
+  kill: {
+    why: (desk) => unless(desk, (run) => isLive(run) && run.status !== "queued", "it is not running"),
+    run: (desk) => cancel(desk, true),
+  },
+  delete: { why: (desk) => unless(desk, ended, "it has not ended; cancel it first"), run: remove },
+  pull: { why: (desk) => (desk.selected() === null ? "no run is selected" : null), run: pull },
+  annotate: {
+    why: oneRun,
+    run(desk) {
+      const run = desk.selected();
+      if (run !== null) desk.openForm(annotateForm(desk, run));
+    },
+  },
+  verdict: {
+    why: oneRun,
+    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(verdictForm(desk, detail))),
+  },
+  edit_narrative: {
+    why: oneRun,
+    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(narrativeForm(desk, detail))),
+  },
+  tag: {
+    why: oneRun,
+    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(tagForm(desk, detail))),
+  },
+} satisfies Partial<Record<Act, ActEntry>>;

@@ -1,0 +1,128 @@
+/** GPUs and workers: a strip under the lists, and a view of its own. */
+import { formatSize } from "../../core/size.ts";
+import type { WorkerState } from "../../protocol/requests.ts";
+import { type Line, type Span, span } from "../../view/face.ts";
+import { unknown } from "../../view/mark.ts";
+import { safeText } from "../../view/safe-text.ts";
+import { progressBar } from "../../view/spark.ts";
+import { ago, fullTime } from "../../view/time.ts";
+import { type Area, box, fitRow, inside, type Layer, piece, type Row } from "../cells.ts";
+import { faceFor, type Scene } from "../scene.ts";
+
+function nameOf(scene: Scene, runId: string): string {
+  return safeText(scene.model.runs.get(runId)?.name ?? runId);
+}
+
+function share(used: number, of: number, look: { width: number; unicode: boolean }): Span[] {
+  const fraction = of > 0 ? used / of : 0;
+  return [span(progressBar(fraction, look), fraction >= 1 ? "warn" : "live")];
+}
+
+/** `GPU 0  RTX 3090   batch_size_64`. */
+function gpuLine(scene: Scene, gpu: WorkerState["gpus"][number], modelWidth: number): Line {
+  const model = safeText(gpu.model ?? "unknown model").padEnd(modelWidth);
+  const busy = gpu.busy_with === null ? span("idle", "dim") : span(nameOf(scene, gpu.busy_with), "strong");
+  const mark = span(scene.unicode ? "■" : "#", gpu.busy_with === null ? "dim" : "live");
+  return [mark, span(` GPU ${gpu.index}  `), span(`${model}  `, "dim"), busy];
+}
+
+/** `slots ━━━━╌╌╌╌ 1/2   CPU 1/2   RAM 12/16 GB free   gpu01`. */
+function slotLine(scene: Scene, worker: WorkerState, width: number): Line {
+  const { capacity, free } = worker;
+  const bar = share(capacity.slots - free.slots, capacity.slots, {
+    width: width < 100 ? 8 : 16,
+    unicode: scene.unicode,
+  });
+  const size = (gigabytes: number | null) => (gigabytes === null ? "?" : formatSize(gigabytes * 1e9));
+  const facts = [
+    `CPU ${capacity.cpu_cores - free.cpu_cores}/${capacity.cpu_cores}`,
+    `RAM ${size(free.ram_gb)} of ${size(capacity.ram_gb)} free`,
+  ];
+  const running = worker.running.map((runId) => nameOf(scene, runId)).join(", ");
+  return [
+    span(safeText(worker.worker), worker.alive ? "strong" : "warn"),
+    span("  slots ", "dim"),
+    ...bar,
+    span(` ${capacity.slots - free.slots}/${capacity.slots}`),
+    span(`   ${facts.join("   ")}`, "dim"),
+    ...(worker.alive ? [] : [span(`   last seen ${ago(worker.seen_at, scene.nowMs)}`, "warn")]),
+    ...(worker.draining ? [span("   draining", "warn")] : []),
+    ...(running === "" ? [] : [span(`   ${running}`, "live")]),
+  ];
+}
+
+/** How many lines the strip would like: one a worker and one a GPU. */
+export function stripRows(scene: Scene): number {
+  return scene.model.workers.reduce((sum, worker) => sum + 1 + (worker.alive ? worker.gpus.length : 0), 0);
+}
+
+export function drawStrip(scene: Scene, area: Area): Layer {
+  const { workers } = scene.model;
+  const modelWidth = Math.max(
+    0,
+    ...workers.flatMap((one) => one.gpus.map((gpu) => (gpu.model ?? "unknown model").length)),
+  );
+  const lines = workers.flatMap((worker) => [
+    ...(worker.alive ? worker.gpus.map((gpu) => gpuLine(scene, gpu, modelWidth)) : []),
+    slotLine(scene, worker, area.width),
+  ]);
+  const shown = lines.slice(0, area.height);
+  const rows: Row[] = shown.map((line) => fitRow([piece(" "), ...line], area.width, scene.unicode));
+  return { ...area, rows };
+}
+
+function workerLines(scene: Scene, worker: WorkerState, width: number): Line[] {
+  const seen = worker.alive ? "alive" : `last seen ${ago(worker.seen_at, scene.nowMs) ?? "at an unknown time"}`;
+  const modelWidth = Math.max(0, ...worker.gpus.map((gpu) => (gpu.model ?? "unknown model").length));
+  const lines: Line[] = [
+    [
+      span(safeText(worker.worker), "strong"),
+      span(`  on ${safeText(worker.host)}, pid ${worker.pid}, ml ${safeText(worker.version)}  `, "dim"),
+      span(seen, worker.alive ? "good" : "warn"),
+    ],
+    slotLine(scene, worker, width).slice(1),
+  ];
+  for (const gpu of worker.gpus)
+    lines.push([
+      span("  "),
+      ...gpuLine(scene, gpu, modelWidth),
+      ...(gpu.uuid === null ? [] : [span(`  ${safeText(gpu.uuid)}`, "dim")]),
+    ]);
+  if (worker.gpus.length === 0) lines.push([span("  no GPU to hand out", "dim")]);
+  for (const runId of worker.running)
+    lines.push([span("  runs "), span(nameOf(scene, runId), "live"), span(`  ${runId}`, "dim")]);
+  for (const problem of worker.problems) lines.push([span(`  ! ${safeText(problem)}`, "warn")]);
+  return lines;
+}
+
+function serverLines(scene: Scene): Line[] {
+  const { server } = scene.model;
+  if (server === null) return [];
+  const { free_bytes: free, total_bytes: total } = server.disk;
+  const disk =
+    free === null
+      ? [unknown(scene)]
+      : [span(`${formatSize(free)} free${total === null ? "" : ` of ${formatSize(total)}`}`)];
+  return [
+    [span("Server", "strong")],
+    [
+      span("  ml ", "dim"),
+      span(safeText(server.version)),
+      span(` on ${safeText(server.host)}, pid ${server.pid}, since ${fullTime(server.started_at) ?? "?"}`, "dim"),
+    ],
+    [span("  queue ", "dim"), span(server.queue.backend), span(`, ${server.queue.waiting} waiting`, "dim")],
+    [span("  disk ", "dim"), ...disk],
+    [span("  base ", "dim"), span(safeText(server.base))],
+    ...server.problems.map((problem): Line => [span(`  ! ${safeText(problem)}`, "warn")]),
+  ];
+}
+
+export function drawMachines(scene: Scene, area: Area): Layer {
+  const room = inside(area);
+  const face = faceFor(scene, room.width - 2);
+  const workers = scene.model.workers.flatMap((worker) => [...workerLines(scene, worker, face.width), []]);
+  const none: Line[] = [[span("No worker is known: ", "warn"), span("ml worker", "strong"), span(" starts one.")], []];
+  const lines = [...(workers.length === 0 ? none : workers), ...serverLines(scene)];
+  const rows = lines.map((line): Row => [piece(" "), ...line]);
+  return box({ ...area, title: [piece("GPUs and workers", "strong")], rows, focused: true, unicode: scene.unicode });
+}

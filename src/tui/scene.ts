@@ -1,0 +1,38 @@
+/** Everything a picture is made from: what is known, what was chosen, for which screen. draw/ turns it into a frame. */
+import type { RunSummary } from "../protocol/summary.ts";
+import type { Face } from "../view/face.ts";
+import type { Known } from "./detail.ts";
+import type { Act, Keymap } from "./keys.ts";
+import type { LogWindow } from "./log-window.ts";
+import type { LinkState, LiveModel } from "./model.ts";
+import type { UiState } from "./state.ts";
+
+export interface Scene {
+  width: number;
+  height: number;
+  unicode: boolean;
+  /** The server's present. */
+  nowMs: number;
+  ui: UiState;
+  model: Pick<LiveModel, "runs" | "server" | "workers" | "totals" | "complete" | "loading">;
+  link: LinkState;
+  /** Runs of the current view, in order, filtered. */
+  list: readonly RunSummary[];
+  /** The run that is looked at, and what is known of it. */
+  selected: RunSummary | null;
+  known: Known | null;
+  /** What is known of each marked run, for comparing. */
+  marked: readonly { run: RunSummary; known: Known | null }[];
+  log: LogWindow | null;
+  keymap: Keymap;
+  host: string;
+  user: string;
+  /** Why an act cannot be done now, in a few words; null where it can. */
+  why(act: Act): string | null;
+  /** False for what is not there at all: changes, with --readonly. */
+  offers(act: Act): boolean;
+}
+
+export function faceFor(scene: Scene, width: number): Face {
+  return { width, unicode: scene.unicode, nowMs: scene.nowMs };
+}

@@ -1,0 +1,210 @@
+/**
+ * The terminal: opened, painted, listened to, and left as it was found, on every way out. Keys become the words of
+ * keys.ts here. One function ends it all and holds the wanted outcome: a quit, a signal, a lost terminal, our own bug.
+ *
+ * Invariant: whatever ends the screen, the terminal is restored before a word is printed, and nothing keeps the process.
+ */
+import { type CliRenderer, createCliRenderer, type KeyEvent, type MouseEvent } from "@opentui/core";
+import type { App } from "./app.ts";
+import { Canvas } from "./canvas.ts";
+import type { Spot } from "./cells.ts";
+import { Editors } from "./editors.ts";
+
+/** Signal numbers for exit codes by POSIX convention, 128 + n. */
+const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** Pictures come no closer than this: one frame at 60 a second. */
+const frameMs = 16;
+/** Clocks on the screen tick so often, where there are any. */
+const tickMs = 500;
+const idleTickMs = 10_000;
+/** A terminal that is gone may never take our last words. */
+const lastWordsMs = 300;
+
+const names: Record<string, string> = {
+  return: "enter",
+  linefeed: "enter",
+  kpenter: "enter",
+  escape: "esc",
+};
+
+/** The key as keys.ts writes it. */
+export function keyName(event: Pick<KeyEvent, "name" | "ctrl" | "meta" | "shift" | "sequence">): string {
+  const name = names[event.name] ?? event.name;
+  if (event.ctrl) return `ctrl+${name}`;
+  if (event.meta) return `alt+${name}`;
+  if (name === "space" || event.sequence === " ") return "space";
+  if ([...event.sequence].length === 1 && event.sequence > " " && event.sequence !== "\x7f") return event.sequence;
+  return event.shift && name === "tab" ? "shift+tab" : name;
+}
+
+export type Outcome = { code: number } | { cause: unknown };
+
+export class Screen {
+  private readonly canvas: Canvas;
+  private readonly editors: Editors;
+  private spots: readonly Spot[] = [];
+  private paintTimer: ReturnType<typeof setTimeout> | null = null;
+  private tickTimer: ReturnType<typeof setTimeout> | null = null;
+  private paintedAtMs = Number.NEGATIVE_INFINITY;
+  private suspended = false;
+  private leaving = false;
+  private readonly end = Promise.withResolvers<Outcome>();
+  private readonly undo: (() => void)[] = [];
+
+  constructor(
+    readonly renderer: CliRenderer,
+    private readonly app: App,
+    private readonly colour: boolean,
+  ) {
+    this.canvas = new Canvas(renderer);
+    renderer.root.add(this.canvas);
+    this.editors = new Editors(renderer, app);
+    renderer.keyInput.on("keypress", (event) => this.onKey(event));
+    renderer.on("resize", () => this.paint());
+    this.canvas.onMouseDown = (event) => this.onClick(event);
+    this.canvas.onMouseScroll = (event) => this.onWheel(event);
+    this.tick();
+  }
+
+  /** Resolves when the terminal is as it was before. */
+  get ended(): Promise<Outcome> {
+    return this.end.promise;
+  }
+
+  private onKey(event: KeyEvent): void {
+    if (this.app.key(keyName(event))) event.preventDefault();
+    this.paint();
+  }
+
+  private spotAt(event: MouseEvent): string | null {
+    const { x, y } = event;
+    const hit = this.spots.findLast(
+      (spot) => x >= spot.x && x < spot.x + spot.width && y >= spot.y && y < spot.y + spot.height,
+    );
+    return hit?.target ?? null;
+  }
+
+  private onClick(event: MouseEvent): void {
+    const target = this.spotAt(event);
+    if (target !== null) this.app.clicked(target);
+  }
+
+  private onWheel(event: MouseEvent): void {
+    const direction = event.scroll?.direction;
+    if (direction === "up" || direction === "down")
+      this.app.wheel(this.spotAt(event) ?? "list", direction === "up" ? -1 : 1);
+  }
+
+  /** Soon, but not more often than frames go by. */
+  paintSoon(): void {
+    if (this.paintTimer !== null || this.suspended || this.leaving) return;
+    const waitMs = Math.max(0, this.paintedAtMs + frameMs - performance.now());
+    this.paintTimer = setTimeout(() => {
+      this.paintTimer = null;
+      this.paint();
+    }, waitMs);
+  }
+
+  paint(): void {
+    if (this.suspended || this.leaving) return;
+    this.paintedAtMs = performance.now();
+    const frame = this.app.frame(this.renderer.width, this.renderer.height);
+    this.spots = frame.spots;
+    this.editors.place(frame.editors);
+    this.canvas.show(frame, { colour: this.colour, greyed: this.app.greyed });
+  }
+
+  private tick(): void {
+    this.tickTimer = setTimeout(
+      () => {
+        this.paint();
+        this.tick();
+      },
+      this.app.ticks ? tickMs : idleTickMs,
+    );
+  }
+
+  /** Everything again, for a screen that something else has written on. */
+  repaint(): void {
+    this.renderer.currentRenderBuffer.clear();
+    this.renderer.intermediateRender();
+    this.paint();
+  }
+
+  copy(text: string): boolean {
+    return this.renderer.copyToClipboardOSC52(text);
+  }
+
+  async suspend(): Promise<void> {
+    if (this.suspended) return;
+    this.suspended = true;
+    await this.renderer.suspend();
+    const resume = async () => {
+      await this.renderer.resume();
+      this.suspended = false;
+      this.paint();
+    };
+    process.once("SIGCONT", () => void resume());
+    process.kill(process.pid, "SIGTSTP");
+  }
+
+  /** The only way out. The first outcome counts. */
+  async leave(outcome: Outcome): Promise<void> {
+    if (this.leaving) return;
+    this.leaving = true;
+    for (const timer of [this.paintTimer, this.tickTimer]) if (timer !== null) clearTimeout(timer);
+    this.app.close();
+    // A bug while leaving must not hide the terminal's restoration either.
+    try {
+      this.renderer.destroy();
+      await Promise.race([this.renderer.closed, Bun.sleep(lastWordsMs)]);
+    } catch (cause) {
+      if ("code" in outcome && outcome.code === 0) return this.end.resolve({ cause });
+    } finally {
+      for (const undo of this.undo) undo();
+    }
+    this.end.resolve(outcome);
+  }
+
+  /** Signals, a terminal that goes away, and our own bugs lead to `leave`, and to nothing else while we are open. */
+  guard(): void {
+    for (const [signal, number] of Object.entries(signals)) {
+      const onSignal = () => void this.leave({ code: 128 + number });
+      process.on(signal, onSignal);
+      this.undo.push(() => process.off(signal, onSignal));
+    }
+    const gone = () => void this.leave({ code: 128 + signals.SIGHUP });
+    process.stdin.once("end", gone);
+    process.stdin.once("close", gone);
+    for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+      const before = process.listeners(event as "uncaughtException");
+      const onBug = (cause: unknown) => void this.leave({ cause });
+      process.removeAllListeners(event);
+      process.on(event, onBug);
+      this.undo.push(() => {
+        process.off(event, onBug);
+        for (const listener of before) process.on(event, listener as () => void);
+      });
+    }
+  }
+}
+
+/** `truecolour`: the terminal said so itself; else only the palette is used. */
+export async function openRenderer(env: Readonly<Record<string, string | undefined>>): Promise<CliRenderer> {
+  const truecolour = /truecolor|24bit/i.test(env.COLORTERM ?? "");
+  const given = Object.fromEntries(
+    Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
+  return createCliRenderer({
+    exitOnCtrlC: false,
+    exitSignals: [],
+    consoleMode: "disabled",
+    openConsoleOnError: false,
+    useKittyKeyboard: null,
+    enableMouseMovement: false,
+    targetFps: 60,
+    maxFps: 60,
+    // Without a word on true colours the library would send them to terminals that cannot show them.
+    environment: truecolour ? given : { ...given, TERM: "xterm-256color" },
+  });
+}

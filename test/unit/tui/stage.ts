@@ -1,0 +1,204 @@
+/**
+ * A terminal UI without a terminal and without a server: a connection that answers from what a test puts there, records
+ * what was asked, and lets the test play events and lost connections; and the picture as text.
+ */
+import type { Connection, ConnectionState, Watcher } from "../../../src/client/connection.ts";
+import { MlError } from "../../../src/core/error.ts";
+import type { ServerEvent } from "../../../src/protocol/frames.ts";
+import type { Ask, Reply } from "../../../src/protocol/requests.ts";
+import type { RunSummary } from "../../../src/protocol/summary.ts";
+import { App } from "../../../src/tui/app.ts";
+import { makeKeymap } from "../../../src/tui/keys.ts";
+import { gridText, rasterise } from "../../../src/tui/raster.ts";
+import { detail as makeDetail, status as makeStatus, now } from "../view/sample.ts";
+
+export interface Asked {
+  name: Ask;
+  body: Record<string, unknown>;
+}
+
+export interface Stage {
+  app: App;
+  asked: Asked[];
+  /** The last body asked of a name. */
+  last(name: Ask): Record<string, unknown> | undefined;
+  /** Texts that were copied, commands that were run, and whether it was left. */
+  copied: string[];
+  commands: string[][];
+  left: boolean;
+  logText: string;
+  runs: RunSummary[];
+  role: "viewer" | "user" | "admin";
+  /** The next ask of this name fails with this. */
+  failing: Map<Ask, MlError>;
+  commandResult: { code: number; stdout: string; stderr: string };
+  event(event: ServerEvent): void;
+  connectionState(state: ConnectionState): void;
+  /** Presses keys, as keys.ts names them; a text of several characters that is no key is typed into the editor. */
+  press(...keys: string[]): void;
+  type(text: string): void;
+  /** The picture, once all answers have come in. */
+  screen(width?: number, height?: number): Promise<string>;
+}
+
+export interface StageOptions {
+  runs: RunSummary[];
+  readonly?: boolean;
+  unicode?: boolean;
+  role?: "viewer" | "user" | "admin";
+  keys?: string;
+}
+
+/** Lets promises that are ready settle. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+const ended = new Set(["completed", "failed", "cancelled"]);
+
+function answer(stage: Stage, { name, body }: Asked): unknown {
+  const run = () => {
+    const found = stage.runs.find((one) => one.run_id === body.run);
+    if (found === undefined) throw new MlError("not_found", `there is no run \`${body.run}\``);
+    return found;
+  };
+  if (name === "status") {
+    const of = (...states: string[]) => stage.runs.filter((one) => states.includes(one.status));
+    const totals = Object.fromEntries(stage.runs.map((one) => [one.status, of(one.status).length]));
+    return {
+      ...makeStatus(),
+      running: of("running", "starting"),
+      waiting: of("queued"),
+      recent: of(...ended),
+      totals,
+    };
+  }
+  if (name === "runs.list") return { runs: stage.runs.filter((one) => ended.has(one.status)), next: null };
+  if (name === "run.get") return makeDetail(run());
+  if (name === "run.resolve") return { run_ids: body.runs };
+  if (name === "metrics.read") {
+    if (Number(body.after ?? 0) > 0)
+      return { run_id: body.run, points: [], next: body.after, passive_next: 0, thinned: false };
+    const points = Array.from({ length: 50 }, (_, step) => ({ name: "loss", value: 1 / (step + 1), step, t: step }));
+    return { run_id: body.run, points, next: 1, passive_next: 0, thinned: false };
+  }
+  if (name === "files.list") return { run_id: body.run, path: "", entries: [], truncated: false };
+  if (name === "log.read") {
+    const bytes = Buffer.from(stage.logText);
+    const from = Number(body.offset ?? Math.max(0, bytes.length - Number(body.tail_bytes ?? 0)));
+    const to = Math.min(bytes.length, from + Number(body.limit ?? 256 * 1024));
+    const data = bytes.toString("utf8", from, to);
+    return { run_id: body.run, offset: from, next: to, size: bytes.length, ended: false, encoding: "utf8", data };
+  }
+  if (name === "log.search") {
+    const at = stage.logText.lastIndexOf(String(body.text), Number(body.from) - 1);
+    const start = at < 0 ? null : stage.logText.lastIndexOf("\n", at) + 1;
+    const end = at < 0 ? null : stage.logText.indexOf("\n", at) + 1;
+    return { run_id: body.run, line_offset: start, line_end: end, next: null, size: stage.logText.length };
+  }
+  if (name === "run.cancel")
+    return { runs: (body.runs as string[]).map((id) => ({ run_id: id, status: "running", stopping: true })) };
+  if (name === "run.delete")
+    return { runs: (body.runs as string[]).map((id) => ({ run_id: id, size_bytes: 1e6, deleted: true })) };
+  return {};
+}
+
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const listeners = new Set<(state: ConnectionState, why: string | null) => void>();
+  let watcher: Watcher | null = null;
+  let state: ConnectionState = "open";
+  const asked: Asked[] = [];
+  const connection: Connection = {
+    hello: {
+      version: "0.1.0",
+      protocol: 1,
+      user: "ana",
+      role: options.role ?? "user",
+      host: "gpu01",
+      base: "/data",
+      now,
+    },
+    transport: "socket",
+    get state() {
+      return state;
+    },
+    place: "local server",
+    async ask(name, body) {
+      asked.push({ name, body: body as Record<string, unknown> });
+      const failure = stage.failing.get(name);
+      if (failure !== undefined) throw failure;
+      return answer(stage, { name, body: body as Record<string, unknown> }) as never;
+    },
+    async subscribe(_, given) {
+      watcher = given;
+      const snapshot: Reply<"subscribe"> = { seq: 0, runs: stage.runs, server: makeStatus().server };
+      watcher.onSnapshot?.(snapshot);
+      return { snapshot, close: async () => {} };
+    },
+    fetch: async () => new Response(""),
+    onState(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {},
+  };
+  const stage: Omit<Stage, "app"> & { app: App } = {
+    app: null as unknown as App,
+    asked,
+    last: (name) => asked.findLast((one) => one.name === name)?.body,
+    copied: [],
+    commands: [],
+    left: false,
+    logText: "",
+    runs: options.runs,
+    role: options.role ?? "user",
+    failing: new Map(),
+    commandResult: { code: 0, stdout: "2026-11-23_new001\n", stderr: "" },
+    event(event) {
+      if (event.kind === "run")
+        stage.runs = [...stage.runs.filter((one) => one.run_id !== event.run.run_id), event.run];
+      watcher?.onEvent(event);
+    },
+    connectionState(next) {
+      state = next;
+      for (const listener of listeners) listener(next, next === "open" ? null : "the test says so");
+    },
+    press(...keys) {
+      for (const key of keys) stage.app.key(key);
+    },
+    type(text) {
+      const place = stage.app.frame(stage.app.size.width, stage.app.size.height).editors.find((one) => one.focused);
+      if (place === undefined) throw new Error("nothing takes text now");
+      stage.app.edited(place.name, stage.app.textOf(place.name) + text);
+    },
+    async screen(width = 80, height = 24) {
+      for (let turn = 0; turn < 6; turn++) {
+        stage.app.frame(width, height);
+        await settle();
+      }
+      return gridText(rasterise(stage.app.frame(width, height), { colour: false, greyed: stage.app.greyed }));
+    },
+  };
+  stage.app = new App({
+    connection,
+    keymap: makeKeymap(options.keys ?? null),
+    unicode: options.unicode ?? true,
+    readonly: options.readonly ?? false,
+    screen: {
+      copy: (text) => stage.copied.push(text) > 0,
+      suspend: () => {},
+      repaint: () => {},
+      quit: () => {
+        stage.left = true;
+      },
+    },
+    onChange: () => {},
+    async runCommand(words) {
+      stage.commands.push([...words]);
+      return stage.commandResult;
+    },
+  });
+  await stage.app.start();
+  await stage.screen();
+  return stage;
+}
