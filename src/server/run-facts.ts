@@ -8,7 +8,8 @@ import { factsOf, type RunFacts } from "../think/run-facts.ts";
 import type { Context } from "./context.ts";
 
 const kept = new Map<string, { stamp: string; facts: RunFacts }>();
-const keptRuns = 4000;
+/** More than one question looks at: the next one finds them all. */
+const keptRuns = 6000;
 const codes = new WeakMap<Context["base"], CodeFiles>();
 
 export function codeFilesOf(base: Context["base"]): CodeFiles {

@@ -11,6 +11,7 @@ import { chosenRuns, type Scope } from "../chosen-runs.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
 import { readManyFacts } from "../run-facts.ts";
+import { catchUp } from "./find.ts";
 
 /** Runs that one question looks at; the reply says where there are more. */
 const mostRuns = 5000;
@@ -61,10 +62,20 @@ export async function runsFacts(context: Context, body: ParsedBody<"runs.facts">
   return { ...found, groups: groupsOf(context, {}).filter(({ group }) => named.has(group)) };
 }
 
+/** Only runs that have such words, by the search index; all runs where that is behind, or runs are named. */
+function withWords(context: Context, scope: Scope, kind: "learnings" | "next_steps"): Scope {
+  const names = scope.runs !== undefined && scope.runs.length > 0;
+  if (names || catchUp(context) > 0) return scope;
+  const has = `has:${kind === "learnings" ? "learned" : "next"}`;
+  return { ...scope, where: has };
+}
+
 export async function lessons(context: Context, body: ParsedBody<"memory.lessons">): Promise<Reply<"memory.lessons">> {
   const { kind, ...scope } = body;
-  const { runs, ...rest } = await factsOf(context, scope);
-  return { lessons: collectLessons(runs, groupsOf(context, scope), kind), looked_at: runs.length, ...rest };
+  const narrowed = scope.where === undefined ? withWords(context, scope, kind) : scope;
+  const { runs, more, query } = await factsOf(context, narrowed);
+  const found = collectLessons(runs, groupsOf(context, scope), kind);
+  return { lessons: found, looked_at: runs.length, more, query: scope.where === undefined ? null : query };
 }
 
 export async function deadEnds(
