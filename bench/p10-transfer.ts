@@ -88,12 +88,18 @@ function editLarge(path: string, how: "overwritten" | "inserted"): void {
 interface Mover {
   name: string;
   port: number;
-  move(tree: string, port: number): Promise<number>;
+  move(tree: string, port: number, signal?: AbortSignal): Promise<number>;
 }
 
-async function aside(command: readonly string[], options: { cwd: string; env: Record<string, string> }) {
+async function aside(
+  command: readonly string[],
+  { signal, ...options }: { cwd: string; env: Record<string, string>; signal: AbortSignal | undefined },
+): Promise<number> {
   const started = performance.now();
-  const child = Bun.spawn([...command], { ...options, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const child = Bun.spawn([...command], {
+    ...{ ...options, stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+    ...(signal === undefined ? {} : { signal }),
+  });
   const code = await child.exited;
   const ms = performance.now() - started;
   if (code !== 0)
@@ -109,8 +115,10 @@ function oursMover(context: BenchContext, ours: Ours): Mover {
   return {
     name: "ml",
     port: Number(new URL(record.url).port),
-    move: (tree, port) =>
-      aside([context.ml, "sync", "-q"], { cwd: tree, env: { ...env, ML_SERVER_URL: `ws://127.0.0.1:${port}` } }),
+    move: (tree, port, signal) =>
+      aside([context.ml, "sync", "-q"], {
+        ...{ cwd: tree, env: { ...env, ML_SERVER_URL: `ws://127.0.0.1:${port}` }, signal },
+      }),
   };
 }
 
@@ -137,7 +145,7 @@ async function rsyncMovers(context: BenchContext): Promise<Mover[]> {
   const mover = (name: string, flags: string[]): Mover => ({
     name,
     port,
-    move: (tree, through) =>
+    move: (tree, through, signal) =>
       aside(
         [
           path,
@@ -149,6 +157,7 @@ async function rsyncMovers(context: BenchContext): Promise<Mover[]> {
         {
           cwd: tree,
           env: plainEnv(),
+          signal,
         },
       ),
   });
@@ -258,15 +267,17 @@ async function resumed(context: BenchContext, ours: Mover, rsync: Mover | undefi
     mkdirSync(tree);
     writeFileSync(join(tree, "weights.bin"), noise(bytes));
     const cutting = openWire(mover.port);
-    const moving = mover.move(tree, cutting.port).catch(() => NaN);
+    const stop = new AbortController();
+    const moving = mover.move(tree, cutting.port, stop.signal).catch(() => NaN);
     let passed = 0;
     const isEnough = () => {
       passed += cutting.taken();
       return passed > 60_000_000;
     };
     await waitUntil("60 MB to have passed", isEnough, 60_000, 2);
-    cutting.stop();
+    stop.abort();
     await moving;
+    cutting.stop();
     const wire = openWire(mover.port);
     await Bun.sleep(200);
     await mover.move(tree, wire.port);

@@ -69,63 +69,83 @@ function clear(path: string): void {
 
 const modeOf = (file: SnapshotFile) => (file.kind === "exec" ? 0o755 : 0o644);
 
+interface Laying extends CheckoutOptions {
+  out: CheckedOut;
+  /** The files whose content is not here, by that. */
+  lacking: Map<string, SnapshotFile[]>;
+  totalBytes: number;
+}
+
+/** Takes one content in and gives it to all files that have it. */
+function contentSink(laying: Laying, hash: string, files: readonly SnapshotFile[]): EntrySink | null {
+  const { target, out, signal } = laying;
+  const [first, ...others] = files;
+  if (first === undefined) return null;
+  const final = join(target, first.path);
+  const part = new Part(final, modeOf(first));
+  return {
+    write(bytes) {
+      if (signal?.aborted) part.drop();
+      signal?.throwIfAborted();
+      part.write(bytes);
+      out.receivedBytes += bytes.length;
+      laying.onProgress?.(out.receivedBytes, laying.totalBytes);
+    },
+    copy: async () => false,
+    end() {
+      if (part.end() !== hash) {
+        part.drop();
+        throw wrongSum(first.path);
+      }
+      clear(final);
+      fs.chmodSync(part.path, modeOf(first));
+      fs.renameSync(part.path, final);
+      for (const other of others) {
+        clear(join(target, other.path));
+        fs.copyFileSync(final, join(target, other.path));
+        fs.chmodSync(join(target, other.path), modeOf(other));
+      }
+      laying.lacking.delete(hash);
+      out.written.push(first.path, ...others.map((other) => other.path));
+    },
+  };
+}
+
+/** Makes the folders, and tells what is right already from what is to be fetched. Returns the contents that are here. */
+function survey(laying: Laying, snapshot: Snapshot): string[] {
+  const here = new Set<string>();
+  for (const file of snapshot.files) {
+    makeFolders(laying.target, file.path);
+    if (file.kind === "link") continue;
+    if (stands(laying.target, file)) {
+      fs.chmodSync(join(laying.target, file.path), modeOf(file));
+      here.add(file.hash);
+      laying.out.kept.push(file.path);
+      continue;
+    }
+    const same = laying.lacking.get(file.hash);
+    if (same === undefined) laying.totalBytes += file.size;
+    laying.lacking.set(file.hash, [...(same ?? []), file]);
+  }
+  return [...here].filter((hash) => !laying.lacking.has(hash));
+}
+
 /** Lays `snapshot` out under `target`; other files there are left alone. Throws MlError; what has arrived stays. */
 export async function checkoutCode(
   fetchCode: FetchCode,
   snapshot: Snapshot,
-  { target, onProgress, signal }: CheckoutOptions,
+  options: CheckoutOptions,
 ): Promise<CheckedOut> {
   const out: CheckedOut = { written: [], kept: [], receivedBytes: 0 };
-  const lacking = new Map<string, SnapshotFile[]>();
-  const here = new Set<string>();
+  const laying: Laying = { ...options, out, lacking: new Map(), totalBytes: 0 };
+  const { target, signal } = options;
+  const { lacking } = laying;
   makeTarget(target);
-  for (const file of snapshot.files) {
-    makeFolders(target, file.path);
-    if (file.kind === "link") continue;
-    if (stands(target, file)) {
-      fs.chmodSync(join(target, file.path), modeOf(file));
-      here.add(file.hash);
-      out.kept.push(file.path);
-    } else {
-      lacking.set(file.hash, [...(lacking.get(file.hash) ?? []), file]);
-    }
-  }
-  const have = [...here].filter((hash) => !lacking.has(hash));
-  const totalBytes = [...lacking.values()].reduce((sum, [file]) => sum + (file?.size ?? 0), 0);
+  const have = survey(laying, snapshot);
   if (lacking.size > 0) {
     await readPack(await fetchCode(have), limits, (head) => {
       signal?.throwIfAborted();
-      const files = lacking.get(head.hash);
-      const [first, ...others] = files ?? [];
-      if (first === undefined) return null;
-      const final = join(target, first.path);
-      const part = new Part(final, modeOf(first));
-      return {
-        write(bytes) {
-          if (signal?.aborted) part.drop();
-          signal?.throwIfAborted();
-          part.write(bytes);
-          out.receivedBytes += bytes.length;
-          onProgress?.(out.receivedBytes, totalBytes);
-        },
-        copy: async () => false,
-        end() {
-          if (part.end() !== head.hash) {
-            part.drop();
-            throw wrongSum(first.path);
-          }
-          clear(final);
-          fs.chmodSync(part.path, modeOf(first));
-          fs.renameSync(part.path, final);
-          for (const other of others) {
-            clear(join(target, other.path));
-            fs.copyFileSync(final, join(target, other.path));
-            fs.chmodSync(join(target, other.path), modeOf(other));
-          }
-          lacking.delete(head.hash);
-          out.written.push(first.path, ...others.map((other) => other.path));
-        },
-      };
+      return contentSink(laying, head.hash, lacking.get(head.hash) ?? []);
     });
   }
   if (lacking.size > 0) throw new MlError("failed", `${lacking.size} files of the code did not come`);

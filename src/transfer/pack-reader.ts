@@ -35,13 +35,13 @@ const maxWindowLog = 21;
 const pieceBytes = 1024 * 1024;
 
 function bad(why: string): MlError {
-  return new MlError("refused", `the upload was refused: ${why}`, {
-    hint: "queue again; if it stays, compare `ml --version` on both sides",
+  return new MlError("refused", `the stream of files was refused: ${why}`, {
+    hint: "run the same command again; if it stays, compare `ml --version` on both sides",
   });
 }
 
 function overLimit(what: string): MlError {
-  return new MlError("too_large", `the upload was refused: ${what}`);
+  return new MlError("too_large", `the stream of files was refused: ${what}`);
 }
 
 /** Exact reads from a stream of chunks. */

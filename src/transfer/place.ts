@@ -68,7 +68,7 @@ export function wrongSum(path: string): MlError {
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 
-/** A file in the making beside `final`; its sha256 grows along. */
+/** A file in the making beside `final`, which replaces what a killed try has left; its sha256 grows along. */
 export class Part {
   readonly path: string;
   readonly #fd: number;
@@ -77,7 +77,7 @@ export class Part {
 
   /** Throws MlError (`no_space`, `not_allowed`, …). */
   constructor(final: string, mode = 0o644) {
-    this.path = `${final}.${process.pid}.part`;
+    this.path = `${final}.packed.part`;
     try {
       fs.rmSync(this.path, { force: true });
       this.#fd = fs.openSync(this.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);

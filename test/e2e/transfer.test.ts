@@ -13,7 +13,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { openWire, type Wire } from "../../bench/wire.ts";
+import { until } from "../support/temp.ts";
 import { openLab, runsOnDisk } from "./lab.ts";
+
+function noise(size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, Math.min(size, at + 65_536)));
+  return bytes;
+}
 
 const script = `import os, sys
 os.makedirs('ckpt/deep', exist_ok=True)
@@ -126,4 +134,33 @@ test("push brings a folder as it is into one's own data, replaces it whole, and 
     expect([name, (await lab.ml(["push", "set", "--as", name])).code]).toEqual([name, 2]);
   }
   expect((await lab.ml(["push", "set/labels.csv"])).code).toBe(3);
+}, 60_000);
+
+test("[N5] over a slow line that is cut an upload goes on where it stopped, and an unchanged tree costs next to nothing", async () => {
+  const lab = openLab();
+  lab.put("train.py", "print(1)\n");
+  lab.put("large.bin", noise(8_000_000));
+  await lab.ml(["server", "start"]);
+  const { url } = await lab.json<{ url: string }>(["server", "status"]);
+  const key = (await lab.ml(["key", "add", "ada", "-q"])).stdout.trim();
+  const port = Number(new URL(url).port);
+  const through = (wire: Wire) => ({ env: { ML_SERVER_URL: `ws://127.0.0.1:${wire.port}`, ML_API_KEY: key } });
+  const first = openWire(port, 50);
+  const cut = lab.start(["sync"], through(first));
+  let passed = 0;
+  await until("a good part to have passed", () => {
+    passed += first.taken();
+    return passed > 4_000_000;
+  });
+  cut.kill("SIGKILL");
+  await cut.ended;
+  first.stop();
+  const second = openWire(port, 50);
+  const sent = await lab.ml(["sync", "--json"], through(second));
+  expect(JSON.parse(sent.stdout)).toMatchObject({ files: 2 });
+  const rest = second.taken();
+  expect(rest).toBeLessThan(8_000_000 - 2_000_000);
+  expect((await lab.ml(["sync", "-q"], through(second))).code).toBe(0);
+  expect(second.taken()).toBeLessThan(3000);
+  second.stop();
 }, 60_000);
