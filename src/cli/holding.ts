@@ -5,14 +5,16 @@ import { flag } from "./flags.ts";
 
 export const holdingFlags = {
   group: flag.text("GROUP", "all runs of the group that you may change", { complete: "group" }),
+  reason: flag.text("TEXT", "why, for the record", { short: "m" }),
 } as const;
 
 export interface Holding {
   runs: string[];
   group: string | null;
+  reason: string | null;
 }
 
-export async function setHeld(context: Context, { runs, group }: Holding, held: boolean): Promise<undefined> {
+export async function setHeld(context: Context, { runs, group, reason }: Holding, held: boolean): Promise<undefined> {
   const verb = held ? "hold" : "release";
   if (runs.length === 0 && group === null) {
     throw new MlError("usage", `\`ml ${verb}\` wants a run or a group`, {
@@ -20,7 +22,7 @@ export async function setHeld(context: Context, { runs, group }: Holding, held: 
     });
   }
   const connection = await context.connect();
-  const reply = await connection.ask("run.hold", { runs, group, held });
+  const reply = await connection.ask("run.hold", { runs, group, held, reason });
   context.output.result({
     schema: held ? "ml.hold/1" : "ml.release/1",
     value: () => reply,

@@ -67,6 +67,7 @@ export const lineRequests = {
       runs: z.array(ref).max(limits.pageRows).default([]),
       group: z.string().max(256).nullable().optional(),
       held: z.boolean(),
+      reason: z.string().max(1024).nullable().optional(),
     }),
   ),
   /** Every reason for which a run waits, the one that can be helped first; empty for a run that does not wait. */

@@ -241,7 +241,11 @@ export const requests = {
   ),
   "run.priority": declare<{ runs: Submitted[] }>()(
     "user",
-    z.object({ runs: refs, priority: z.number().int().min(1).max(10) }),
+    z.object({
+      runs: refs,
+      priority: z.number().int().min(1).max(10),
+      reason: z.string().max(1024).nullable().optional(),
+    }),
   ),
   /** What a waiting run is to be: keys left out stay. `changed` names the fields of the manifest. `conflict` once it has started. */
   "run.edit": declare<{ run_id: string; changed: string[] }>()(

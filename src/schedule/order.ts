@@ -3,8 +3,8 @@
  * who came first. Everything that is ahead of a run counts as used by then, so that the lines of equal users interleave
  * one by one. Pure; everybody who starts, predicts or explains calls the same function.
  *
- * Runs that wait for an idle machine stand behind all others. n entries cost n·log(users): each user's own line is sorted
- * (it comes nearly sorted), then the lines are merged through a heap of users.
+ * Runs that wait for an idle machine stand behind all others. n entries cost n·log(users): each user's own line is put
+ * together from its priorities (it comes nearly sorted), then the lines are merged through a heap of users.
  */
 import type { OrderRule } from "../run/blocker.ts";
 import type { Requested, Terms } from "../run/manifest.ts";
@@ -77,51 +77,79 @@ export function effectivePriority(
   return entry.priority + Math.max(0, Math.floor((state.nowMs - since) / agingMs));
 }
 
-interface Ranked<T> {
-  entry: T;
-  /** Of an entry that waits for an idle machine: below everything. */
-  rank: number;
-}
-
+/** One user's own line, in order, and how far it has been merged. */
 interface UserLine<T> {
-  entries: readonly Ranked<T>[];
+  entries: T[];
+  ranks: number[];
   at: number;
   usage: number;
 }
 
-const first = <T extends LineEntry>(a: Ranked<T>, b: Ranked<T>) =>
-  b.rank - a.rank || a.entry.sequence - b.entry.sequence;
-
-function isBefore<T extends LineEntry>(a: UserLine<T>, b: UserLine<T>): boolean {
-  const [x, y] = [a.entries[a.at], b.entries[b.at]];
-  if (x === undefined || y === undefined) return y === undefined && x !== undefined;
-  if (x.rank !== y.rank) return x.rank > y.rank;
-  return a.usage === b.usage ? x.entry.sequence < y.entry.sequence : a.usage < b.usage;
+/** Entries mostly come in order of arrival already; then nothing is sorted. */
+function byArrival<T extends LineEntry>(entries: T[]): T[] {
+  for (let at = 1; at < entries.length; at += 1) {
+    const [before, after] = [entries[at - 1] as T, entries[at] as T];
+    if (before.sequence > after.sequence) return entries.sort((a, b) => a.sequence - b.sequence);
+  }
+  return entries;
 }
 
-/** Lets the top of a binary heap sink to its place. */
-function sink<T extends LineEntry>(heap: UserLine<T>[], from: number): void {
-  for (let at = from; ; ) {
-    let best = at;
-    for (const child of [2 * at + 1, 2 * at + 2]) {
-      const [x, y] = [heap[child], heap[best]];
-      if (x !== undefined && y !== undefined && isBefore(x, y)) best = child;
+function lineOf<T extends LineEntry>(byRank: ReadonlyMap<number, T[]>, usage: number): UserLine<T> {
+  const line: UserLine<T> = { entries: [], ranks: [], at: 0, usage };
+  for (const rank of [...byRank.keys()].sort((a, b) => b - a)) {
+    for (const entry of byArrival(byRank.get(rank) ?? [])) {
+      line.entries.push(entry);
+      line.ranks.push(rank);
     }
-    if (best === at) return;
-    [heap[at], heap[best]] = [heap[best] as UserLine<T>, heap[at] as UserLine<T>];
-    at = best;
   }
+  return line;
 }
 
 function linesOf<T extends LineEntry>(entries: readonly T[], state: OrderState): UserLine<T>[] {
-  const lines = new Map<string, Ranked<T>[]>();
+  const users = new Map<string, Map<number, T[]>>();
   for (const entry of entries) {
+    // Those that wait for an idle machine stand below everything.
     const rank = entry.facts.terms.when === "idle" ? -1 : effectivePriority(entry, state);
-    const line = lines.get(entry.user);
-    if (line === undefined) lines.set(entry.user, [{ entry, rank }]);
-    else line.push({ entry, rank });
+    let byRank = users.get(entry.user);
+    if (byRank === undefined) {
+      byRank = new Map();
+      users.set(entry.user, byRank);
+    }
+    const same = byRank.get(rank);
+    if (same === undefined) byRank.set(rank, [entry]);
+    else same.push(entry);
   }
-  return [...lines].map(([user, line]) => ({ entries: line.sort(first), at: 0, usage: state.usage.get(user) ?? 0 }));
+  return [...users].map(([user, byRank]) => lineOf(byRank, state.usage.get(user) ?? 0));
+}
+
+function isBefore<T extends LineEntry>(a: UserLine<T>, b: UserLine<T>): boolean {
+  const x = a.entries[a.at];
+  const y = b.entries[b.at];
+  if (x === undefined || y === undefined) return x !== undefined;
+  const ahead = (a.ranks[a.at] ?? 0) - (b.ranks[b.at] ?? 0);
+  if (ahead !== 0) return ahead > 0;
+  return a.usage === b.usage ? x.sequence < y.sequence : a.usage < b.usage;
+}
+
+/** Lets what stands at `from` of a binary heap sink to its place. */
+function sink<T extends LineEntry>(heap: UserLine<T>[], from: number): void {
+  let at = from;
+  const sinking = heap[at];
+  if (sinking === undefined) return;
+  for (;;) {
+    let child = 2 * at + 1;
+    let best = heap[child];
+    if (best === undefined) break;
+    const other = heap[child + 1];
+    if (other !== undefined && isBefore(other, best)) {
+      best = other;
+      child += 1;
+    }
+    if (!isBefore(best, sinking)) break;
+    heap[at] = best;
+    at = child;
+  }
+  heap[at] = sinking;
 }
 
 /** A copy in order, first to start first. */
@@ -132,12 +160,12 @@ export function inOrder<T extends LineEntry>(entries: readonly T[], state: Order
   const { rules } = state;
   while (ordered.length < entries.length) {
     const top = heap[0];
-    const ranked = top?.entries[top.at];
-    if (top === undefined || ranked === undefined) break;
-    ordered.push(ranked.entry);
+    const entry = top?.entries[top.at];
+    if (top === undefined || entry === undefined) break;
+    ordered.push(entry);
     top.at += 1;
-    const lastsMs = likelyMs(lastingOf(ranked.entry)) ?? rules.unknownRuntimeMs;
-    if (!ranked.entry.held) top.usage += (rateOf(ranked.entry.requested, rules) * lastsMs) / 1000;
+    const lastsMs = likelyMs(lastingOf(entry)) ?? rules.unknownRuntimeMs;
+    if (!entry.held) top.usage += (rateOf(entry.requested, rules) * lastsMs) / 1000;
     sink(heap, 0);
   }
   return ordered;

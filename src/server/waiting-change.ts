@@ -12,6 +12,15 @@ export interface WaitingChange {
   field: string;
   value: unknown;
   queue: { priority?: number; held?: boolean };
+  /** Why, where somebody said so. */
+  reason?: string | null;
+}
+
+/** `from 5 to 9: a deadline`. */
+function detailOf({ action, value, reason = null }: WaitingChange, before: string): string | null {
+  const moved = action === "priority" ? `from ${before} to ${value}` : null;
+  const words = [moved, reason].filter((part) => part !== null);
+  return words.length === 0 ? null : words.join(": ");
 }
 
 /** Throws `conflict` where a run waits no more, before any of them is changed. */
@@ -27,6 +36,7 @@ export async function changeWaiting(
       `${change.action} of run \`${started.run_id}\` comes too late: it is ${started.status}`,
     );
   }
+  const before = [...new Set(records.map((record) => record.priority))].join(", ");
   const manifests: Manifest[] = [];
   for (const { run_id: runId } of records) {
     const entry = {
@@ -34,6 +44,7 @@ export async function changeWaiting(
       by: context.asker.user,
       field: change.field,
       value: change.value,
+      reason: change.reason ?? null,
     };
     const manifest = recordChange(context.base.run(runId), entry, (current) => {
       if (current.status !== "queued") {
@@ -49,7 +60,7 @@ export async function changeWaiting(
   context.audit.note(context.asker, {
     action: change.action,
     runs: records.map((record) => record.run_id),
-    detail: String(change.value),
+    detail: detailOf(change, before),
   });
   return manifests;
 }

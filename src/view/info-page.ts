@@ -143,6 +143,12 @@ function endsText({ eta, eta_range: range }: RunDetail["summary"], face: Face): 
   return `about ${about}, between ${low} and ${high} in 8 cases of 10, by ${basis}`;
 }
 
+/** `by ana: makes room for the demo`. */
+function cancelledText({ cancelled }: Manifest): string | null {
+  if (cancelled === null) return null;
+  return `by ${safeText(cancelled.by)}${cancelled.reason === null ? "" : `: ${safeText(cancelled.reason)}`}`;
+}
+
 function resultFacts(detail: RunDetail, face: Face): Fact[] {
   const { manifest, summary } = detail;
   const { failure } = manifest;
@@ -150,6 +156,7 @@ function resultFacts(detail: RunDetail, face: Face): Fact[] {
     ...fact("progress", manifest.ended_at === null ? summary.progress?.text : null),
     ...fact("ends", endsText(summary, face)),
     ...fact("exit code", manifest.exit_code),
+    ...fact("cancelled", cancelledText(manifest)),
     ...fact("signal", manifest.signal),
     ...fact("failure", failure?.kind),
     ...fact("why", failure?.message),

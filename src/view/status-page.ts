@@ -11,7 +11,7 @@ import { dot } from "./mark.ts";
 import { runColumns, runRow, subtitle } from "./run-row.ts";
 import { safeText } from "./safe-text.ts";
 import { fitColumns, layRow, type Row } from "./table.ts";
-import { ago, timeMs } from "./time.ts";
+import { ago, clockTime, timeMs } from "./time.ts";
 
 export type Status = Reply<"status">;
 
@@ -73,6 +73,11 @@ export function problemsOf(status: Status, nowMs: number): string[] {
       !problems.some((one) => one.startsWith(`worker \`${worker.worker}\` is gone`))
     )
       problems.push(`worker ${worker.worker} was last seen ${ago(worker.seen_at, nowMs) ?? "at an unknown time"}`);
+    for (const { why, until } of worker.alive ? worker.door : []) {
+      if (worker.problems.includes(why)) continue;
+      const ends = until === null ? "" : ` until ${clockTime(until, nowMs)}`;
+      problems.push(`worker \`${worker.worker}\` starts nothing now: ${why}${ends}`);
+    }
     if (worker.alive && worker.draining) problems.push(`worker ${worker.worker} is draining and starts nothing new`);
   }
   if (status.waiting.length > 0 && !status.workers.some((worker) => worker.alive))

@@ -11,5 +11,5 @@ export const command = defineCommand({
   flags: holdingFlags,
   examples: [["ml hold @last", "the newest run waits until it is released"]],
   schemas: { "ml.hold/1": "`runs`: each with `run_id` and `held`" },
-  run: (context, args) => setHeld(context, { runs: args.words, group: args.flags.group }, true),
+  run: (context, args) => setHeld(context, { runs: args.words, ...args.flags }, true),
 });

@@ -2,6 +2,7 @@
 import { MlError } from "../../core/error.ts";
 import { submittedLine } from "../../view/submitted-line.ts";
 import { defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
 
 export const command = defineCommand({
@@ -14,7 +15,7 @@ export const command = defineCommand({
     { name: "RUN", about: "a waiting run", complete: "live_run" },
     { name: "N", about: "1 to 10, higher goes first" },
   ],
-  flags: {},
+  flags: { reason: flag.text("TEXT", "why, for the record", { short: "m" }) },
   examples: [["ml priority warmup_test 8", "before everything of priority 7 and less"]],
   schemas: { "ml.priority/1": "`runs`: each with `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`" },
   async run(context, args) {
@@ -26,7 +27,7 @@ export const command = defineCommand({
       });
     }
     const connection = await context.connect();
-    const reply = await connection.ask("run.priority", { runs: [run], priority });
+    const reply = await connection.ask("run.priority", { runs: [run], priority, reason: args.flags.reason });
     const { output } = context;
     output.result({
       schema: "ml.priority/1",

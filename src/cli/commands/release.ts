@@ -13,5 +13,5 @@ export const command = defineCommand({
     ["ml release warmup_test", "back into the line, with its old age"],
   ],
   schemas: { "ml.release/1": "`runs`: each with `run_id` and `held`" },
-  run: (context, args) => setHeld(context, { runs: args.words, group: args.flags.group }, false),
+  run: (context, args) => setHeld(context, { runs: args.words, ...args.flags }, false),
 });

@@ -65,7 +65,7 @@ export function reservationAdd(context: Context, body: ParsedBody<"reservation.a
     made_at: isoTime(clock.nowMs()),
   };
   writeReservations(context.base.reservations, [...others, reservation]);
-  const detail = `${reservation.reservation_id}: ${body.gpus} GPUs of ${where.worker} for ${body.users.join(", ")}, ${reservation.from} to ${reservation.until}`;
+  const detail = `${reservation.reservation_id}: ${body.gpus === 1 ? "a GPU" : `${body.gpus} GPUs`} of ${where.worker} for ${body.users.join(", ")}, ${reservation.from} to ${reservation.until}`;
   context.audit.note(asker, { action: "reservation.add", detail });
   context.pokeWorker();
   return { reservation, busy: busy.map((run) => run.run_id) };

@@ -30,6 +30,7 @@ export async function runHold(context: Context, body: ParsedBody<"run.hold">): P
     field: "launch.held",
     value: body.held,
     queue: { held: body.held },
+    reason: body.reason ?? null,
   });
   for (const each of new Set(records.flatMap((record) => record.group ?? []))) tellOfGroup(context, each);
   return { runs: records.map(({ run_id }) => ({ run_id, held: body.held })) };

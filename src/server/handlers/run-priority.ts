@@ -13,6 +13,7 @@ export async function runPriority(context: Context, body: ParsedBody<"run.priori
     field: "priority",
     value: priority,
     queue: { priority },
+    reason: body.reason ?? null,
   });
   return {
     runs: submittedRuns(
