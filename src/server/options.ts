@@ -1,10 +1,11 @@
 /** The command line of `ml server`: what it takes, and each option as a setting or a switch. */
+import { parseSetting } from "../config/resolve.ts";
 import type { SettingKey } from "../config/settings.ts";
 import { MlError } from "../core/error.ts";
 
 export interface ServerArguments {
-  /** Settings given as flags, as text. */
-  flags: Partial<Record<SettingKey, string>>;
+  /** Settings given as flags. */
+  flags: Partial<Record<SettingKey, string | number | boolean>>;
   worker: boolean;
   socket: string | null;
   logFile: string | null;
@@ -57,7 +58,7 @@ export function parseServerArguments(args: readonly string[]): ServerArguments {
       return given;
     };
     const setting = settingOptions[option];
-    if (setting !== undefined) parsed.flags[setting] = value();
+    if (setting !== undefined) parsed.flags[setting] = parseSetting(setting, value(), `\`${option}\``);
     else if (option === "--no-worker") parsed.worker = false;
     else if (option === "--socket") parsed.socket = value();
     else if (option === "--log-file") parsed.logFile = value();
