@@ -1,7 +1,7 @@
 /**
  * The waiting line as this worker last read it. The whole line counts for a fair order, and reading ten thousand entries
  * takes tens of milliseconds: so it is read again when somebody says that it changed, and else only so often that reading
- * costs a fiftieth of the time. What this worker takes itself it strikes out here.
+ * costs a two-hundredth of the time. What this worker takes itself it strikes out here.
  *
  * A view may be old; a claim is what decides, and an entry that is gone is struck out when its claim fails.
  */
@@ -12,7 +12,7 @@ import type { Queue, WaitingEntry } from "../queue/port.ts";
 const mostEntries = 100_000;
 /** A line that costs nothing to read is read at each look, as if there were no view. */
 const quickMs = 1;
-const restShare = 50;
+const restShare = 200;
 /** Even when told of changes again and again, reading takes at most a third of the time. */
 const busyShare = 2;
 
