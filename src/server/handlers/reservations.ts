@@ -11,6 +11,8 @@ import {
 } from "../../run/reservations.ts";
 import type { Context } from "../context.ts";
 
+const cardsText = (count: number) => (count === 1 ? "a GPU" : `${count} GPUs`);
+
 /** Those that are not over. */
 function current(context: Context): ReservationRecord[] {
   const nowMs = context.clock.nowMs();
@@ -41,9 +43,13 @@ function cardsFor(context: Context, body: ParsedBody<"reservation.add">, others:
     return { worker: state.worker, gpu_ids: ids, busy: busy.filter((run) => !body.users.includes(run.user)) };
   }
   const where = body.worker == null ? "any machine" : `worker \`${body.worker}\``;
-  throw new MlError("refused", `${body.gpus} GPUs cannot be reserved on ${where}: ${most} can be had in that time`, {
-    hint: "`ml reserve list` shows what is reserved, `ml gpus` what there is",
-  });
+  throw new MlError(
+    "refused",
+    `${cardsText(body.gpus)} cannot be reserved on ${where}: ${most} can be had in that time`,
+    {
+      hint: "`ml reserve list` shows what is reserved, `ml gpus` what there is",
+    },
+  );
 }
 
 export function reservationAdd(context: Context, body: ParsedBody<"reservation.add">): Reply<"reservation.add"> {
@@ -65,7 +71,7 @@ export function reservationAdd(context: Context, body: ParsedBody<"reservation.a
     made_at: isoTime(clock.nowMs()),
   };
   writeReservations(context.base.reservations, [...others, reservation]);
-  const detail = `${reservation.reservation_id}: ${body.gpus === 1 ? "a GPU" : `${body.gpus} GPUs`} of ${where.worker} for ${body.users.join(", ")}, ${reservation.from} to ${reservation.until}`;
+  const detail = `${reservation.reservation_id}: ${cardsText(body.gpus)} of ${where.worker} for ${body.users.join(", ")}, ${reservation.from} to ${reservation.until}`;
   context.audit.note(asker, { action: "reservation.add", detail });
   context.pokeWorker();
   return { reservation, busy: busy.map((run) => run.run_id) };
