@@ -92,7 +92,7 @@ export function reproductionPage(found: Reproduction, face: Face): Line[] {
   ];
   if (found.verdict === "pending") return lines;
   const noise =
-    found.repeats.length >= 2
+    found.metrics.length > 0 && found.repeats.length >= 2
       ? `  noise measured with ${found.repeats.length} runs: ${found.repeats.map(shortId).join(" ")}`
       : null;
   return [
