@@ -106,7 +106,8 @@ export class NvidiaMeter implements GpuMeter {
     try {
       if (this.#stuck !== null) throw new Trouble("an nvidia-smi from before still hangs in the driver");
       const rows = await this.#queryRows();
-      if (rows.some((row) => row.mig) && this.#migs.length === 0) this.#migs = await this.#queryMigs();
+      // A card may have been split anew since the last time.
+      this.#migs = rows.some((row) => row.mig) ? await this.#queryMigs() : [];
       const uses = await this.#queryUses();
       this.#rows = new Map([...rows, ...this.#lost.values()].map((row) => [row.index, row]));
       const seenMs = this.#options.now();

@@ -1,4 +1,4 @@
-/** What a run did to the machine, in words: its GPUs, disks and energy, as far as they were measured. */
+/** What a run did to the machine, in words: its GPUs and disks, and energy, as far as they were measured. */
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
@@ -23,7 +23,6 @@ export function machineFacts(actual: Actual | null): [string, string][] {
     ["gpu heat", actual.gpu_temperature_peak_c == null ? null : `${actual.gpu_temperature_peak_c} °C at most`],
     ["gpu slowed", actual.gpu_throttled_seconds ? formatDuration(actual.gpu_throttled_seconds * 1000) : null],
     ["disk", diskText(actual)],
-    ["energy", energyText(actual)],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== null);
 }

@@ -109,8 +109,8 @@ test("[G3] a row whose every value is an error is a card that is gone", () => {
   expect(row?.fault).toContain("the driver has lost it");
 });
 
-test("MIG devices stand in place of their card", async () => {
-  const { meter } = meterOf("mig");
+test("[G5] MIG devices stand in place of their card, and a card that is split anew is seen", async () => {
+  const { fake, meter } = meterOf("mig");
   await meter.begin();
   expect(readings(meter).map(({ id, index, memoryGb }) => [id.slice(0, 8), index, Math.round(memoryGb ?? 0)])).toEqual([
     ["MIG-2b1c", 0, 20],
@@ -118,4 +118,8 @@ test("MIG devices stand in place of their card", async () => {
     ["GPU-8f6d", 2, 43],
   ]);
   expect(readings(meter)[0]).toMatchObject({ cardId: uuids[0], utilization: null });
+  meter.end();
+  fake.put("list.txt", `GPU 0: NVIDIA A100 (UUID: ${uuids[0]})\n  MIG 7g.40gb     Device  0: (UUID: MIG-aa)\n`);
+  await meter.begin();
+  expect(readings(meter).map(({ id }) => id)).toEqual(["MIG-aa", uuids[1]]);
 });
