@@ -31,6 +31,8 @@ async function drain(): Promise<void> {
 }
 
 async function writeOut(fd: 1 | 2, data: string | Uint8Array): Promise<void> {
+  // Writing nothing would empty the file that the stream is redirected to (Bun 1.4.5).
+  if (data.length === 0) return;
   try {
     await Bun.write(fd === 1 ? Bun.stdout : Bun.stderr, data);
   } catch (cause) {

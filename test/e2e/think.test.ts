@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { mlBinary, mlEnv } from "../support/binary.ts";
 import { until } from "../support/temp.ts";
 import { bare, openLab } from "./lab.ts";
 
@@ -69,3 +70,15 @@ test("a review gives verdicts by keys; a comparison and pictures come of what wa
   for (const name of ["x.svg", "x.png", "x.html"]) expect(existsSync(join(lab.project, name))).toBe(true);
   expect((await lab.ml(["plot", a, "nothing"])).code).toBe(3);
 }, 90_000);
+
+test("a command with nothing to say leaves alone what stands in the file that it writes to", async () => {
+  const lab = openLab();
+  await lab.queue(["--no-code", "--", "true"]);
+  const shell = Bun.spawn(["sh", "-c", 'echo before >out.txt; "$1" lessons >>out.txt', "sh", mlBinary()], {
+    cwd: lab.project,
+    env: mlEnv({ home: lab.home }),
+    stderr: "ignore",
+  });
+  expect(await shell.exited).toBe(0);
+  expect(readFileSync(join(lab.project, "out.txt"), "utf8")).toBe("before\n");
+}, 60_000);

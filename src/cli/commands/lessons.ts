@@ -39,9 +39,7 @@ export const command = defineCommand({
     });
     if (reply.more) output.say(`looked at the newest ${reply.looked_at} runs only`);
     if (reply.lessons.length === 0 && output.mode === "human")
-      output.say(
-        `none of ${reply.looked_at} runs has one; \`ml conclude RUN --${args.flags.next ? "next" : "learned"} "…"\` keeps one`,
-      );
+      output.say(`no run has one; \`ml conclude RUN --${args.flags.next ? "next" : "learned"} "…"\` keeps one`);
     return undefined;
   },
 });
