@@ -8,8 +8,8 @@ import { asMlError } from "../core/error.ts";
 import type { ServerEvent } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { actTable } from "./acts.ts";
-import type { Frame } from "./cells.ts";
-import { inside } from "./cells.ts";
+import { type Frame, inside } from "./cells.ts";
+import { Comparer } from "./comparison.ts";
 import type { CommandResult, ScreenPowers } from "./desk.ts";
 import { Details } from "./detail.ts";
 import { drawFrame, layoutFor } from "./draw/frame.ts";
@@ -19,6 +19,7 @@ import { LogWindow } from "./log-window.ts";
 import { LiveModel } from "./model.ts";
 import { byPlace, RunList } from "./run-list.ts";
 import type { Scene } from "./scene.ts";
+import { Search } from "./search.ts";
 import { type Confirmation, firstState, type Tab, type Toast, type UiState, type View } from "./state.ts";
 import { type TypingDesk, typingKey } from "./typing.ts";
 
@@ -42,11 +43,14 @@ export class App implements TypingDesk {
   readonly model: LiveModel;
   readonly details: Details;
   readonly drafts = new Drafts();
+  readonly comparer: Comparer;
+  readonly search: Search;
   firstValues: Values = {};
   log: LogWindow | null = null;
   size = { width: 80, height: 24 };
   private readonly runList = new RunList();
   private readonly queueList = new RunList();
+  private shownList: readonly RunSummary[] = [];
   private lastIndex = 0;
   private selectedAtMs = 0;
   private restTimer: ReturnType<typeof setTimeout> | null = null;
@@ -61,6 +65,11 @@ export class App implements TypingDesk {
       onSnapshot: () => this.onSnapshot(),
     });
     this.details = new Details(options.connection, () => this.changed());
+    this.comparer = new Comparer(options.connection, () => this.changed());
+    this.search = new Search(options.connection, (found) => {
+      this.model.learn(found.map(({ run }) => run));
+      this.changed();
+    });
   }
 
   get connection(): Connection {
@@ -86,6 +95,7 @@ export class App implements TypingDesk {
     this.log?.onEvent(event);
     if (event.kind === "run") this.details.forgetIfShown(event.run);
     if (event.kind === "removed") this.ui.marked.delete(event.run_id);
+    if (event.kind === "run" && event.run.ended_at !== null) this.search.again();
   }
 
   private onSnapshot(): void {
@@ -95,8 +105,13 @@ export class App implements TypingDesk {
 
   list(): readonly RunSummary[] {
     const { ui, model } = this;
-    const wish = { version: model.version, filter: ui.filter, sort: ui.sort, found: null };
-    if (ui.view !== "queue") return this.runList.of(model.runs, wish, model.nowMs());
+    const wish = { version: model.version, filter: ui.filter, sort: ui.sort, found: this.search.found?.ids ?? null };
+    if (ui.view !== "queue") {
+      const list = this.runList.of(model.runs, wish, model.nowMs());
+      // A query may mean more than its words: until the answer is there the list stays as it was.
+      if (list.length > 0 || !this.search.pending) this.shownList = list;
+      return this.shownList;
+    }
     const all = this.queueList.of(model.runs, { ...wish, sort: "newest" }, model.nowMs());
     return all.filter((run) => run.status === "queued").sort(byPlace);
   }
@@ -252,44 +267,15 @@ export class App implements TypingDesk {
     this.changed();
   }
 
-  /** A click or a turn of the wheel on what a spot names. */
-  clicked(target: string): void {
-    const [kind = "", ...rest] = target.split(":");
-    const name = rest.join(":");
-    const { ui } = this;
-    if (kind === "view") this.setView(name as View);
-    else if (kind === "tab") {
-      ui.panel = "detail";
-      this.setTab(name as Tab);
-    } else if (kind === "run") {
-      if (this.selected()?.run_id === name && ui.panel === "list") this.perform("open");
-      ui.panel = "list";
-      this.select(name);
-    } else if (kind === "detail") ui.panel = "detail";
-    else if (kind === "act") {
-      ui.overlay = null;
-      this.perform(name as Act);
-    } else if (kind === "field" && ui.overlay?.kind === "form") ui.overlay.form.at = Number(name);
-    else if (kind === "confirm") typingKey(this, name === "yes" ? "y" : "n");
-    this.changed();
-  }
-
-  wheel(target: string, by: 1 | -1): void {
-    if (this.ui.overlay !== null) {
-      this.key(by > 0 ? "down" : "up");
-      return;
-    }
-    const panel = target === "detail" || target.startsWith("tab") ? "detail" : "list";
-    const before = this.ui.panel;
-    this.ui.panel = panel;
-    for (let step = 0; step < 3; step++) this.perform(by > 0 ? "down" : "up");
-    this.ui.panel = before;
-  }
-
   /** Sees to it that what is on the screen is known, or soon will be. */
   private wantShown(): void {
     const { ui } = this;
-    if (ui.view === "compare") for (const run of this.targets()) void this.details.want(run, "overview");
+    this.search.want(ui.filter);
+    if (ui.view === "compare") {
+      const marked = this.targets();
+      void this.comparer.want(marked);
+      for (const run of marked) void this.details.want(run, "overview");
+    }
     const run = this.selected();
     this.wantLog(run);
     if (run === null || (ui.view !== "runs" && ui.view !== "queue")) return;
@@ -340,6 +326,8 @@ export class App implements TypingDesk {
         const run = model.runs.get(runId);
         return run === undefined ? [] : [{ run, known: this.details.get(runId) }];
       }),
+      compared: this.comparer,
+      search: this.search,
       log: this.log,
       keymap: this.options.keymap,
       host: this.options.connection.hello.host,
@@ -383,6 +371,7 @@ export class App implements TypingDesk {
     this.closed = true;
     this.closeLog();
     this.model.close();
+    this.search.close();
     for (const timer of [this.restTimer, this.toastTimer]) if (timer !== null) clearTimeout(timer);
   }
 }

@@ -102,11 +102,14 @@ function edge(left: string, right: string, parts: { title: Row; end: Row }, opti
   const tone = options.focused ? "accent" : "dim";
   const h = (options.unicode ? rounded : plainLines).h;
   const inner = options.width - 2;
-  const endWidth = parts.end.length === 0 ? 0 : lineWidth(parts.end) + 2;
+  // The title is worth more than what stands at the end, which is cut first.
+  const room = Math.max(0, inner - Math.min(lineWidth(parts.title), Math.floor(inner / 2)) - 7);
+  const cut = cutLine(parts.end as Line, room, options.unicode) as Row;
+  const endWidth = cut.length === 0 ? 0 : lineWidth(cut) + 2;
   const titleRoom = inner - endWidth - 2;
   const title =
     titleRoom > 3 && parts.title.length > 0 ? (cutLine(parts.title, titleRoom, options.unicode) as Row) : [];
-  const end = endWidth > 0 && endWidth < inner - 2 ? [piece(" "), ...parts.end, piece(" ")] : [];
+  const end = endWidth > 0 && endWidth < inner - 2 ? [piece(" "), ...cut, piece(" ")] : [];
   const shown = title.length === 0 ? [] : [piece(" "), ...title, piece(" ")];
   const fill = Math.max(0, inner - lineWidth(shown) - lineWidth(end) - (end.length > 0 ? 1 : 0));
   return [

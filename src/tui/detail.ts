@@ -29,6 +29,7 @@ export interface Known {
 interface Entry extends Known {
   next: number;
   passiveNext: number;
+  fetchedAtMs: number;
   /** The state of the run that `detail`, and `files`, were fetched in; another makes them old. */
   detailStamp: string | null;
   filesStamp: string | null;
@@ -36,6 +37,8 @@ interface Entry extends Known {
 }
 
 const remembered = 30;
+/** What somebody else writes about a running run is seen so soon. */
+const runningFreshMs = 2000;
 /** Points kept of one run; beyond that every second one goes. */
 const mostPoints = 200_000;
 
@@ -77,8 +80,10 @@ export class Details {
   /** An event about a run: a note was added, or its record changed in a way that its row may not tell. */
   forgetIfShown(run: RunSummary): void {
     const entry = this.entries.get(run.run_id);
-    // Of runs under way events come every second, with nothing but progress: their record is asked for by the row.
-    if (entry !== undefined && run.status !== "running") entry.detailStamp = null;
+    if (entry === undefined) return;
+    // Of runs under way events come every second, most of them with nothing but progress.
+    const freshMs = run.status === "running" ? runningFreshMs : 0;
+    if (performance.now() - entry.fetchedAtMs >= freshMs) entry.detailStamp = null;
   }
 
   forgetAll(): void {
@@ -126,6 +131,7 @@ export class Details {
       problem: null,
       next: 0,
       passiveNext: 0,
+      fetchedAtMs: Number.NEGATIVE_INFINITY,
       detailStamp: null,
       filesStamp: null,
       metricsStamp: null,
@@ -142,6 +148,7 @@ export class Details {
     if (entry.detailStamp === stamp) return false;
     entry.detailStamp = stamp;
     entry.detail = await this.connection.ask("run.get", { run: run.run_id });
+    entry.fetchedAtMs = performance.now();
     return true;
   }
 

@@ -36,7 +36,7 @@ export function layoutOf(size: { width: number; height: number }, ui: UiState, m
     const showsDetail = ui.zoom === "both" || width < twoPanesFrom ? ui.panel === "detail" : ui.zoom === "detail";
     return { ...frame, list: showsDetail ? null : body, detail: showsDetail ? body : null };
   }
-  const share = ui.view === "queue" ? 0.5 : 0.42;
+  const share = ui.view === "queue" ? 0.5 : 0.45;
   const listWidth = Math.max(50, Math.min(100, Math.floor(width * share)));
   return {
     ...frame,

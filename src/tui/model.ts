@@ -8,7 +8,7 @@
 import type { Connection } from "../client/connection.ts";
 import { messageOf } from "../core/error.ts";
 import type { LogStream, ServerEvent } from "../protocol/frames.ts";
-import type { Reply, ServerState, WorkerState } from "../protocol/requests.ts";
+import type { Body, Reply, ServerState, WorkerState } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 
 export type LinkWord = "live" | "polling" | "reconnecting" | "stale" | "closed";
@@ -27,9 +27,12 @@ const pageRows = 1000;
 export const mostRuns = 20_000;
 /** Looks at the status come no closer than this, however much happens. */
 const lookEveryMs = 500;
-/** What no event tells of: disk, workers, places of those behind. */
-const lookAnywayMs = 5000;
-const lookIdleMs = 20_000;
+/** Without any change the line is looked at so often all the same. */
+const lookAnywayMs = 30_000;
+/** What no event tells of, by a small question: workers, GPUs, disk; the more often the more they change. */
+const glanceMs = { cards: 1000, busy: 4000, idle: 10_000 } as const;
+/** Samples of a card that are kept for its curve. */
+const mostSamples = 120;
 /** An answer that takes longer than this makes what is shown stale. */
 const staleAfterMs = 3000;
 
@@ -58,11 +61,16 @@ export class LiveModel {
   private clock: { serverMs: number; atMs: number };
   private lostAtMs: number | null = null;
   private lostWhy: string | null = null;
-  private askedAtMs: number | null = null;
+  private readonly asking = new Set<{ sinceMs: number }>();
+  private glanceTimer: ReturnType<typeof setTimeout> | null = null;
+  /** Utilisation of each card, 0 to 1, oldest first; null where it was not told. */
+  readonly samples = new Map<string, (number | null)[]>();
+  private sampledAt = "";
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private nextLook: { timer: ReturnType<typeof setTimeout>; dueMs: number } | null = null;
   private followed: { run: string; stream: LogStream } | null = null;
   private oldest: string | null = null;
+  private looking = false;
   private closed = false;
   private readonly stopTelling: () => void;
 
@@ -90,8 +98,9 @@ export class LiveModel {
     const { connection } = this.options;
     if (connection.state === "closed") return { word: "closed", sinceMs: this.lostAtMs, why: this.lostWhy };
     if (this.lostAtMs !== null) return { word: "reconnecting", sinceMs: this.lostAtMs, why: this.lostWhy };
-    if (this.askedAtMs !== null && performance.now() - this.askedAtMs > staleAfterMs)
-      return { word: "stale", sinceMs: this.askedAtMs, why: "the server does not answer" };
+    const [first] = this.asking;
+    if (first !== undefined && performance.now() - first.sinceMs > staleAfterMs)
+      return { word: "stale", sinceMs: first.sinceMs, why: "the server does not answer" };
     return { word: connection.transport === "polling" ? "polling" : "live", sinceMs: null, why: null };
   }
 
@@ -171,25 +180,71 @@ export class LiveModel {
     this.nextLook = { timer, dueMs };
   }
 
-  /** Asks for the status; at most one ask is under way. */
-  private async look(): Promise<void> {
-    if (this.closed || this.askedAtMs !== null) return;
-    this.askedAtMs = performance.now();
+  /** Asks, and knows meanwhile that something is outstanding: an answer that does not come makes the picture stale. */
+  private async ask<A extends "status" | "server.status">(name: A, body: Body<A>): Promise<Reply<A>> {
+    const asked = { sinceMs: performance.now() };
+    this.asking.add(asked);
     try {
-      const status = await this.options.connection.ask("status", { limit: statusRows }, { timeoutMs: 60_000 });
-      this.takeStatus(status);
+      return await this.options.connection.ask(name, body, { timeoutMs: 60_000 });
     } finally {
-      this.askedAtMs = null;
+      this.asking.delete(asked);
+    }
+  }
+
+  /** The whole status; at most one ask is under way. */
+  private async look(): Promise<void> {
+    if (this.closed || this.looking) return;
+    this.looking = true;
+    try {
+      this.takeStatus(await this.ask("status", { limit: statusRows }));
+    } finally {
+      this.looking = false;
       this.lookedAtMs = performance.now();
-      const isBusy = [...this.runs.values()].some((run) => run.status === "running" || run.status === "starting");
-      this.lookSoon(isBusy ? lookAnywayMs : lookIdleMs);
+      this.lookSoon(lookAnywayMs);
+      this.glanceLater();
+    }
+  }
+
+  private glanceLater(): void {
+    if (this.glanceTimer !== null) clearTimeout(this.glanceTimer);
+    const pace = this.workers.some((one) => one.gpus.some((gpu) => gpu.busy_with !== null))
+      ? "cards"
+      : this.workers.some((one) => one.running.length > 0)
+        ? "busy"
+        : "idle";
+    this.glanceTimer = setTimeout(() => void this.glance().catch(() => {}), glanceMs[pace]);
+  }
+
+  private async glance(): Promise<void> {
+    if (this.closed) return;
+    try {
+      const { workers, ...server } = await this.ask("server.status", {});
+      this.server = server;
+      this.takeWorkers(workers);
+      this.setClock(server.now);
+      this.options.onChange();
+    } finally {
+      if (!this.closed) this.glanceLater();
+    }
+  }
+
+  private takeWorkers(workers: WorkerState[]): void {
+    this.workers = workers;
+    const seenAt = workers.map((worker) => worker.gpus_seen_at ?? "").join();
+    if (seenAt === this.sampledAt) return;
+    this.sampledAt = seenAt;
+    for (const gpu of workers.flatMap((worker) => worker.gpus)) {
+      const samples = this.samples.get(gpu.id) ?? [];
+      samples.push(gpu.utilization);
+      if (samples.length > mostSamples) samples.shift();
+      this.samples.set(gpu.id, samples);
     }
   }
 
   private takeStatus(status: Reply<"status">): void {
     for (const run of [...status.running, ...status.waiting, ...status.recent]) this.runs.set(run.run_id, run);
     this.server = status.server;
-    this.workers = status.workers;
+    this.takeWorkers(status.workers);
     this.totals = status.totals;
     this.setClock(status.server.now);
     this.touch();
@@ -219,6 +274,12 @@ export class LiveModel {
     }
   }
 
+  /** Takes in runs that were told of by another answer; what is known already is as new. */
+  learn(runs: readonly RunSummary[]): void {
+    for (const run of runs) if (!this.runs.has(run.run_id)) this.runs.set(run.run_id, run);
+    this.touch();
+  }
+
   /** Shows what we have just asked for before the server confirms it. */
   foresee(runId: string, change: Partial<RunSummary>): void {
     const run = this.runs.get(runId);
@@ -231,5 +292,6 @@ export class LiveModel {
     this.closed = true;
     this.stopTelling();
     if (this.nextLook !== null) clearTimeout(this.nextLook.timer);
+    if (this.glanceTimer !== null) clearTimeout(this.glanceTimer);
   }
 }

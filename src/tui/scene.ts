@@ -1,10 +1,12 @@
 /** Everything a picture is made from: what is known, what was chosen, for which screen. draw/ turns it into a frame. */
 import type { RunSummary } from "../protocol/summary.ts";
 import type { Face } from "../view/face.ts";
+import type { Comparer } from "./comparison.ts";
 import type { Known } from "./detail.ts";
 import type { Act, Keymap } from "./keys.ts";
 import type { LogWindow } from "./log-window.ts";
 import type { LinkState, LiveModel } from "./model.ts";
+import type { Search } from "./search.ts";
 import type { UiState } from "./state.ts";
 
 export interface Scene {
@@ -14,7 +16,7 @@ export interface Scene {
   /** The server's present. */
   nowMs: number;
   ui: UiState;
-  model: Pick<LiveModel, "runs" | "server" | "workers" | "totals" | "complete" | "loading">;
+  model: Pick<LiveModel, "runs" | "server" | "workers" | "totals" | "complete" | "loading" | "samples">;
   link: LinkState;
   /** Runs of the current view, in order, filtered. */
   list: readonly RunSummary[];
@@ -23,6 +25,8 @@ export interface Scene {
   known: Known | null;
   /** What is known of each marked run, for comparing. */
   marked: readonly { run: RunSummary; known: Known | null }[];
+  compared: Pick<Comparer, "comparison" | "problem">;
+  search: Pick<Search, "found" | "problem">;
   log: LogWindow | null;
   keymap: Keymap;
   host: string;

@@ -9,11 +9,15 @@ import type { App } from "./app.ts";
 import { Canvas } from "./canvas.ts";
 import type { Spot } from "./cells.ts";
 import { Editors } from "./editors.ts";
+import { clicked, wheel } from "./pointing.ts";
 
 /** Signal numbers for exit codes by POSIX convention, 128 + n. */
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** Pictures come no closer than this: one frame at 60 a second. */
+/** What follows a key is shown at once, at most 60 times a second. */
 const frameMs = 16;
+const afterKeyMs = 400;
+/** What happens by itself is shown a few times a second: a log that floods must not flood a slow link too. */
+const newsMs = 200;
 /** Clocks on the screen tick so often, where there are any. */
 const tickMs = 500;
 const idleTickMs = 10_000;
@@ -46,6 +50,7 @@ export class Screen {
   private paintTimer: ReturnType<typeof setTimeout> | null = null;
   private tickTimer: ReturnType<typeof setTimeout> | null = null;
   private paintedAtMs = Number.NEGATIVE_INFINITY;
+  private touchedAtMs = Number.NEGATIVE_INFINITY;
   private suspended = false;
   private leaving = false;
   private readonly end = Promise.withResolvers<Outcome>();
@@ -73,6 +78,14 @@ export class Screen {
 
   private onKey(event: KeyEvent): void {
     if (this.app.key(keyName(event))) event.preventDefault();
+    this.touched();
+  }
+
+  /** Somebody did something: the answer is painted now. */
+  private touched(): void {
+    this.touchedAtMs = performance.now();
+    if (this.paintTimer !== null) clearTimeout(this.paintTimer);
+    this.paintTimer = null;
     this.paint();
   }
 
@@ -86,19 +99,23 @@ export class Screen {
 
   private onClick(event: MouseEvent): void {
     const target = this.spotAt(event);
-    if (target !== null) this.app.clicked(target);
+    if (target !== null) clicked(this.app, target);
+    this.touched();
   }
 
   private onWheel(event: MouseEvent): void {
     const direction = event.scroll?.direction;
     if (direction === "up" || direction === "down")
-      this.app.wheel(this.spotAt(event) ?? "list", direction === "up" ? -1 : 1);
+      wheel(this.app, this.spotAt(event) ?? "list", direction === "up" ? -1 : 1);
+    this.touched();
   }
 
-  /** Soon, but not more often than frames go by. */
+  /** Soon: with the next frame where somebody is waiting for it, else with the next news. */
   paintSoon(): void {
     if (this.paintTimer !== null || this.suspended || this.leaving) return;
-    const waitMs = Math.max(0, this.paintedAtMs + frameMs - performance.now());
+    const nowMs = performance.now();
+    const everyMs = nowMs - this.touchedAtMs < afterKeyMs ? frameMs : newsMs;
+    const waitMs = Math.max(0, this.paintedAtMs + everyMs - nowMs);
     this.paintTimer = setTimeout(() => {
       this.paintTimer = null;
       this.paint();

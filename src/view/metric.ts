@@ -17,7 +17,6 @@ export interface Curve {
   best: number | null;
   bestStep: number | null;
   values: number[];
-  steps: (number | null)[];
 }
 
 /** A logged value as a number; `"NaN"`, `"Infinity"` and `"-Infinity"` are what they say. */
@@ -88,7 +87,6 @@ function summarise(name: string, points: readonly Point[]): Curve {
     best: null,
     bestStep: null,
     values,
-    steps: points.map((point) => point.step),
   };
   for (const [index, value] of values.entries()) {
     if (!Number.isFinite(value)) continue;

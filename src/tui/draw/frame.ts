@@ -41,7 +41,7 @@ function emptyRows(scene: Scene): Row[] {
   const { ui, model } = scene;
   const lines =
     ui.filter !== ""
-      ? [`No run fits \`${ui.filter}\`.`, "esc takes the filter away."]
+      ? [scene.search.problem ?? `No run fits \`${ui.filter}\`.`, "esc takes the filter away."]
       : ui.view === "queue"
         ? ["Nothing waits."]
         : model.server === null
@@ -50,18 +50,26 @@ function emptyRows(scene: Scene): Row[] {
   return [[], ...lines.map((text) => [piece(`  ${text}`, "dim")])];
 }
 
+/** The filter, and what the server read in it where that is not what was typed. */
+function filterPieces({ ui, search }: Scene): Row {
+  const { found, problem } = search;
+  const read = found?.interpreted === true ? [piece(` read as ${found.query}`, "dim")] : [];
+  return [piece(`/${ui.filter}`, problem === null ? "accent" : "warn"), ...read];
+}
+
 function drawList(scene: Scene, area: Area): { layer: Layer; spots: Spot[] } {
   const { ui, list, model } = scene;
   const room = inside(area);
   const { rows, spots, at } = runRows(scene, room, ui.view === "queue" ? queueStyle : runStyle);
   const title: Row = [piece(ui.view === "queue" ? "Queue" : "Runs", "strong")];
   const corner: Row[number][] = [];
-  if (ui.filter !== "") corner.push(piece(`/${ui.filter}`, "accent"));
+  if (ui.filter !== "") corner.push(...filterPieces(scene));
   if (ui.sort !== "newest" && ui.view === "runs")
     corner.push(piece(`${corner.length > 0 ? "  " : ""}by ${ui.sort}`, "dim"));
   if (ui.marked.size > 0) corner.push(piece(`${corner.length > 0 ? "  " : ""}${ui.marked.size} marked`, "accent"));
   const known = Object.values(model.totals).reduce((sum, count) => sum + count, 0);
-  const all = ui.view === "runs" && ui.filter === "" && known > list.length ? known : list.length;
+  const found = ui.filter === "" ? null : (scene.search.found?.total ?? null);
+  const all = found ?? (ui.view === "runs" && ui.filter === "" && known > list.length ? known : list.length);
   const more = model.loading ? (scene.unicode ? " …" : " ...") : "";
   const foot = list.length === 0 ? [] : [piece(`${at > 0 ? `${at} of ` : ""}${all}${more}`, "dim")];
   const shown = list.length === 0 ? emptyRows(scene) : rows;

@@ -60,8 +60,11 @@ function machineFacts(scene: Scene): Row[] {
   const gpus = sum((one) => one.capacity.gpus);
   const slots = sum((one) => one.capacity.slots);
   const facts: Row[] = [];
-  if (gpus > 0) facts.push([piece(`GPU ${gpus - sum((one) => one.free.gpus)}/${gpus}`)]);
+  const held = sum((one) => one.gpus.filter((gpu) => gpu.runs.length > 0).length);
+  if (gpus > 0) facts.push([piece(`GPU ${held}/${gpus}`)]);
   facts.push([piece(`slots ${slots - sum((one) => one.free.slots)}/${slots}`, gpus > 0 ? "dim" : "plain")]);
+  const watts = alive.flatMap((worker) => worker.gpus.flatMap((gpu) => gpu.power_w ?? []));
+  if (watts.length > 0) facts.push([piece(`${Math.round(watts.reduce((all, one) => all + one, 0))} W`, "dim")]);
   return facts;
 }
 

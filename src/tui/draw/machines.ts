@@ -4,7 +4,7 @@ import type { WorkerState } from "../../protocol/requests.ts";
 import { type Line, type Span, span } from "../../view/face.ts";
 import { unknown } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
-import { progressBar } from "../../view/spark.ts";
+import { progressBar, sparkline } from "../../view/spark.ts";
 import { ago, fullTime } from "../../view/time.ts";
 import { type Area, box, fitRow, inside, type Layer, piece, type Row } from "../cells.ts";
 import { faceFor, type Scene } from "../scene.ts";
@@ -18,12 +18,44 @@ function share(used: number, of: number, look: { width: number; unicode: boolean
   return [span(progressBar(fraction, look), fraction >= 1 ? "warn" : "live")];
 }
 
-/** `GPU 0  RTX 3090   batch_size_64`. */
-function gpuLine(scene: Scene, gpu: WorkerState["gpus"][number], modelWidth: number): Line {
-  const model = safeText(gpu.model ?? "unknown model").padEnd(modelWidth);
-  const busy = gpu.busy_with === null ? span("idle", "dim") : span(nameOf(scene, gpu.busy_with), "strong");
-  const mark = span(scene.unicode ? "■" : "#", gpu.busy_with === null ? "dim" : "live");
-  return [mark, span(` GPU ${gpu.index}  `), span(`${model}  `, "dim"), busy];
+/** `95%  22.8/24 GB  71 °C  310 W`: what the driver told, what it did not tell left out. */
+function gpuFacts(gpu: WorkerState["gpus"][number]): string[] {
+  const { used_gb: used, memory_gb: memory, temperature_c: heat, power_w: power, throttled } = gpu;
+  return [
+    memory === null ? null : `${used === null ? "?" : used.toFixed(1)}/${memory.toFixed(0)} GB`,
+    heat === null ? null : `${heat} °C`,
+    power === null ? null : `${power.toFixed(0)} W`,
+    throttled.length === 0 ? null : `slowed by ${throttled.join(", ")}`,
+  ].filter((fact) => fact !== null);
+}
+
+/** Who has it, or why nobody may. */
+function holderSpans(scene: Scene, gpu: WorkerState["gpus"][number]): Span[] {
+  if (gpu.runs.length > 0) return [span(gpu.runs.map((runId) => nameOf(scene, runId)).join(", "), "strong")];
+  return gpu.blocked === null ? [span("idle", "dim")] : [span(safeText(gpu.blocked), "warn")];
+}
+
+/** `■ GPU 0  RTX 3090  ━━━━━━━━━╌ 95%  22.8/24 GB  71 °C  310 W  batch_size_64  ▂▃▅▇▇▇▇`. */
+function gpuLine(scene: Scene, gpu: WorkerState["gpus"][number], look: { modelWidth: number; width: number }): Line {
+  const { unicode } = scene;
+  const model = safeText(gpu.model ?? "unknown model").padEnd(look.modelWidth);
+  const mark = span(unicode ? "■" : "#", gpu.runs.length === 0 ? "dim" : "live");
+  const busy = gpu.utilization === null ? [] : utilisationSpans(gpu.utilization, look.width < 100 ? 6 : 10, unicode);
+  const facts = gpuFacts(gpu).map((fact) => `  ${unicode ? fact : fact.replace("°", "")}`);
+  const samples = (scene.model.samples.get(gpu.id) ?? []).map((value) => value ?? Number.NaN);
+  const curve =
+    samples.length < 2 || look.width < 100
+      ? []
+      : [span(`  ${sparkline([...samples.slice(-24), 0, 1], { width: 26, unicode }).slice(0, -2)}`, "live")];
+  return [
+    ...[mark, span(` GPU ${gpu.index}  `), span(`${model}  `, "dim"), ...busy, span(facts.join(""), "dim"), span("  ")],
+    ...holderSpans(scene, gpu),
+    ...curve,
+  ];
+}
+
+function utilisationSpans(share: number, width: number, unicode: boolean): Span[] {
+  return [span(progressBar(share, { width, unicode }), "live"), span(`${Math.round(share * 100)}%`.padStart(5))];
 }
 
 /** `slots ━━━━╌╌╌╌ 1/2   CPU 1/2   RAM 12/16 GB free   gpu01`. */
@@ -63,7 +95,7 @@ export function drawStrip(scene: Scene, area: Area): Layer {
     ...workers.flatMap((one) => one.gpus.map((gpu) => (gpu.model ?? "unknown model").length)),
   );
   const lines = workers.flatMap((worker) => [
-    ...(worker.alive ? worker.gpus.map((gpu) => gpuLine(scene, gpu, modelWidth)) : []),
+    ...(worker.alive ? worker.gpus.map((gpu) => gpuLine(scene, gpu, { modelWidth, width: area.width })) : []),
     slotLine(scene, worker, area.width),
   ]);
   const shown = lines.slice(0, area.height);
@@ -85,7 +117,7 @@ function workerLines(scene: Scene, worker: WorkerState, width: number): Line[] {
   for (const gpu of worker.gpus)
     lines.push([
       span("  "),
-      ...gpuLine(scene, gpu, modelWidth),
+      ...gpuLine(scene, gpu, { modelWidth, width }),
       ...(gpu.uuid === null ? [] : [span(`  ${safeText(gpu.uuid)}`, "dim")]),
     ]);
   if (worker.gpus.length === 0) lines.push([span("  no GPU to hand out", "dim")]);

@@ -1,6 +1,7 @@
 /** The screens as one sees them, at the sizes that people have, and what keys do to them; without a terminal. */
 import { describe, expect, test } from "bun:test";
 import { MlError } from "../../../src/core/error.ts";
+import { clicked, wheel } from "../../../src/tui/pointing.ts";
 import { views } from "../../../src/tui/state.ts";
 import { cancelled, completed, failed, held, running, summary, waiting } from "../view/sample.ts";
 import { openStage } from "./stage.ts";
@@ -92,7 +93,7 @@ describe("screens", () => {
     stage.press("m");
     const text = await stage.screen(100, 30);
     expect(text).toMatch(/[⠁-⣿]/);
-    expect(text).toContain("step 49");
+    expect(text).toMatch(/0 +10 +20 +30 +40/);
     expect(text).toMatch(/loss +█?[▁-█]+/);
   });
 
@@ -124,6 +125,8 @@ describe("screens", () => {
     expect(text).not.toContain("imagenet_baseline");
     stage.press("enter");
     expect(await stage.screen()).toContain("/li gpu_oom");
+    await stage.answered("find");
+    expect(stage.last("find")).toMatchObject({ query: "li gpu_oom" });
     stage.press("esc");
     expect(await stage.screen()).toContain("imagenet_baseline");
   });
@@ -133,8 +136,10 @@ describe("screens", () => {
     stage.press("space", "space", "=");
     const text = await stage.screen(120, 40);
     expect(text).toContain("╭ Compare");
-    expect(text).toContain("--batch-size");
-    expect(text).toContain("facts are the same");
+    expect(text).toMatch(/batch_size_64 .*0\.9★/);
+    expect(text).toContain("the same in all: script train.py");
+    expect(text).toMatch(/[⠁-⣿]/);
+    expect(stage.last("runs.compare")).toEqual({ runs: [running.run_id, waiting.run_id] });
   });
 
   test("a key that cannot act now says why", async () => {
@@ -283,6 +288,24 @@ describe("doing things", () => {
     await stage.screen();
     stage.press("y", "Y");
     expect(stage.copied).toEqual([running.run_id, "python train.py --batch-size 64"]);
+  });
+
+  test("the mouse selects, opens, turns tabs and scrolls", async () => {
+    const stage = await openStage({ runs });
+    await stage.screen(120, 40);
+    const spots = () => stage.app.frame(120, 40).spots.map((spot) => spot.target);
+    expect(spots()).toContain(`run:${waiting.run_id}`);
+    clicked(stage.app, `run:${waiting.run_id}`);
+    expect(stage.app.selected()?.name).toBe("warmup_test");
+    clicked(stage.app, `run:${waiting.run_id}`);
+    expect(stage.app.ui.panel).toBe("detail");
+    clicked(stage.app, "tab:narrative");
+    expect(await stage.screen(120, 40)).toContain("[Narrative]");
+    wheel(stage.app, "list", 1);
+    expect(stage.app.selected()?.name).toBe("imagenet_baseline");
+    stage.press("?");
+    await stage.screen(120, 40);
+    expect(spots().filter((target) => target.startsWith("run:"))).toEqual([]);
   });
 
   test("q leaves, esc never does", async () => {

@@ -10,6 +10,7 @@ import type { RunSummary } from "../../../src/protocol/summary.ts";
 import { App } from "../../../src/tui/app.ts";
 import { makeKeymap } from "../../../src/tui/keys.ts";
 import { gridText, rasterise } from "../../../src/tui/raster.ts";
+import { until } from "../../support/temp.ts";
 import { detail as makeDetail, status as makeStatus, now } from "../view/sample.ts";
 
 export interface Asked {
@@ -37,6 +38,8 @@ export interface Stage {
   /** Presses keys, as keys.ts names them; a text of several characters that is no key is typed into the editor. */
   press(...keys: string[]): void;
   type(text: string): void;
+  /** Waits until something was asked that is asked only after a while. */
+  answered(name: Ask): Promise<void>;
   /** The picture, once all answers have come in. */
   screen(width?: number, height?: number): Promise<string>;
 }
@@ -54,6 +57,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
+const found = { query: "", interpreted: false, columns: [], next: null, more: false, total: 1, behind: 0, explain: [] };
 const ended = new Set(["completed", "failed", "cancelled"]);
 
 function answer(stage: Stage, { name, body }: Asked): unknown {
@@ -95,6 +99,16 @@ function answer(stage: Stage, { name, body }: Asked): unknown {
     const start = at < 0 ? null : stage.logText.lastIndexOf("\n", at) + 1;
     const end = at < 0 ? null : stage.logText.indexOf("\n", at) + 1;
     return { run_id: body.run, line_offset: start, line_end: end, next: null, size: stage.logText.length };
+  }
+  if (name === "find")
+    return { ...found, runs: stage.runs.slice(3, 4).map((one) => ({ run: one, values: {}, snippet: null })) };
+  if (name === "server.status")
+    return { ...makeStatus().server, workers: makeStatus().workers, clients: 1, memory_bytes: 1 };
+  if (name === "runs.compare") {
+    const runs = stage.runs.filter((one) => (body.runs as string[]).includes(one.run_id));
+    const values = runs.map((_, at) => 0.9 - at / 10);
+    const columns = [{ kind: "metric", name: "val_acc", values, better: "max" }];
+    return { runs, columns, same: [{ name: "script", value: "train.py" }], more: false };
   }
   if (name === "run.cancel")
     return { runs: (body.runs as string[]).map((id) => ({ run_id: id, status: "running", stopping: true })) };
@@ -170,6 +184,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       const place = stage.app.frame(stage.app.size.width, stage.app.size.height).editors.find((one) => one.focused);
       if (place === undefined) throw new Error("nothing takes text now");
       stage.app.edited(place.name, stage.app.textOf(place.name) + text);
+    },
+    async answered(name) {
+      await until(`an ask of ${name}`, () => asked.some((one) => one.name === name));
+      await settle();
     },
     async screen(width = 80, height = 24) {
       for (let turn = 0; turn < 6; turn++) {
