@@ -2,6 +2,7 @@
 
 import { quoteCommand } from "../core/shell-quote.ts";
 import { inList } from "./acts-move.ts";
+import { usageRows } from "./asides.ts";
 import type { ActEntry, Desk } from "./desk.ts";
 import type { Act } from "./keys.ts";
 import { sorts, type Tab, type View } from "./state.ts";
@@ -108,8 +109,14 @@ export const lookActs = {
     run: (desk) => desk.setView("compare"),
   },
   sort: {
-    why: (desk) => (desk.ui.view === "runs" ? null : "only in the list of runs"),
+    why: (desk) =>
+      desk.ui.view === "runs" || desk.ui.view === "usage" ? null : "only in the list of runs, and of usage",
     run(desk) {
+      if (desk.ui.view === "usage") {
+        desk.ui.usageRows = usageRows[(usageRows.indexOf(desk.ui.usageRows) + 1) % usageRows.length] ?? "user";
+        desk.changed();
+        return;
+      }
       desk.ui.sort = sorts[(sorts.indexOf(desk.ui.sort) + 1) % sorts.length] ?? "newest";
       void desk.model.loadOlder();
       desk.tell(`ordered by ${desk.ui.sort}`);

@@ -8,6 +8,7 @@ import { asMlError } from "../core/error.ts";
 import type { ServerEvent } from "../protocol/frames.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { actTable } from "./acts.ts";
+import { Asides } from "./asides.ts";
 import { type Frame, inside } from "./cells.ts";
 import { Comparer } from "./comparison.ts";
 import type { CommandResult, ScreenPowers } from "./desk.ts";
@@ -44,6 +45,7 @@ export class App implements TypingDesk {
   readonly details: Details;
   readonly drafts = new Drafts();
   readonly comparer: Comparer;
+  readonly asides: Asides;
   readonly search: Search;
   firstValues: Values = {};
   log: LogWindow | null = null;
@@ -65,6 +67,7 @@ export class App implements TypingDesk {
       onSnapshot: () => this.onSnapshot(),
     });
     this.details = new Details(options.connection, () => this.changed());
+    this.asides = new Asides(options.connection, () => this.changed());
     this.comparer = new Comparer(options.connection, () => this.changed());
     this.search = new Search(options.connection, (found) => {
       this.model.learn(found.map(({ run }) => run));
@@ -277,6 +280,8 @@ export class App implements TypingDesk {
       for (const run of marked) void this.details.want(run, "overview");
     }
     const run = this.selected();
+    if (ui.view === "usage") this.asides.wantUsage(ui.usageRows);
+    if (run?.status === "queued" && ui.tab === "overview") this.asides.wantWhy(run.run_id);
     this.wantLog(run);
     if (run === null || (ui.view !== "runs" && ui.view !== "queue")) return;
     const leftMs = this.selectedAtMs + restMs - performance.now();
@@ -326,6 +331,7 @@ export class App implements TypingDesk {
         const run = model.runs.get(runId);
         return run === undefined ? [] : [{ run, known: this.details.get(runId) }];
       }),
+      asides: this.asides,
       compared: this.comparer,
       search: this.search,
       log: this.log,

@@ -51,7 +51,11 @@ export const keyTable = {
     short: "mark",
   },
   compare: { keys: ["="], group: "look", about: "compare the marked runs", short: "compare" },
-  sort: { keys: ["o"], group: "look", about: "order of the list: newest, name, longest, metric" },
+  sort: {
+    keys: ["o"],
+    group: "look",
+    about: "order of the list: newest, name, longest, metric; of usage: by user, priority, week",
+  },
   follow: { keys: ["f"], group: "look", about: "follow the end of the log, or stop following", short: "follow" },
   wrap: { keys: ["w"], group: "look", about: "wrap long lines, or cut them", short: "wrap" },
   subtitles: { keys: ["s"], group: "look", about: "show or hide hypotheses under the runs" },

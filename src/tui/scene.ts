@@ -1,6 +1,7 @@
 /** Everything a picture is made from: what is known, what was chosen, for which screen. draw/ turns it into a frame. */
 import type { RunSummary } from "../protocol/summary.ts";
 import type { Face } from "../view/face.ts";
+import type { Asides } from "./asides.ts";
 import type { Comparer } from "./comparison.ts";
 import type { Known } from "./detail.ts";
 import type { Act, Keymap } from "./keys.ts";
@@ -25,6 +26,7 @@ export interface Scene {
   known: Known | null;
   /** What is known of each marked run, for comparing. */
   marked: readonly { run: RunSummary; known: Known | null }[];
+  asides: Pick<Asides, "why" | "usage" | "problem">;
   compared: Pick<Comparer, "comparison" | "problem">;
   search: Pick<Search, "found" | "problem">;
   log: LogWindow | null;

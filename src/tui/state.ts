@@ -3,6 +3,7 @@
  * data that acts change and draw/ reads; what the server said is in model.ts and detail.ts. Selections are names (a run
  * id), never row numbers, so that they stay with their run when the list moves.
  */
+import type { UsageRows } from "./asides.ts";
 import type { FormState } from "./form.ts";
 import type { Act } from "./keys.ts";
 
@@ -70,6 +71,7 @@ export interface UiState {
   sort: Sort;
   marked: Set<string>;
   subtitles: boolean;
+  usageRows: UsageRows;
   wrap: boolean;
   /** Which one-line text is being typed outside of overlays. */
   typing: "filter" | "search" | null;
@@ -92,6 +94,7 @@ export function firstState(): UiState {
     sort: "newest",
     marked: new Set(),
     subtitles: true,
+    usageRows: "user",
     wrap: false,
     typing: null,
     overlay: null,

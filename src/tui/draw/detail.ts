@@ -11,6 +11,7 @@ import { safeText } from "../../view/safe-text.ts";
 import { progressBar } from "../../view/spark.ts";
 import { ago, fullTime } from "../../view/time.ts";
 import { verdictBlock } from "../../view/verdict-block.ts";
+import { whyPage } from "../../view/why-page.ts";
 import { type Area, box, inside, type Layer, piece, type Row, type Spot } from "../cells.ts";
 import { faceFor, type Scene } from "../scene.ts";
 import { type Tab, tabs } from "../state.ts";
@@ -52,6 +53,10 @@ function stateLines(scene: Scene, width: number): Line[] {
     const bar = progress.fraction === null ? [] : progressSpans(progress.fraction, { width, scene });
     lines.push([...bar, span(safeText(progress.text), "live")]);
   }
+  const { why } = scene.asides;
+  if (selected.status === "queued" && why?.run.run_id === selected.run_id)
+    // The first line says what stands here already.
+    lines.push(...whyPage({ ...why, run: selected }, face).slice(1));
   if (stopping !== null) {
     const left = stopping.kill_in_seconds === null ? "" : `, killed in ${Math.ceil(stopping.kill_in_seconds)} s`;
     lines.push([span(`stopping, asked by ${safeText(stopping.by)}${left}`, "warn")]);

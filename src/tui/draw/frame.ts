@@ -22,6 +22,7 @@ import { drawLater } from "./later.ts";
 import { drawMachines, drawStrip, stripRows } from "./machines.ts";
 import { drawOverlay } from "./overlays.ts";
 import { queueStyle, runRows, runStyle } from "./run-rows.ts";
+import { drawUsage } from "./usage.ts";
 
 function tooSmall(scene: Scene): Frame {
   const { width, height } = scene;
@@ -90,6 +91,7 @@ function drawBody(scene: Scene, layout: Layout): { layers: Layer[]; spots: Spot[
       spots.push(...drawn.spots);
     } else if (ui.view === "machines") layers.push(drawMachines(scene, list));
     else if (ui.view === "compare") layers.push(drawCompare(scene, list));
+    else if (ui.view === "usage") layers.push(drawUsage(scene, list));
     else layers.push(drawLater(scene, list, ui.view));
   }
   if (detail !== null) {

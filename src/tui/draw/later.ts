@@ -6,9 +6,8 @@ import type { Scene } from "../scene.ts";
 const sentences = {
   data: "This server does not keep datasets yet, so there is nothing to warm up ahead of a run. What a run read from disk is its script's own business until then.",
   containers: "This server runs scripts in the worker's own environment; it does not start containers yet.",
-  usage: "This server does not count shares and waits by person yet. The list of runs has each run's times.",
 } as const;
-const titles = { data: "Datasets", containers: "Containers", usage: "Usage" } as const;
+const titles = { data: "Datasets", containers: "Containers" } as const;
 
 export function drawLater(scene: Scene, area: Area, view: keyof typeof sentences): Layer {
   const room = inside(area);

@@ -2,10 +2,12 @@
 import { formatSize } from "../../core/size.ts";
 import type { WorkerState } from "../../protocol/requests.ts";
 import { type Line, type Span, span } from "../../view/face.ts";
+import { gpusPage } from "../../view/gpus-page.ts";
 import { unknown } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { progressBar, sparkline } from "../../view/spark.ts";
 import { ago, fullTime } from "../../view/time.ts";
+import { workersPage } from "../../view/workers-page.ts";
 import { type Area, box, fitRow, inside, type Layer, piece, type Row } from "../cells.ts";
 import { faceFor, type Scene } from "../scene.ts";
 
@@ -103,30 +105,6 @@ export function drawStrip(scene: Scene, area: Area): Layer {
   return { ...area, rows };
 }
 
-function workerLines(scene: Scene, worker: WorkerState, width: number): Line[] {
-  const seen = worker.alive ? "alive" : `last seen ${ago(worker.seen_at, scene.nowMs) ?? "at an unknown time"}`;
-  const modelWidth = Math.max(0, ...worker.gpus.map((gpu) => (gpu.model ?? "unknown model").length));
-  const lines: Line[] = [
-    [
-      span(safeText(worker.worker), "strong"),
-      span(`  on ${safeText(worker.host)}, pid ${worker.pid}, ml ${safeText(worker.version)}  `, "dim"),
-      span(seen, worker.alive ? "good" : "warn"),
-    ],
-    slotLine(scene, worker, width).slice(1),
-  ];
-  for (const gpu of worker.gpus)
-    lines.push([
-      span("  "),
-      ...gpuLine(scene, gpu, { modelWidth, width }),
-      ...(gpu.uuid === null ? [] : [span(`  ${safeText(gpu.uuid)}`, "dim")]),
-    ]);
-  if (worker.gpus.length === 0) lines.push([span("  no GPU to hand out", "dim")]);
-  for (const runId of worker.running)
-    lines.push([span("  runs "), span(nameOf(scene, runId), "live"), span(`  ${runId}`, "dim")]);
-  for (const problem of worker.problems) lines.push([span(`  ! ${safeText(problem)}`, "warn")]);
-  return lines;
-}
-
 function serverLines(scene: Scene): Line[] {
   const { server } = scene.model;
   if (server === null) return [];
@@ -149,12 +127,17 @@ function serverLines(scene: Scene): Line[] {
   ];
 }
 
+/** The pages of `ml gpus` and `ml workers`, then the server. */
 export function drawMachines(scene: Scene, area: Area): Layer {
   const room = inside(area);
   const face = faceFor(scene, room.width - 2);
-  const workers = scene.model.workers.flatMap((worker) => [...workerLines(scene, worker, face.width), []]);
-  const none: Line[] = [[span("No worker is known: ", "warn"), span("ml worker", "strong"), span(" starts one.")], []];
-  const lines = [...(workers.length === 0 ? none : workers), ...serverLines(scene)];
+  const { workers, runs, server } = scene.model;
+  const held = new Set(workers.flatMap((worker) => [...worker.running, ...worker.gpus.flatMap((gpu) => gpu.runs)]));
+  const named = [...held].flatMap((runId) => runs.get(runId) ?? []);
+  const machines = { now: server?.now ?? "", workers, runs: named };
+  const hasCards = workers.some((worker) => worker.gpus.length > 0 || worker.gpu_problem !== null);
+  const cards: Line[] = hasCards ? [[span("GPUs", "strong")], ...gpusPage(machines, face), []] : [];
+  const lines = [...cards, [span("Workers", "strong")], ...workersPage(machines, face), [], ...serverLines(scene)];
   const rows = lines.map((line): Row => [piece(" "), ...line]);
   return box({ ...area, title: [piece("GPUs and workers", "strong")], rows, focused: true, unicode: scene.unicode });
 }

@@ -11,7 +11,7 @@ import { leftMs, type RowOptions, runRow, subtitle } from "../../view/run-row.ts
 import { safeText } from "../../view/safe-text.ts";
 import { progressBar } from "../../view/spark.ts";
 import { type Fitted, layRow, type Row as TableRow } from "../../view/table.ts";
-import { ago, roughDuration } from "../../view/time.ts";
+import { ago, clockTime, roughDuration } from "../../view/time.ts";
 import { type Area, fitRow, onGround, piece, type Row, type Spot } from "../cells.ts";
 import { topFor } from "../layout.ts";
 import { faceFor, type Scene } from "../scene.ts";
@@ -50,10 +50,19 @@ function roomyState(run: RunSummary, options: RowOptions, cells: TableRow): Line
   return resultOf(run, { width: roomyWidth, unicode: options.face.unicode }) ?? cells.state ?? [];
 }
 
+/** `~14:30`, `52m left`: without the interval, which the overview has. */
+function shortWhen(run: RunSummary, options: RowOptions, cells: TableRow): Line {
+  const { nowMs } = options.face;
+  const eta = run.status === "queued" ? clockTime(run.eta, nowMs) : null;
+  if (eta !== null) return [span(`~${eta}`)];
+  const left = run.status === "running" ? leftMs(run, nowMs) : null;
+  return left === null ? (cells.when ?? []) : [span(`${roughDuration(left)} left`)];
+}
+
 /** The one time that matters: what is left, when it starts, how long it took. */
 function briefTime(run: RunSummary, options: RowOptions, cells: TableRow): Line {
   const { nowMs } = options.face;
-  if (run.status === "queued") return run.eta === null ? (cells.time ?? []) : (cells.when ?? []);
+  if (run.status === "queued") return run.eta === null ? (cells.time ?? []) : shortWhen(run, options, cells);
   const left = run.status === "running" ? leftMs(run, nowMs) : null;
   return left === null ? (cells.time ?? []) : [span(roughDuration(left)), span(" left", "dim")];
 }
@@ -80,7 +89,10 @@ export const runStyle: ListStyle = {
   },
   cells(run, options) {
     const cells = runRow(run, options);
-    if (options.face.width >= roomyFrom) return { ...cells, state: roomyState(run, options, cells) };
+    if (options.face.width >= roomyFrom) {
+      const when = shortWhen(run, options, cells);
+      return { ...cells, state: roomyState(run, options, cells), when };
+    }
     return { ...cells, state: briefState(run, options, cells), time: briefTime(run, options, cells) };
   },
 };
@@ -93,8 +105,9 @@ export const queueStyle: ListStyle = {
       { name: "priority", width: 3, align: "right" },
       { name: "when", width: 11, align: "right" },
     ];
-    if (width >= 70) more.push({ name: "needs", width: 13 });
-    if (width >= 84) more.push({ name: "since", width: 9, align: "right" });
+    if (width >= 96) more.push({ name: "needs", width: 13 });
+    if (width >= 110) more.push({ name: "since", width: 9, align: "right" });
+    if (width >= 66) more.push({ name: "detail", width: Math.min(34, width - 48) });
     const used = more.reduce((sum, column) => sum + column.width + 2, 0) + 6;
     return [{ name: "place", width: 4, align: "right" }, { name: "name", width: Math.max(10, width - used) }, ...more];
   },
@@ -112,7 +125,7 @@ export const queueStyle: ListStyle = {
       priority: [span(`p${run.priority}`, run.priority === 5 ? "dim" : "plain")],
       needs: [span(needs.join(" "), "dim")],
       since: [span(ago(run.queued_at, face.nowMs) ?? "", "dim")],
-      when: run.eta === null ? [unknown(face)] : (cells.when ?? []),
+      when: run.eta === null ? [unknown(face)] : shortWhen(run, options, cells),
     };
   },
 };

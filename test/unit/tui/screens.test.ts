@@ -142,6 +142,19 @@ describe("screens", () => {
     expect(stage.last("runs.compare")).toEqual({ runs: [running.run_id, waiting.run_id] });
   });
 
+  test("why a run waits stands in its overview, who used what in a view of its own", async () => {
+    const stage = await openStage({ runs });
+    stage.press("j", "enter");
+    expect(await stage.screen(100, 30)).toContain("runs go first");
+    stage.press("6");
+    expect(await stage.screen(100, 30)).toMatch(/ana +3 +1 +4\.2/);
+    stage.press("o");
+    await stage.screen(100, 30);
+    expect(stage.last("usage")).toMatchObject({ by: "priority" });
+    stage.press("3");
+    expect(await stage.screen(100, 40)).toMatch(/RTX 3090 +\S+ GB +97%/);
+  });
+
   test("a key that cannot act now says why", async () => {
     const stage = await openStage({ runs: [completed] });
     stage.press("c");

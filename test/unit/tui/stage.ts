@@ -58,6 +58,27 @@ async function settle(): Promise<void> {
 }
 
 const found = { query: "", interpreted: false, columns: [], next: null, more: false, total: 1, behind: 0, explain: [] };
+const used = {
+  runs: 3,
+  waiting: 1,
+  gpu_hours: 4.2,
+  cpu_hours: 17,
+  share: 1,
+  wait_seconds: null,
+  energy_kwh: null,
+  energy_runs: 0,
+};
+const usage: Reply<"usage"> = {
+  since: now,
+  until: now,
+  by: "user",
+  rows: [{ key: "ana", ...used }],
+  total: used,
+  utilisation: { gpus: 0.4, cpu_cores: null },
+  counted: [],
+  half_life_hours: 24,
+  start_accuracy: { held: 3, of: 4 },
+};
 const ended = new Set(["completed", "failed", "cancelled"]);
 
 function answer(stage: Stage, { name, body }: Asked): unknown {
@@ -104,6 +125,13 @@ function answer(stage: Stage, { name, body }: Asked): unknown {
     return { ...found, runs: stage.runs.slice(3, 4).map((one) => ({ run: one, values: {}, snippet: null })) };
   if (name === "server.status")
     return { ...makeStatus().server, workers: makeStatus().workers, clients: 1, memory_bytes: 1 };
+  if (name === "run.why")
+    return {
+      run: run(),
+      blockers: [{ kind: "turn", ahead: 2, next: run().run_id, user: "li", rule: "priority" }],
+      named: [],
+    };
+  if (name === "usage") return usage;
   if (name === "runs.compare") {
     const runs = stage.runs.filter((one) => (body.runs as string[]).includes(one.run_id));
     const values = runs.map((_, at) => 0.9 - at / 10);
