@@ -33,6 +33,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    name: "disable",
+    group: "set up",
+    summary: "start nothing new on a host or a GPU",
+    load: () => import("./commands/disable.ts"),
+  },
+  {
+    name: "enable",
+    group: "set up",
+    summary: "let a host or a GPU that was set aside take runs again",
+    load: () => import("./commands/enable.ts"),
+  },
+  {
     name: "doctor",
     group: "set up",
     summary: "check everything that can be wrong, and name the cures",

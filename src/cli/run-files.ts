@@ -4,7 +4,8 @@
  */
 import type { Connection } from "../client/connection.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
-import type { FileEntry, Reply } from "../protocol/requests.ts";
+import type { FileEntry } from "../protocol/file-entry.ts";
+import type { Reply } from "../protocol/requests.ts";
 import type { AskedFile } from "../transfer/pull-pack.ts";
 
 export type Listing = Reply<"files.list">;

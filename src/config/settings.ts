@@ -87,6 +87,11 @@ export const settings = {
     most: 100,
     whole: true,
   }),
+  set_aside_after: number("so many failures in a row set a host or card aside on which everything fails; 0: never", 3, {
+    least: 0,
+    most: 100,
+    whole: true,
+  }),
   notify_command: text("command that is told of ended runs, as words without a shell; JSON on its stdin"),
   notify_webhook: text("URL that ended runs are posted to as JSON", null, true),
   notify: choice("which runs are told of where `--notify` says nothing", ["ended", "failed", "never"], "ended"),

@@ -13,6 +13,7 @@ import { lineageKinds, requestedSchema } from "../run/manifest.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
+import type { Check } from "./check.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import { type FindReply, findBody, type SavedSearch, type SimilarReply, saveBody, similarBody } from "./find.ts";
 import type { EtaAccuracy, Similar } from "./foresight.ts";
@@ -25,7 +26,6 @@ import { sweepRequests } from "./sweep-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
 import { transferRequests } from "./transfer-requests.ts";
 
-export type { FileEntry } from "./transfer-requests.ts";
 export type { Role };
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -146,14 +146,6 @@ export interface ServerState {
   disk: { free_bytes: number | null; total_bytes: number | null };
   /** Sentences: Redis down, disk low, read-only, damaged runs … Empty where all is well. */
   problems: string[];
-}
-
-export interface Check {
-  name: string;
-  ok: boolean | null;
-  found: string;
-  /** What to type where not ok. */
-  cure: string | null;
 }
 
 export const requests = {
@@ -336,6 +328,16 @@ export const requests = {
     took_ms: number;
     queue_restored: number;
   }>()("admin", z.object({})),
+  /** Nothing new is started on a host or card (`aside`), or things are again. A card by id, the start of it, or index, as `host/index` where several have it. */
+  "place.set": declare<{ kind: "host" | "gpu"; host: string; gpu: string | null; aside: boolean }>()(
+    "admin",
+    z.object({
+      kind: z.enum(["host", "gpu"]),
+      name: z.string().min(1).max(256),
+      aside: z.boolean(),
+      reason: z.string().max(1024).nullable().optional(),
+    }),
+  ),
   "key.add": declare<{ key_id: string; user: string; role: Role; key: string }>()(
     "admin",
     z.object({

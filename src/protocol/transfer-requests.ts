@@ -3,17 +3,9 @@ import { z } from "zod";
 import type { Snapshot } from "../run/snapshot.ts";
 import type { SnapshotChange } from "../run/snapshot-change.ts";
 import { declare, ref } from "./declare.ts";
+import type { FileEntry } from "./file-entry.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-
-export interface FileEntry {
-  path: string;
-  kind: "file" | "folder" | "link" | "other";
-  size_bytes: number;
-  modified: string;
-  /** code: as in the snapshot; artifact: new or changed under work/; record: written by ml. */
-  origin: "code" | "artifact" | "record";
-}
 
 export const transferRequests = {
   /**

@@ -63,6 +63,8 @@ export interface BasePaths {
   lib: string;
   /** Damaged files, kept for a look. */
   quarantine: string;
+  /** Hosts and cards on which nothing is started. */
+  setAside: string;
   audit: string;
   sweeps: string;
   /** What people wrote about experiments (groups of runs): a file and a history each. */
@@ -122,6 +124,7 @@ export function basePaths(base: string): BasePaths {
     users: join(base, "users.toml"),
     lib: join(base, "lib"),
     quarantine: join(base, "quarantine"),
+    setAside: join(base, "set-aside.json"),
     audit: join(base, "audit.jsonl"),
     sweeps: join(base, "sweeps"),
     groups: join(base, "groups"),

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { formatSize } from "../core/size.ts";
 import { version } from "../core/version.ts";
-import type { Check } from "../protocol/requests.ts";
+import type { Check } from "../protocol/check.ts";
 import type { Services } from "./context.ts";
 import { serverState } from "./server-state.ts";
 

@@ -18,6 +18,7 @@ import { metricsRead } from "./handlers/metrics-read.ts";
 import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
 import { narrativeGet } from "./handlers/narrative-get.ts";
+import { placeSet } from "./handlers/place-set.ts";
 import { reindex } from "./handlers/reindex.ts";
 import { reservationAdd, reservationList, reservationRemove } from "./handlers/reservations.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
@@ -104,6 +105,7 @@ export const handlers: Handlers = {
   "server.stop": serverStop,
   "server.check": serverCheck,
   reindex,
+  "place.set": placeSet,
   "key.add": keyAdd,
   "key.list": keyList,
   "key.revoke": keyRevoke,

@@ -45,6 +45,7 @@ import { sweepDeleted } from "./removal.ts";
 import { SavedSearches } from "./saved-searches.ts";
 import { SearchKeeper } from "./search-keeper.ts";
 import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.ts";
+import { considerPlaces, tellOfPlaces } from "./set-aside.ts";
 import { summarise } from "./summary.ts";
 import { stopIfReached } from "./sweep-keeper.ts";
 import { Ticks } from "./ticks.ts";
@@ -220,6 +221,7 @@ async function buildServices(
       notifier.consider(record);
       stopIfReached(services, record);
       considerGroup(services, record);
+      considerPlaces(services, record);
     },
     onError: (cause) => traceBug(services, "hub", cause),
   });
@@ -305,6 +307,7 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   undo.push(() => removeServerRecord(state));
   tellLate(services);
   tellOfGroups(services);
+  tellOfPlaces(services);
   const ticks = new Ticks(services, {
     memoryLimitBytes: options.memoryLimitBytes ?? memoryLimitBytes,
     onOverweight: () => options.onStop("memory over the limit", true),

@@ -1,6 +1,6 @@
 /** Files of a run folder as a listing: size, time, where it comes from, path. */
 import { formatSize } from "../core/size.ts";
-import type { FileEntry } from "../protocol/requests.ts";
+import type { FileEntry } from "../protocol/file-entry.ts";
 import { type Face, type Line, span, type Tone } from "./face.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";

@@ -11,7 +11,7 @@ import { markOf, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
 import { metricTable } from "./metric-page.ts";
 import { safeLines, safeText } from "./safe-text.ts";
-import { ago, clockTime, durationText, elapsedMs, fullTime } from "./time.ts";
+import { ago, clockTime, durationText, elapsedMs, fullTime, roughDuration, timeMs } from "./time.ts";
 import type { RunDetail } from "./verdict-block.ts";
 
 type Manifest = RunDetail["manifest"];
@@ -132,15 +132,16 @@ function metricTexts(metrics: Manifest["metrics"]): string[] {
     });
 }
 
-/** `about 14:30, between 14:22 and 14:51 in 8 cases of 10, by its progress and 7 runs like it`; null where unknown. */
+/** `in 3m to 5m (about 14:30), 8 times of 10, by its progress and 7 runs like it`; null where unknown. */
 function endsText({ eta, eta_range: range }: RunDetail["summary"], face: Face): string | null {
-  const [about, low, high] = [eta, range?.low, range?.high].map((at) => clockTime(at, face.nowMs));
-  if (range === null || about === null || low === null || high === null) return null;
+  const [low, high] = [timeMs(range?.low), timeMs(range?.high)];
+  if (range === null || low === null || high === null) return null;
+  const [from, to] = [low, high].map((at) => roughDuration(Math.max(0, at - face.nowMs)));
   const runs = `${range.runs} ${range.runs === 1 ? "run" : "runs"} like it`;
   const basis = { history: runs, progress: "its progress", both: `its progress and ${runs}`, line: "the line" }[
     range.basis
   ];
-  return `about ${about}, between ${low} and ${high} in 8 cases of 10, by ${basis}`;
+  return `in ${from} to ${to} (about ${clockTime(eta, face.nowMs)}), 8 times of 10, by ${basis}`;
 }
 
 /** `by ana: makes room for the demo`. */

@@ -7,6 +7,7 @@ import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { WaitingEntry } from "../queue/port.ts";
 import { plan, type Start } from "../schedule/plan.ts";
+import { lookAtAside } from "./aside.ts";
 import { freeCapacity, goOn, newLiveRun, type Shop } from "./shop.ts";
 import { lostParent, skipRun } from "./skip.ts";
 import { startRun } from "./start.ts";
@@ -44,6 +45,7 @@ async function settleLeftOvers(shop: Shop): Promise<void> {
 
 /** Quiet hours and a full disk close the door like everything else that is in `shop.door`. */
 function lookAtDoor(shop: Shop): void {
+  lookAtAside(shop);
   if (!diskIsLow(shop)) shop.door.delete("disk");
   else shop.door.set("disk", { why: shop.problems.get("disk") ?? "the disk is full", untilMs: null });
   const untilMs = shop.planning.quietUntilMs();

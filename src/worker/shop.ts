@@ -13,6 +13,7 @@ import type { LaidOut } from "../run/artifacts.ts";
 import type { Manifest, Requested } from "../run/manifest.ts";
 import type { ParentState } from "../run/parent.ts";
 import type { BasePaths, RunPaths, StatePaths } from "../run/paths.ts";
+import type { AsideReader } from "../run/set-aside.ts";
 import { type Capacity, type Free, minus, type Placement } from "../schedule/fit.ts";
 import type { Policy } from "../schedule/policy.ts";
 import type { Closed, PlanState } from "../schedule/state.ts";
@@ -198,6 +199,9 @@ export interface Shop {
   readonly problems: Map<string, string>;
   /** Why nothing new starts, by what it is about; while it is empty the door is open. */
   readonly door: Map<string, Closed>;
+  readonly aside: AsideReader;
+  /** Cards that are set aside, by id, with the reason. */
+  readonly blockedCards: Map<string, string>;
   /** Claims that the queue did not take back yet. */
   readonly unsettled: Map<string, Claim>;
   /** What a clean end waits for. */
@@ -280,9 +284,13 @@ export async function settleClaim(shop: Shop, run: LiveRun): Promise<void> {
   }
 }
 
-export function freeCapacity(shop: Pick<Shop, "capacity" | "live" | "diskFreeGb">): Free {
+export function freeCapacity(shop: Pick<Shop, "capacity" | "live" | "diskFreeGb" | "blockedCards">): Free {
   const { capacity, diskFreeGb } = shop;
   let free: Free = capacity.diskGb === null || diskFreeGb === null ? capacity : { ...capacity, diskGb: diskFreeGb };
+  if (shop.blockedCards.size > 0) {
+    const blocked = (id: string) => shop.blockedCards.get(id) ?? null;
+    free = { ...free, cards: free.cards.map((card) => ({ ...card, blocked: blocked(card.id) ?? card.blocked })) };
+  }
   for (const run of shop.live.values()) if (run.holding) free = minus(free, run);
   return free;
 }

@@ -24,6 +24,7 @@ import { type FileLock, tryLock } from "../core/file-lock.ts";
 import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
+import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
 import { rebuildUse, trimUse } from "../run/use-ledger.ts";
 import { policyOf } from "../schedule/policy.ts";
@@ -99,6 +100,8 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     currency: options.currency ?? null,
     cgroups: options.cgroups === undefined ? Cgroups.open() : options.cgroups,
     door: new Map(),
+    aside: new AsideReader(options.base),
+    blockedCards: new Map(),
     clock: options.clock ?? systemClock,
     capture: options.capture === undefined ? captureEnvironment : options.capture,
     inherited: inheritedEnvironment(options.env ?? process.env),

@@ -3,7 +3,7 @@ import type { Connection } from "../../client/connection.ts";
 import { homePaths } from "../../config/home.ts";
 import { MlError } from "../../core/error.ts";
 import { protocolVersion, version } from "../../core/version.ts";
-import type { Check } from "../../protocol/requests.ts";
+import type { Check } from "../../protocol/check.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { configuredTarget } from "../context.ts";

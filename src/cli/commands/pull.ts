@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import { formatSize, parseSize } from "../../core/size.ts";
-import type { FileEntry } from "../../protocol/requests.ts";
+import type { FileEntry } from "../../protocol/file-entry.ts";
 import { pullFiles } from "../../transfer/pull.ts";
 import { paced } from "../../transfer/rate.ts";
 import { safeText } from "../../view/safe-text.ts";

@@ -1,6 +1,7 @@
 /** Entries of a run folder, each with where it comes from: the code that was sent, the script, or us. */
 import { isoTime } from "../../core/clock.ts";
-import type { FileEntry, ParsedBody, Reply } from "../../protocol/requests.ts";
+import type { FileEntry } from "../../protocol/file-entry.ts";
+import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { readSnapshot } from "../../run/objects.ts";
 import { type SnapshotFile, snapshotIndex } from "../../run/snapshot.ts";
 import { requireManifest } from "../../run/store.ts";
