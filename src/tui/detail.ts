@@ -5,7 +5,8 @@
  */
 import type { Connection } from "../client/connection.ts";
 import { messageOf } from "../core/error.ts";
-import type { FileEntry, Reply } from "../protocol/requests.ts";
+import type { FileEntry } from "../protocol/file-entry.ts";
+import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { type Curve, curves, type Point, withRecorded } from "../view/metric.ts";
 import type { Tab } from "./state.ts";
