@@ -131,7 +131,7 @@ test("`ml retry` queues again what failed and was not tried since", async () => 
   expect(runs.map((run) => run.command).sort()).toEqual(["python3 a.py --lr 1", "python3 a.py --lr 2"]);
   const live = await lab.ml(["wait", ...runs.map((run) => run.run_id)]);
   expect(live.code).toBe(5);
-  expect((await lab.json<{ runs: object[] }>(["retry", "a", "--dry-run"])).runs.length).toBe(1);
+  expect((await lab.json<{ runs: object[] }>(["retry", runs[0]?.run_id ?? "", "--dry-run"])).runs.length).toBe(1);
 }, 60_000);
 
 test("a fork is the code of a run in a folder, and what is queued from there is its child", async () => {
