@@ -39,8 +39,8 @@ function meansOf(groups: ReadonlyMap<string, number[]>, direction: "max" | "min"
 
 function shareOf(values: readonly ValueMean[], all: readonly number[]): number | null {
   const [runs, groups] = [all.length, values.length];
-  // Each value once tells nothing: then between and within cannot be told apart.
-  if (groups < 2 || runs - groups < 2) return null;
+  // With hardly more runs than values, between and within cannot be told apart.
+  if (groups < 2 || runs - groups < Math.max(2, groups)) return null;
   const mean = all.reduce((sum, one) => sum + one, 0) / runs;
   const total = all.reduce((sum, one) => sum + (one - mean) ** 2, 0);
   if (total === 0) return null;

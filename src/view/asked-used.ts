@@ -75,7 +75,7 @@ export function proposedFlags(similar: Similar, asked: Asked): string {
     .join(" ");
 }
 
-/** `expected: 3m12s to 5m01s (about 4m), 5.1 GB of memory at most, by 7 runs with these arguments`, and what to ask for. */
+/** `likely: 3m12s to 5m01s (about 4m), 5.1 GB of memory at most, by 7 runs with these arguments`, and what to ask for. */
 export function similarLines(similar: Similar, asked: Asked): Line[] {
   const { seconds: took, ram_gb: ram, gpu_memory_gb: gpu } = similar;
   const which = similar.basis === "same" ? "with these arguments" : "of this script with other arguments";
@@ -85,7 +85,7 @@ export function similarLines(similar: Similar, asked: Asked): Line[] {
     gpu === null ? null : `at most ${gigabytes(gpu.most)} of GPU memory`,
     `by ${similar.runs} ${similar.runs === 1 ? "run" : "runs"} ${which}`,
   ].filter((part) => part !== null);
-  const lines: Line[] = [[span(`expected: ${parts.join(", ")}`, "dim")]];
+  const lines: Line[] = [[span(`likely: ${parts.join(", ")}`, "dim")]];
   const flags = proposedFlags(similar, asked);
   if (flags !== "") lines.push([span("would do: ", "dim"), span(flags, "accent")]);
   return lines;

@@ -22,7 +22,7 @@ test("a request is proposed where one lacks, is too small, or wasteful, and not 
 
 test("what similar runs used is one line, and the flags another", () => {
   expect(text(similarLines(similar, {}))).toBe(
-    "expected: 3m12s to 5m01s (about 4m00s), at most 5.1 GB of memory, by 7 runs with these arguments\nwould do: --ram 6.4G --max-runtime 11m\n",
+    "likely: 3m12s to 5m01s (about 4m00s), at most 5.1 GB of memory, by 7 runs with these arguments\nwould do: --ram 6.4G --max-runtime 11m\n",
   );
 });
 
