@@ -14,6 +14,9 @@ if (
 } else if (calledAs !== "ml-tui" && mode === "worker" && second !== "list") {
   const { workerMain } = await import("./worker/main.ts");
   await workerMain(words.slice(1));
+} else if (calledAs !== "ml-tui" && mode === "__data") {
+  const { dataMain } = await import("./data/child-main.ts");
+  await dataMain(words.slice(1));
 } else {
   const { cliMain } = await import("./cli/main.ts");
   await cliMain(words, calledAs, () => import("./tui/main.ts"));

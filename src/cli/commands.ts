@@ -357,6 +357,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/delete.ts"),
   },
   {
+    name: "dataset",
+    group: "data",
+    summary: "register folders of data, and see whether they have changed",
+    load: () => import("./commands/dataset.ts"),
+  },
+  {
     name: "push",
     group: "data",
     summary: "bring a folder of data to the server",

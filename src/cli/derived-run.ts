@@ -25,6 +25,8 @@ const wishesOfFlag: Readonly<Record<string, readonly (keyof Wishes)[]>> = {
   group: ["group"],
   grace: ["grace_seconds"],
   splitOutput: ["split_output"],
+  data: ["datasets"],
+  dataPolicy: ["data_policy"],
   notify: ["notify"],
   retries: ["retries"],
   retryOn: ["retry_on"],
@@ -56,6 +58,9 @@ function wishesOfSource({ manifest }: Source): Wishes {
     requested: resources.requested,
     env: launch.env,
     split_output: launch.split_output,
+    // The very version that it had: the same again is what is asked for.
+    datasets: manifest.datasets.map(({ name, version }) => (version === null ? name : `${name}=${version}`)),
+    data_policy: launch.data_policy,
     grace_seconds: launch.grace_seconds,
     notify: launch.notify,
     retries: launch.retry?.limit ?? 0,

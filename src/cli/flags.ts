@@ -1,7 +1,17 @@
 /** Flags, declared as values: each says its type, its one line of help and what completes it. Nothing parses here. */
 
 /** What completes a value: words the server knows, files, or nothing. */
-export type Completes = "run" | "live_run" | "tag" | "group" | "metric" | "file" | "folder" | "command" | "setting";
+export type Completes =
+  | "run"
+  | "live_run"
+  | "tag"
+  | "group"
+  | "metric"
+  | "dataset"
+  | "file"
+  | "folder"
+  | "command"
+  | "setting";
 
 export interface Flag<Value = unknown> {
   kind: "on" | "text" | "texts" | "number" | "choice";

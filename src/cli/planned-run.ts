@@ -51,6 +51,7 @@ function overridden(outer: RunFlags, inner: Arguments): RunFlags {
   const merged: Record<string, unknown> = { ...outer };
   for (const name of Object.keys(runFlags)) if (inner.given.has(name)) merged[name] = inner.flags[name];
   merged.tag = [...outer.tag, ...((inner.flags.tag as string[] | undefined) ?? [])];
+  merged.data = [...outer.data, ...((inner.flags.data as string[] | undefined) ?? [])];
   merged.env = [...outer.env, ...((inner.flags.env as string[] | undefined) ?? [])];
   return merged as RunFlags;
 }
@@ -73,6 +74,7 @@ function planWords(
 const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_outcome", "parent", "group"] as const;
 const objectKeys = [
   ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "grace_seconds"],
+  ...["datasets", "data_policy"],
   ...["warn_signal", "warn_seconds", "retries", "retry_on", "notify"],
   ...["after", "after_ok", "not_before", "when", "group_limit"],
   ...textKeys,
@@ -122,6 +124,8 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     ...said,
     priority: typed<number>(given, "priority", number) ?? wishes.priority,
     held: typed<boolean>(given, "held", truth) ?? wishes.held,
+    datasets: [...(wishes.datasets ?? []), ...(typed<string[]>(given, "datasets", texts) ?? [])],
+    data_policy: typed<NonNullable<Wishes["data_policy"]>>(given, "data_policy", text) ?? wishes.data_policy,
     split_output: typed<boolean>(given, "split_output", truth) ?? wishes.split_output,
     grace_seconds: typed<number>(given, "grace_seconds", number) ?? wishes.grace_seconds,
     notify: typed<NonNullable<Wishes["notify"]>>(given, "notify", text) ?? wishes.notify ?? null,

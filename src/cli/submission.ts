@@ -53,6 +53,15 @@ export const runFlags = {
     "start in `cheap` hours, at `night`, on an `idle` machine, `after 22:00` or in `22:00-06:00`",
   ),
   groupLimit: flag.number("N", "of its group run at most N at a time", { least: 1, most: 10_000, whole: true }),
+  data: flag.texts(
+    "NAME[=V]",
+    "a registered dataset that it uses; `{data:NAME}` in its arguments becomes the folder, and so does `$ML_DATA_NAME`",
+    { complete: "dataset" },
+  ),
+  dataPolicy: flag.choice(
+    ["wait", "fetch", "direct"],
+    "where its datasets are not on the local disk at its turn: wait, fetch them first, or read them where they are",
+  ),
   hold: flag.on("queue it, but let it wait for `ml release`"),
   metricPattern: flag.texts(
     "PATTERN",
@@ -192,6 +201,8 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     },
     env: readVariables(flags.env, env),
     split_output: flags.splitOutput,
+    datasets: splitTags(flags.data),
+    data_policy: (flags.dataPolicy ?? settings.data_policy) as NonNullable<Wishes["data_policy"]>,
     metric_patterns: [...flags.metricPattern, ...(settings.metric_pattern === null ? [] : [settings.metric_pattern])],
     repro_level: (flags.reproLevel ?? settings.repro_level) as NonNullable<Wishes["repro_level"]>,
     notify: flags.notify,

@@ -110,6 +110,14 @@ export const settings = {
   }),
   log_max_mb: number("largest output.log before a run is stopped as disk_full, in MB; 0: no limit", 0, { least: 0 }),
   probes_dir: text("folder of executables that are asked about each run; what one prints is kept as env/<name>.txt"),
+  // Data.
+  data_timeout_seconds: number("a dataset's folder that gives no sign for so long counts as hung", 30, { least: 1 }),
+  data_hands: number("processes that read a dataset side by side", 4, { least: 1, most: 64, whole: true }),
+  data_policy: choice(
+    "where a run's datasets are not on the local disk at its turn: wait, fetch them first, or read them where they are",
+    ["wait", "fetch", "direct"],
+    "fetch",
+  ),
   // The machine.
   gpu_headroom: number("share of a GPU's memory that is never handed out in parts, 0 to 0.5", 0.05, {
     least: 0,

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { quoteCommand, quoteWord } from "../core/shell-quote.ts";
+import { datasetVariable } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
 import { buildScript, builtVariables, launchedArgv, rebuildsEnvironment } from "./rebuild-env.ts";
@@ -58,6 +59,16 @@ function attemptVariables(base: BasePaths, { launch, lineage }: Manifest): Recor
   };
 }
 
+/** Where its datasets are, by name. */
+function dataVariables({ datasets }: Manifest): Record<string, string> {
+  return Object.fromEntries(
+    datasets.flatMap(({ name, local_path: local, nas_path: nas }) => {
+      const folder = local ?? nas;
+      return folder === null ? [] : [[datasetVariable(name), folder]];
+    }),
+  );
+}
+
 /** So that a script may prepare for what it will be sent. */
 function warningVariables({ launch }: Manifest): Record<string, string> {
   if (launch.warn_signal === null || launch.warn_seconds === null) return {};
@@ -80,6 +91,7 @@ export function addedEnvironment(paths: RunPaths, { base, manifest, gpus }: Laun
     ...warningVariables(manifest),
     ...(source === null ? {} : { ML_SOURCE_RUN: source }),
     ...(manifest.launch.staged === null ? {} : { ML_STAGED: paths.staged }),
+    ...dataVariables(manifest),
     ...(gpus === null ? {} : gpuVariables(gpus)),
     ...manifest.launch.env,
     // Not to be overridden by --env: stragglers are found by it.

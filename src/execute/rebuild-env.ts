@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { quoteWord } from "../core/shell-quote.ts";
+import { withDatasets } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
 
@@ -21,10 +22,21 @@ export const builtMark = (paths: RunPaths) => join(paths.private, "venv-built");
 
 const isPython = (word: string) => /(^|\/)(python|pypy)[\d.]*$/.test(word);
 
-/** What is started: the manifest's arguments, with the interpreter of the new environment where they begin with one. */
+/** The arguments with the folders of datasets filled in. */
+function filledArgv({ argv, datasets }: Manifest): string[] {
+  if (datasets.length === 0) return argv;
+  const folders = new Map(datasets.map(({ name, local_path: local, nas_path: nas }) => [name, local ?? nas]));
+  return argv.map((word) => withDatasets(word, (name) => folders.get(name) ?? null));
+}
+
+/**
+ * What is started: the manifest's arguments, with the folders of its datasets, and with the interpreter of the new
+ * environment where they begin with one.
+ */
 export function launchedArgv(paths: RunPaths, manifest: Manifest): string[] {
-  const [program = "", ...rest] = manifest.argv;
-  if (!rebuildsEnvironment(manifest) || !isPython(program)) return manifest.argv;
+  const argv = filledArgv(manifest);
+  const [program = "", ...rest] = argv;
+  if (!rebuildsEnvironment(manifest) || !isPython(program)) return argv;
   return [join(builtFolder(paths), "bin/python"), ...rest];
 }
 

@@ -79,7 +79,13 @@ export const dataCheck: Check = {
       const paths = [local, nas].filter((path): path is string => typeof path === "string");
       if (paths.length > 0 && !paths.some((path) => fs.existsSync(path)))
         evidence.push(`${name}: ${paths.join(" and ")} are gone`);
-      if (drift) evidence.push(`${name}: it had changed since it was registered`);
+      if (drift !== null) {
+        const { added, removed, changed, files } = drift;
+        const seen = drift.seen === "queued" ? "when it was queued" : `at the ${drift.seen}`;
+        evidence.push(
+          `${name}: other than registered ${seen}: ${changed} changed, ${removed} gone, ${added} new (${files.slice(0, 3).join(", ")})`,
+        );
+      }
     }
     return {
       state: evidence.length === 0 ? "ok" : "failed",

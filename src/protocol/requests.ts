@@ -9,11 +9,12 @@ import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
 import type { Blocker } from "../run/blocker.ts";
 import type { Manifest } from "../run/manifest.ts";
-import { lineageKinds, requestedSchema } from "../run/manifest.ts";
+import { datasetPolicies, lineageKinds, requestedSchema } from "../run/manifest.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
 import type { Check } from "./check.ts";
+import { dataRequests } from "./data-requests.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
 import { type FindReply, findBody, type SavedSearch, type SimilarReply, saveBody, similarBody } from "./find.ts";
 import type { EtaAccuracy, Similar } from "./foresight.ts";
@@ -57,6 +58,10 @@ export const submitSchema = z.object({
   requested: requestedSchema.prefault({}),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(128 * 1024)).default({}),
   split_output: z.boolean().default(false),
+  /** Registered datasets, as NAME or NAME=VERSION; `{data:NAME}` in argv becomes the folder. */
+  datasets: z.array(z.string().min(1).max(201)).max(50).default([]),
+  /** Where they are not on the local disk at its turn: wait for that, fetch them before the start, or read them where they are. */
+  data_policy: z.enum(datasetPolicies).default("fetch"),
   grace_seconds: z.number().min(0).max(3600).default(30),
   /** When somebody is told of its end; left out: as the server's setting `notify` says. */
   notify: z.enum(["ended", "failed", "never"]).nullable().optional(),
@@ -361,13 +366,14 @@ export const requests = {
   complete: declare<{ words: { word: string; about: string | null }[] }>()(
     "viewer",
     z.object({
-      kind: z.enum(["run", "live_run", "tag", "group", "metric"]),
+      kind: z.enum(["run", "live_run", "tag", "group", "metric", "dataset"]),
       prefix: z.string().max(256).default(""),
       run: ref.optional(),
     }),
   ),
   ...thinkRequests,
   ...sweepRequests,
+  ...dataRequests,
 };
 
 export type Requests = typeof requests;

@@ -56,6 +56,8 @@ export interface BasePaths {
   snapshots: string;
   /** What people pushed: data/<user>/<name>. */
   data: string;
+  /** Registered datasets: a file and a folder of lists each. */
+  datasets: string;
   workers: string;
   queueFolder: string;
   users: string;
@@ -119,6 +121,7 @@ export function basePaths(base: string): BasePaths {
     objects: join(base, "objects"),
     snapshots: join(base, "snapshots"),
     data: join(base, "data"),
+    datasets: join(base, "datasets"),
     workers: join(base, "workers"),
     queueFolder: join(base, "queue"),
     users: join(base, "users.toml"),

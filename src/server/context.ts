@@ -9,6 +9,7 @@ import type { Policy } from "../schedule/policy.ts";
 import type { Asker } from "./asker.ts";
 import type { Audit } from "./audit.ts";
 import type { BugCount } from "./bug-count.ts";
+import type { DatasetJobs } from "./dataset-jobs.ts";
 import type { Disk } from "./disk.ts";
 import type { Forecasts } from "./forecasts.ts";
 import type { Hub } from "./hub.ts";
@@ -41,6 +42,8 @@ export interface Services {
   problems: Problems;
   bugs: BugCount;
   disk: Disk;
+  /** Datasets that are being read. */
+  datasets: DatasetJobs;
   quota: Quota;
   catalog: Catalog;
   intake: Intake;

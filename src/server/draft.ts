@@ -13,6 +13,7 @@ import { badName, defaultName, freeName } from "../run/name.ts";
 import { checkRetryKinds } from "../run/retry.ts";
 import { badPath } from "../run/snapshot.ts";
 import type { Context } from "./context.ts";
+import { datasetsOf } from "./datasets-of-run.ts";
 import type { Origin } from "./lineage.ts";
 import { termsOf } from "./terms.ts";
 
@@ -180,6 +181,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       git_unpushed: spec.git?.unpushed ?? null,
       git_submodules: spec.git?.submodules ?? [],
     },
+    datasets: datasetsOf(context.base, { argv, wishes: spec.datasets }),
     resources: { ...base.resources, requested: spec.requested },
     lineage,
     launch: {
@@ -194,6 +196,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       staged,
       env: spec.env,
       split_output: spec.split_output,
+      data_policy: spec.data_policy,
       grace_seconds: spec.grace_seconds,
       warn_signal: spec.warn_signal ?? null,
       warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),

@@ -4,6 +4,14 @@ import type { Context } from "./context.ts";
 import { auditList } from "./handlers/audit-list.ts";
 import { complete } from "./handlers/complete.ts";
 import { dataPut } from "./handlers/data-put.ts";
+import {
+  datasetAdd,
+  datasetJob,
+  datasetRemove,
+  datasetShow,
+  datasetsList,
+  datasetVerify,
+} from "./handlers/datasets.ts";
 import { eventsPoll } from "./handlers/events-poll.ts";
 import { filesList } from "./handlers/files-list.ts";
 import { find } from "./handlers/find.ts";
@@ -66,6 +74,12 @@ export const handlers: Handlers = {
   hello,
   submit,
   "data.put": dataPut,
+  "dataset.add": datasetAdd,
+  "dataset.verify": datasetVerify,
+  "dataset.job": datasetJob,
+  "dataset.list": datasetsList,
+  "dataset.show": datasetShow,
+  "dataset.remove": datasetRemove,
   "snapshot.offer": snapshotOffer,
   "snapshot.commit": snapshotCommit,
   status,

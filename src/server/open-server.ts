@@ -24,6 +24,7 @@ import { Audit } from "./audit.ts";
 import { BugCount } from "./bug-count.ts";
 import { endIfWanted } from "./cancellation.ts";
 import type { ServerIdentity, Services } from "./context.ts";
+import { DatasetJobs } from "./dataset-jobs.ts";
 import { Disk, type DiskSource } from "./disk.ts";
 import { traceBug } from "./dispatch.ts";
 import { fillLine } from "./fill-line.ts";
@@ -241,6 +242,13 @@ async function buildServices(
   const policy = policyOf(settings, localZone);
   const line = new LineBoard({ catalog, workers, base, clock, policy });
   const summary = { base, line, live, forecasts, nowMs: () => clock.nowMs() };
+  const datasets = new DatasetJobs({
+    stateDir: state.stateDir,
+    stallMs: settings.data_timeout_seconds * 1000,
+    hands: settings.data_hands,
+    nowMs: () => clock.nowMs(),
+  });
+  undo.push(() => datasets.close());
   const keys = new Keys(base.users, (sentence) => problems.set("users", sentence));
   const services = {
     base,
@@ -255,6 +263,7 @@ async function buildServices(
       warnShare: settings.disk_warn_percent / 100,
       ...(options.diskSource === undefined ? {} : { source: options.diskSource }),
     }),
+    datasets,
     quota: new Quota(base, catalog, settings.user_quota_gb === null ? null : settings.user_quota_gb * 1e9),
     catalog,
     intake,

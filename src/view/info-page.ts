@@ -2,6 +2,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import { expectedText, usedParts } from "./asked-used.ts";
+import { dataFacts } from "./data-facts.ts";
 import { expectationLines } from "./expectation-lines.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
@@ -230,7 +231,7 @@ function title(detail: RunDetail, face: Face): Line {
   return [...state, span(`  ${manifest.run_id}`, "dim"), span("  "), wordOf(summary)];
 }
 
-export type InfoPart = "why" | "what" | "result" | "environment" | "resources" | "files";
+export type InfoPart = "why" | "what" | "result" | "data" | "environment" | "resources" | "files";
 
 /** The story of a run in its parts, in the order of the page; the terminal UI shows them on tabs of their own. */
 export function infoSections(detail: RunDetail, face: Face): Record<InfoPart, FactSection> {
@@ -239,6 +240,7 @@ export function infoSections(detail: RunDetail, face: Face): Record<InfoPart, Fa
     why: { title: "Why", facts: whyFacts(detail, face) },
     what: { title: "What", facts: whatFacts(manifest, face) },
     result: { title: "Result", facts: resultFacts(detail, face) },
+    data: { title: "Data", facts: dataFacts(manifest, face) },
     environment: { title: "Environment", facts: environmentFacts(manifest) },
     resources: { title: "Resources", facts: resourceFacts(detail) },
     files: { title: "Files", facts: fileFacts(detail) },

@@ -20,6 +20,7 @@ import { processesOf } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
 import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
+import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
 import { beginHarvest } from "./harvesting.ts";
 import { isPassing } from "./passing.ts";
@@ -104,6 +105,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   run.script = started.record?.script ?? null;
   const startedAtMs = started.record?.atMs ?? Date.parse(manifest.started_at ?? isoTime(shop.clock.nowMs()));
   run.capturing = beginCapture(shop, run, manifest);
+  run.dataLooks = beginDataLooks(shop, run, manifest);
   if (started.record !== null && !(await isBrief(shop, run))) markRunning(shop, run, started.record);
   run.harvesting = beginHarvest(shop, run, { manifest, snapshot: snapshotOf(shop, manifest) });
   await settleClaim(shop, run);

@@ -192,6 +192,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   const startedAtMs = ending.startedAtMs;
   run.meter?.flush();
   await endCapture(run);
+  await run.dataLooks?.atEnd();
   await collectOutputMetrics(paths);
   const snapshot = snapshotOf(shop, manifest);
   const now = isoTime(shop.clock.nowMs());
@@ -207,6 +208,7 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
   const final = changeManifest(paths, (now) => {
     if (isFinal(now.status)) return false;
     run.capturing?.fold(now);
+    run.dataLooks?.fold(now);
     now.status = verdict.status;
     now.exit_code = verdict.exit_code;
     now.signal = verdict.signal;

@@ -62,6 +62,8 @@ export function openMachine(
       probesFolder: settings.probes_dir,
       gpuIdleMinutes: settings.gpu_idle_minutes,
       gpuIdleStopMinutes: settings.gpu_idle_stop_minutes,
+      dataStallMs: settings.data_timeout_seconds * 1000,
+      dataHands: settings.data_hands,
     },
     gpus,
     door,

@@ -35,6 +35,10 @@ export interface WorkerSettings {
   gpuIdleMinutes: number;
   /** After so long the run is stopped; 0: never. */
   gpuIdleStopMinutes: number;
+  /** A dataset's folder that gives no sign for so long counts as hung. */
+  dataStallMs: number;
+  /** Processes that read or copy a dataset side by side. */
+  dataHands: number;
 }
 
 /** Where nothing is agreed, nothing is limited. */
@@ -44,6 +48,8 @@ export const quietSettings: WorkerSettings = {
   probesFolder: null,
   gpuIdleMinutes: 0,
   gpuIdleStopMinutes: 0,
+  dataStallMs: 30_000,
+  dataHands: 2,
 };
 
 export interface WorkerOptions {
@@ -131,6 +137,7 @@ export interface LiveRun {
   breach: Breach | null;
   capturing: Capturing | null;
   harvesting: Harvesting | null;
+  dataLooks: DataLooks | null;
   /** Whose it is and how long it may take; null until that is known. */
   about: About | null;
 }
@@ -158,6 +165,14 @@ export interface Harvesting {
   stop(): Promise<void>;
   /** The last look, at files under work/ that were just listed. Throws system errors of writing. */
   finish(found: readonly string[]): Promise<number>;
+}
+
+/** The looks at the datasets of a run. */
+export interface DataLooks {
+  /** Looks again, after the look at the start has ended. Never rejects. */
+  atEnd(): Promise<void>;
+  /** Puts what is not yet in the manifest into it. */
+  fold(now: Manifest): void;
 }
 
 /** What planning.ts knows; look.ts asks it. */
@@ -244,6 +259,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     breach: null,
     capturing: null,
     harvesting: null,
+    dataLooks: null,
     about: null,
   };
 }

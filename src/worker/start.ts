@@ -19,6 +19,7 @@ import { isFinal } from "../run/status.ts";
 import { changeManifest, readManifest } from "../run/store.ts";
 import { attendRun } from "./attend.ts";
 import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
+import { giveDatasets } from "./data-use.ts";
 import { finishRun, sealFinal } from "./finish.ts";
 import { isPassing } from "./passing.ts";
 import { assignedCards } from "./placement.ts";
@@ -104,6 +105,14 @@ function missingFolder(run: LiveRun, manifest: Manifest): Verdict | null {
   );
 }
 
+/** Null where its datasets can be had. */
+async function missingData(shop: Shop, run: LiveRun, manifest: Manifest): Promise<Verdict | null> {
+  const lacking = await giveDatasets(shop, run, manifest);
+  if (lacking === null) return null;
+  const hint = `\`ml dataset verify ${lacking.name}\` looks again; \`ml requeue\` tries anew`;
+  return failed("data_error", `its dataset \`${lacking.name}\` is not to be had: ${lacking.why}`, hint);
+}
+
 /** Prepares and starts; resolves when the run has ended, or was handed back. Throws nothing. */
 export async function startRun(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   try {
@@ -155,8 +164,9 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const { claim, manifest } = options;
   const { paths } = run;
   if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
+  const stopped = isFinal(manifest.status) || readStopRequest(paths) !== null;
+  const unfit = stopped ? cancelled : (missingFolder(run, manifest) ?? (await missingData(shop, run, manifest)));
   const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
-  const unfit = isFinal(manifest.status) || readStopRequest(paths) !== null ? cancelled : missingFolder(run, manifest);
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);
     letGo(shop, run);

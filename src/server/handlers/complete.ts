@@ -1,5 +1,6 @@
 /** Words that may stand next on a command line. */
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
+import { listDatasets } from "../../run/dataset-record.ts";
 import { statuses } from "../../run/status.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
@@ -33,6 +34,12 @@ function metricNames(context: Context, body: ParsedBody<"complete">): string[] {
 export function complete(context: Context, body: ParsedBody<"complete">): Reply<"complete"> {
   if (body.kind === "run" || body.kind === "live_run") {
     return { words: runWords(context, body.prefix, body.kind === "live_run") };
+  }
+  if (body.kind === "dataset") {
+    const known = listDatasets(context.base).filter(({ name }) => name.startsWith(body.prefix));
+    return {
+      words: known.slice(0, mostWords).map(({ name, current }) => ({ word: name, about: `version ${current}` })),
+    };
   }
   const words =
     body.kind === "metric" ? metricNames(context, body) : context.catalog.words(body.kind, body.prefix, mostWords);

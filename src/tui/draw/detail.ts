@@ -152,7 +152,7 @@ function environmentLines(scene: Scene, width: number): Line[] {
   if (!known?.detail || selected === null) return [[span("reading …", "dim")]];
   const face = faceFor(scene, width);
   const parts = infoSections({ ...known.detail, summary: selected }, face);
-  const sections = [parts.environment, parts.resources, parts.files].filter((one) => one.facts.length > 0);
+  const sections = [parts.data, parts.environment, parts.resources, parts.files].filter((one) => one.facts.length > 0);
   return factPage(sections, face);
 }
 

@@ -1,0 +1,45 @@
+/**
+ * `ml __data JOB`: a process for one piece of work on data, because data may lie on a mount that hangs. The job is one JSON
+ * word; progress and the outcome are lines of JSON on stdout. It ends when nobody reads them any more.
+ */
+import * as fs from "node:fs";
+import { messageOf, systemCode } from "../core/error.ts";
+import type { Job } from "./child.ts";
+import { crewMain } from "./crew.ts";
+import { probePlace } from "./probe.ts";
+import { scanDataset } from "./scan.ts";
+
+const tellEveryMs = 200;
+
+function say(value: object): void {
+  let rest = Buffer.from(`${JSON.stringify(value)}\n`);
+  while (rest.length > 0) rest = rest.subarray(fs.writeSync(1, rest));
+}
+
+/** Progress that changes nothing is not told: silence means that it hangs. */
+function teller(): (progress: object) => void {
+  let toldMs = 0;
+  return (progress) => {
+    const nowMs = performance.now();
+    if (nowMs - toldMs < tellEveryMs) return;
+    toldMs = nowMs;
+    say({ progress });
+  };
+}
+
+async function outcomeOf(job: Job): Promise<object> {
+  if (job.kind === "scan") return scanDataset(job, teller());
+  return probePlace(job.path);
+}
+
+export async function dataMain(words: readonly string[]): Promise<never> {
+  try {
+    const job = JSON.parse(words[0] ?? "null") as Job | { kind: "crew"; orders: Parameters<typeof crewMain>[0] };
+    if (job.kind === "crew") crewMain(job.orders);
+    else say({ done: await outcomeOf(job) });
+    process.exit(0);
+  } catch (cause) {
+    if (systemCode(cause) !== "EPIPE") say({ failed: { code: systemCode(cause), message: messageOf(cause) } });
+    process.exit(1);
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Starts a piece of work on data in a child process and waits for its outcome as long as it gets on. A child that gives no
+ * sign for `stallMs` is killed with its hands and left to the kernel: a process stuck on a dead mount may never go, and
+ * nobody here waits for it.
+ */
+import { MlError } from "../core/error.ts";
+import { ownCommand } from "./own-command.ts";
+import type { Probed } from "./probe.ts";
+import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
+
+export interface ProbeJob {
+  kind: "probe";
+  path: string;
+}
+
+export type Job = ScanJob | ProbeJob;
+export interface Outcomes {
+  scan: Scanned;
+  probe: Probed;
+}
+
+export interface JobOptions {
+  /** Without a sign of life for so long it counts as hung. */
+  stallMs: number;
+  signal?: AbortSignal;
+  onProgress?(progress: ScanProgress): void;
+  /** As which process it runs; for tests that stop it. */
+  onPid?(pid: number): void;
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+interface Told {
+  progress?: ScanProgress;
+  done?: unknown;
+  failed?: { code: string | null; message: string };
+}
+
+/** Gentle to what else the machine does, where the programs for that are there. */
+export function gently(command: readonly string[]): string[] {
+  const nice = Bun.which("nice") === null ? [] : ["nice", "-n", "10"];
+  const ionice = Bun.which("ionice") === null ? [] : ["ionice", "-c", "2", "-n", "7"];
+  return [...nice, ...ionice, ...command];
+}
+
+/** `root` or `path`: what the job is about. */
+const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.root);
+
+function failureOf(job: Job, failed: NonNullable<Told["failed"]>): MlError {
+  const place = placeOf(job);
+  if (failed.code === "ENOENT") return new MlError("not_found", `\`${place}\` is not there`, { cause: failed.message });
+  if (failed.code === "EACCES" || failed.code === "EPERM")
+    return new MlError("not_allowed", `\`${place}\` cannot be read`, { cause: failed.message });
+  return new MlError("failed", `reading \`${place}\` failed: ${failed.message}`);
+}
+
+/** Throws MlError: `try_later` where it hung or was stopped, `not_found`, `not_allowed`, `failed`. */
+export async function runJob<J extends Job>(job: J, options: JobOptions): Promise<Outcomes[J["kind"]]> {
+  const { stallMs, signal, onProgress, onPid } = options;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BUN_")));
+  const child = Bun.spawn(gently([...ownCommand(), JSON.stringify(job)]), {
+    cwd: "/",
+    env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+    detached: true,
+  });
+  child.unref();
+  onPid?.(child.pid);
+  const gaveUp = Promise.withResolvers<never>();
+  gaveUp.promise.catch(() => {});
+  const stop = (message: string, hint?: string) => {
+    killGroup(child.pid);
+    gaveUp.reject(new MlError("try_later", message, { hint }));
+  };
+  const hung = () =>
+    stop(
+      `\`${placeOf(job)}\` gave no answer in ${stallMs / 1000} s`,
+      "is the mount it lies on alive? `ml doctor` looks",
+    );
+  let timer = setTimeout(hung, stallMs);
+  const onAbort = () => stop(`reading \`${placeOf(job)}\` was stopped`);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  const read = async (): Promise<Outcomes[J["kind"]]> => {
+    const decoder = new TextDecoder();
+    let pending = "";
+    for await (const chunk of child.stdout) {
+      pending += decoder.decode(chunk, { stream: true });
+      clearTimeout(timer);
+      timer = setTimeout(hung, stallMs);
+      for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
+        const told = JSON.parse(pending.slice(0, end)) as Told;
+        pending = pending.slice(end + 1);
+        if (told.progress !== undefined) onProgress?.(told.progress);
+        if (told.failed !== undefined) throw failureOf(job, told.failed);
+        if (told.done !== undefined) return told.done as Outcomes[J["kind"]];
+      }
+    }
+    throw new MlError("failed", `the process that read \`${placeOf(job)}\` ended early`);
+  };
+  const reading = read();
+  reading.catch(() => {});
+  try {
+    return await Promise.race([reading, gaveUp.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Several processes that read files side by side: a hand takes batches of paths on its stdin and answers with what it
+ * read, a line of JSON each. Processes, not threads: a read that hangs on a mount stops one hand, and all of them are
+ * killed with their group. Little work is done at once, without anybody's help.
+ */
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { messageOf } from "../core/error.ts";
+import { ownCommand } from "./own-command.ts";
+import { type ReadFile, readDataFile } from "./read-file.ts";
+
+export interface Orders {
+  root: string;
+  /** Where the files are copied to, verified as they go; null: they are only read. */
+  target: string | null;
+  /** For one hand; null: as fast as it goes. */
+  bytesPerSecond: number | null;
+}
+
+export interface Wanted {
+  path: string;
+  sizeBytes: number;
+  /** What it must be, where that is known: a copy of anything else is thrown away. */
+  sha256: string | null;
+  /** A file with that content on the same disk, which may be linked to instead. */
+  twin?: string | null;
+}
+
+export interface Row extends Pick<ReadFile, "sizeBytes" | "mtimeMs" | "ctimeMs" | "sha256" | "changedWhileReading"> {
+  path: string;
+  hashedMs: number;
+  /** Why it could not be read; then the other values say nothing. */
+  failed: string | null;
+  /** It is not what was wanted. */
+  differs: boolean;
+}
+
+const batchFiles = 128;
+const batchBytes = 16_000_000;
+const aloneFiles = 64;
+const aloneBytes = 8_000_000;
+const tellEveryBytes = 8_000_000;
+
+/** Sleeps where more was read than may be. */
+class Brake {
+  readonly #startedMs = performance.now();
+  #bytes = 0;
+
+  constructor(private readonly bytesPerSecond: number | null) {}
+
+  pass(count: number): void {
+    if (this.bytesPerSecond === null) return;
+    this.#bytes += count;
+    const aheadMs = (this.#bytes / this.bytesPerSecond) * 1000 - (performance.now() - this.#startedMs);
+    if (aheadMs > 5) Bun.sleepSync(Math.min(aheadMs, 1000));
+  }
+}
+
+const failedRow = (path: string, cause: unknown): Row => ({
+  ...{ path, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0, sha256: "", hashedMs: 0 },
+  ...{ changedWhileReading: false, differs: false, failed: messageOf(cause) },
+});
+
+/** Clones where the file system can (FICLONE, ioctl_ficlone(2)), else copies while reading. */
+function placeCopy(
+  { path, twin }: Wanted,
+  orders: Orders & { target: string },
+  onBytes: (count: number) => void,
+): ReadFile {
+  const to = join(orders.target, path);
+  fs.mkdirSync(dirname(to), { recursive: true });
+  fs.rmSync(to, { force: true });
+  if (twin != null) {
+    try {
+      fs.linkSync(twin, to);
+      return readDataFile(to, { onBytes });
+    } catch {
+      // Another disk, or it is gone: copied like the rest.
+    }
+  }
+  try {
+    fs.copyFileSync(join(orders.root, path), to, fs.constants.COPYFILE_FICLONE_FORCE);
+    return readDataFile(to, { onBytes });
+  } catch {
+    fs.rmSync(to, { force: true });
+  }
+  return readDataFile(join(orders.root, path), { copyTo: to, onBytes });
+}
+
+function work(wanted: Wanted, orders: Orders, onBytes: (count: number) => void): Row {
+  const { path, sha256 } = wanted;
+  const { target } = orders;
+  try {
+    const hashedMs = Date.now();
+    const read =
+      target === null
+        ? readDataFile(join(orders.root, path), { onBytes })
+        : placeCopy(wanted, { ...orders, target }, onBytes);
+    const differs = sha256 === null ? target !== null && read.sizeBytes !== wanted.sizeBytes : sha256 !== read.sha256;
+    if (differs && target !== null) fs.rmSync(join(target, path), { force: true });
+    return { path, ...read, hashedMs, failed: null, differs };
+  } catch (cause) {
+    return failedRow(path, cause);
+  }
+}
+
+const say = (value: object) => {
+  let rest = Buffer.from(`${JSON.stringify(value)}\n`);
+  while (rest.length > 0) rest = rest.subarray(fs.writeSync(1, rest));
+};
+
+/** The process of one hand: orders, then batches, until its stdin ends. */
+export function crewMain(orders: Orders): void {
+  const brake = new Brake(orders.bytesPerSecond);
+  let untold = 0;
+  const onBytes = (count: number) => {
+    brake.pass(count);
+    untold += count;
+    if (untold < tellEveryBytes) return;
+    say({ bytes: untold });
+    untold = 0;
+  };
+  const chunk = Buffer.alloc(1 << 16);
+  const decoder = new TextDecoder();
+  let pending = "";
+  for (;;) {
+    const count = fs.readSync(0, chunk, 0, chunk.length, null);
+    if (count === 0) return;
+    pending += decoder.decode(chunk.subarray(0, count), { stream: true });
+    for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
+      const batch = JSON.parse(pending.slice(0, end)) as Wanted[];
+      pending = pending.slice(end + 1);
+      const rows = batch.map((wanted) => work(wanted, orders, onBytes));
+      say({ bytes: untold, rows });
+      untold = 0;
+    }
+  }
+}
+
+function* batchesOf(files: readonly Wanted[]): Generator<Wanted[]> {
+  let batch: Wanted[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    batch.push(file);
+    bytes += file.sizeBytes;
+    if (batch.length < batchFiles && bytes < batchBytes) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+export interface CrewOptions extends Orders {
+  hands: number;
+  onBytes(count: number): void;
+  onRow(row: Row): void;
+}
+
+/** Has every file read. Throws where a hand is lost. */
+export async function readAll(files: readonly Wanted[], options: CrewOptions): Promise<void> {
+  const { root, target, onBytes, onRow } = options;
+  const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const orders: Orders = { root, target, bytesPerSecond: options.bytesPerSecond };
+  if (files.length <= aloneFiles && bytes <= aloneBytes) {
+    const brake = new Brake(orders.bytesPerSecond);
+    const note = (count: number) => {
+      brake.pass(count);
+      onBytes(count);
+    };
+    for (const file of files) onRow(work(file, orders, note));
+    return;
+  }
+  const batches = batchesOf(files);
+  const hands = Math.max(1, Math.min(options.hands, Math.ceil(files.length / 16), 64));
+  const share = orders.bytesPerSecond === null ? null : orders.bytesPerSecond / hands;
+  await Promise.all(
+    Array.from({ length: hands }, () => runHand({ ...orders, bytesPerSecond: share }, batches, { onBytes, onRow })),
+  );
+}
+
+async function runHand(
+  orders: Orders,
+  batches: Generator<Wanted[]>,
+  { onBytes, onRow }: Pick<CrewOptions, "onBytes" | "onRow">,
+): Promise<void> {
+  const first = batches.next();
+  if (first.done === true) return;
+  // Of our own group, so that one signal ends all.
+  const hand = Bun.spawn([...ownCommand(), JSON.stringify({ kind: "crew", orders })], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const send = (batch: Wanted[]) => {
+    hand.stdin.write(`${JSON.stringify(batch)}\n`);
+    void hand.stdin.flush();
+  };
+  send(first.value);
+  let outstanding = 1;
+  const decoder = new TextDecoder();
+  let pending = "";
+  for await (const chunk of hand.stdout) {
+    pending += decoder.decode(chunk, { stream: true });
+    for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
+      const told = JSON.parse(pending.slice(0, end)) as { bytes: number; rows?: Row[] };
+      pending = pending.slice(end + 1);
+      if (told.bytes > 0) onBytes(told.bytes);
+      if (told.rows === undefined) continue;
+      outstanding -= 1;
+      const next = batches.next();
+      if (next.done === true) {
+        if (outstanding === 0) hand.stdin.end();
+      } else {
+        send(next.value);
+        outstanding += 1;
+      }
+      for (const row of told.rows) onRow(row);
+    }
+  }
+  await hand.exited;
+  if (outstanding > 0) throw new Error(`a process that reads files ended early (${hand.signalCode ?? hand.exitCode})`);
+}

@@ -1,0 +1,84 @@
+/** Requests about datasets: registering, looking, checking, and what of them lies on a local disk. Part of the table in requests.ts. */
+import { z } from "zod";
+import type { DatasetCheck, DatasetRecord } from "../run/dataset-record.ts";
+import { declare } from "./declare.ts";
+import type { RunSummary } from "./summary.ts";
+
+const word = z.string().min(1).max(100);
+
+export interface DataJob {
+  job_id: string;
+  kind: "add" | "verify";
+  name: string;
+  state: "running" | "done" | "failed";
+  phase: "looking" | "reading";
+  files: number;
+  done_bytes: number;
+  /** Null while it is not known. */
+  total_bytes: number | null;
+  started_at: string;
+  /** What came of it; null while it runs. */
+  outcome: DataOutcome | null;
+  error: { code: string; message: string; hint: string | null } | null;
+}
+
+export interface DataOutcome {
+  name: string;
+  version: string;
+  /** `add`: whether a version was made; one that is there already is not made again. */
+  added: boolean;
+  /** What was registered. */
+  checksum: string;
+  num_files: number;
+  size_bytes: number;
+  /** How many files were read now, and how many stand as they were remembered. */
+  read_files: number;
+  remembered_files: number;
+  /** Written to while they were read. */
+  unstable: string[];
+  left_out: string[];
+  /** `verify`: what was found. */
+  check: DatasetCheck | null;
+  took_seconds: number;
+}
+
+export const dataRequests = {
+  /**
+   * Registers a folder of the server's machine as a dataset, or as a new version of one. Reading it may take long: the reply
+   * names the job, `dataset.job` follows it. The same request again, while it runs, names the same job.
+   */
+  "dataset.add": declare<DataJob>()(
+    "user",
+    z.object({
+      name: word,
+      path: z.string().min(1).max(4096),
+      version: word.nullable().optional(),
+      /** Reads a sample of the contents alone, and says so. */
+      quick: z.boolean().default(false),
+      samples: z.number().int().min(0).nullable().optional(),
+    }),
+  ),
+  /** Looks whether a dataset is what was registered; `full` reads every byte, else what looks as it did is believed. */
+  "dataset.verify": declare<DataJob>()(
+    "user",
+    z.object({ name: word, version: word.nullable().optional(), full: z.boolean().default(false) }),
+  ),
+  /** How a job stands; answers when it is over or after `wait_ms`. */
+  "dataset.job": declare<DataJob>()(
+    "user",
+    z.object({ job_id: z.string().max(64), wait_ms: z.number().int().min(0).max(30_000).default(500) }),
+  ),
+  "dataset.list": declare<{ datasets: DatasetRecord[] }>()("viewer", z.object({})),
+  /** One dataset with its versions and the newest runs that used it. */
+  "dataset.show": declare<{
+    dataset: DatasetRecord;
+    runs: { run: RunSummary; version: string | null; fetched_via: string | null; drift: boolean }[];
+    /** There are more runs. */
+    more: boolean;
+  }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
+  /** Forgets a dataset, or one version of it. The files of it are not touched, and what runs recorded stays. */
+  "dataset.remove": declare<{ name: string; versions: string[] }>()(
+    "user",
+    z.object({ name: word, version: word.nullable().optional() }),
+  ),
+};

@@ -1,0 +1,149 @@
+/**
+ * The datasets of a run: given to it before it starts, looked at when it starts and when it ends. What touches them is done
+ * in child processes, so that a mount that hangs holds up nobody but this run. A look that finds other data than was
+ * registered is a remark and a `drift` in the manifest, never a failure: the script ran on what was there.
+ */
+import { isoTime } from "../core/clock.ts";
+import { asMlError } from "../core/error.ts";
+import { runJob } from "../data/child.ts";
+import type { Scanned } from "../data/scan.ts";
+import { statCachePath } from "../data/stat-cache.ts";
+import { datasetList, readDataset } from "../run/dataset-record.ts";
+import type { DatasetUse, Manifest } from "../run/manifest.ts";
+import { isFinal } from "../run/status.ts";
+import { changeManifest } from "../run/store.ts";
+import type { DataLooks, LiveRun, Shop } from "./shop.ts";
+
+/** A look takes so long at most; a larger dataset is looked at by `ml dataset verify`. */
+const longestLookMs = 120_000;
+
+type Moment = "start" | "end";
+interface Look {
+  check: NonNullable<DatasetUse["start_check"]>;
+  changes: Scanned["changes"];
+}
+
+/** What a run uses of each dataset: the folder that it was given. */
+export const folderOf = ({ local_path: local, nas_path: nas }: DatasetUse) => local ?? nas;
+
+async function lookAt(shop: Shop, use: DatasetUse): Promise<Look> {
+  const root = folderOf(use) ?? "";
+  const comparePath = use.version === null ? null : datasetList(shop.base, use.name, use.version);
+  const mode = use.checksum?.startsWith("quick-") ? "quick" : "cached";
+  const cachePath = statCachePath(shop.state.stateDir, root);
+  const { dataStallMs: stallMs, dataHands: hands } = shop.settings;
+  const at = () => isoTime(shop.clock.nowMs());
+  try {
+    const scanned = await runJob(
+      { kind: "scan", root, mode, cachePath, listPath: null, comparePath, hands },
+      { stallMs, signal: AbortSignal.timeout(longestLookMs) },
+    );
+    return { check: { at: at(), checksum: scanned.checksum, problem: null }, changes: scanned.changes };
+  } catch (cause) {
+    return { check: { at: at(), checksum: null, problem: asMlError(cause).message }, changes: null };
+  }
+}
+
+/** `2 files changed, such as a.bin`; the sentence of a remark. */
+function driftSentence(
+  name: string,
+  moment: Moment,
+  { added, removed, changed, files }: NonNullable<Look["changes"]>,
+): string {
+  const parts = [
+    changed > 0 ? `${changed} changed` : null,
+    removed > 0 ? `${removed} gone` : null,
+    added > 0 ? `${added} new` : null,
+  ].filter((part) => part !== null);
+  const when = moment === "start" ? "when the run started" : "by the end of the run";
+  return `dataset ${name} was not what was registered ${when}: files ${parts.join(", ")} (${files.slice(0, 3).join(", ")}${files.length > 3 ? ", …" : ""})`;
+}
+
+/** Puts what was seen into the manifest: every look, and of what differs the first. */
+function foldLook(manifest: Manifest, use: DatasetUse, { moment, look }: { moment: Moment; look: Look }): void {
+  const kept = manifest.datasets.find(({ name }) => name === use.name);
+  if (kept === undefined) return;
+  kept[`${moment}_check`] = look.check;
+  if (look.check.problem !== null)
+    manifest.remarks.push(`dataset ${use.name} could not be checked at the ${moment}: ${look.check.problem}`);
+  if (look.changes === null) return;
+  kept.drift ??= { seen: moment, ...look.changes };
+  const known = moment === "end" && kept.start_check?.checksum === look.check.checksum;
+  if (!known) manifest.remarks.push(driftSentence(use.name, moment, look.changes));
+}
+
+/** Begins the look at the start, beside the run; null where it has no datasets. */
+export function beginDataLooks(shop: Shop, run: LiveRun, manifest: Manifest): DataLooks | null {
+  const uses = manifest.datasets.filter((use) => folderOf(use) !== null);
+  if (uses.length === 0 || isFinal(manifest.status)) return null;
+  const found: { use: DatasetUse; moment: Moment; look: Look }[] = [];
+  const lookAll = (moment: Moment) =>
+    Promise.all(uses.map(async (use) => found.push({ use, moment, look: await lookAt(shop, use) })));
+  const fold = (now: Manifest) => {
+    for (const { use, ...seen } of found.splice(0)) foldLook(now, use, seen);
+  };
+  const first = async () => {
+    if (uses.every((use) => use.start_check !== null)) return;
+    await lookAll("start");
+    // A long run has it in its manifest while it runs; a short one takes it into its last write.
+    if (run.phase !== "running") return;
+    changeManifest(run.paths, (now) => {
+      if (isFinal(now.status)) return false;
+      fold(now);
+      return true;
+    });
+    shop.changed(run.runId);
+  };
+  const started = first().catch(() => {});
+  return {
+    fold,
+    atEnd: async () => {
+      await started;
+      await lookAll("end");
+    },
+  };
+}
+
+/** Since the submission somebody may have looked: then that look counts as the one at the queueing. */
+export function foldQueuedLook(shop: Shop, use: DatasetUse): void {
+  const version = readDataset(shop.base, use.name)?.versions.find((one) => one.version === use.version);
+  const last = version?.last_check ?? null;
+  if (last === null || (use.queued_check !== null && Date.parse(last.at) <= Date.parse(use.queued_check.at))) return;
+  use.queued_check = { at: last.at, checksum: last.checksum, problem: last.problem };
+  if (last.drift !== null) use.drift ??= { seen: "queued", ...last.drift };
+}
+
+/** One that cannot be had: what to say of it. */
+export interface Unavailable {
+  name: string;
+  why: string;
+  /** It may be there later: its mount gave no answer. */
+  passing: boolean;
+}
+
+/**
+ * Decides where the script finds each dataset and writes that down; null where all can be had. Looks at each folder in
+ * a child process.
+ */
+export async function giveDatasets(shop: Shop, run: LiveRun, manifest: Manifest): Promise<Unavailable | null> {
+  if (manifest.datasets.length === 0) return null;
+  const stallMs = shop.settings.dataStallMs;
+  for (const { name, nas_path: path } of manifest.datasets) {
+    try {
+      await runJob({ kind: "probe", path: path ?? "" }, { stallMs });
+    } catch (cause) {
+      const { message, code } = asMlError(cause);
+      return { name, why: message, passing: code === "try_later" };
+    }
+  }
+  const given = changeManifest(run.paths, (now) => {
+    if (isFinal(now.status)) return false;
+    for (const use of now.datasets) {
+      foldQueuedLook(shop, use);
+      Object.assign(use, { fetched_via: "direct", fetched_why: "read where it is" });
+    }
+    return true;
+  });
+  manifest.datasets = given.datasets;
+  return null;
+}

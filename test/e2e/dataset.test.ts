@@ -1,0 +1,48 @@
+/** `ml dataset` and `ml queue --data`, as somebody types them. */
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openLab } from "./lab.ts";
+
+describe("datasets", () => {
+  test("registered, used, changed, told of, forgotten; every refusal says what to type", async () => {
+    const lab = openLab();
+    lab.put("set/a.txt", "one");
+    lab.put("set/b/c.txt", "two");
+    const added = await lab.json(["dataset", "add", "letters", "./set", "--version", "v1", "--samples", "2"]);
+    expect(added).toMatchObject({
+      schema: "ml.dataset.add/1",
+      name: "letters",
+      version: "v1",
+      added: true,
+      num_files: 2,
+    });
+    expect((await lab.json(["dataset", "add", "letters", "./set"])).added).toBe(false);
+
+    const refused = await lab.ml(["queue", "--data", "leters", "true"]);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("did you mean `letters`?")]);
+    const unnamed = await lab.ml(["queue", "cat", "{data:letters}/a.txt"]);
+    expect([unnamed.code, unnamed.stderr]).toEqual([2, expect.stringContaining("add `--data letters`")]);
+
+    const run = await lab.queue(["--data", "letters", "cat", "{data:letters}/a.txt"]);
+    await lab.ml(["wait", run]);
+    expect((await lab.ml(["logs", run])).stdout).toBe("one");
+    const shown = await lab.json<{ runs: { version: string }[] }>(["dataset", "show", "letters"]);
+    expect(shown.runs).toMatchObject([{ version: "v1", fetched_via: "direct", drift: false }]);
+    const again = await lab.json<{ manifest: { datasets: unknown[] } }>(["info", await lab.queue(["true"])]);
+    expect(again.manifest.datasets).toEqual([]);
+
+    writeFileSync(join(lab.project, "set/a.txt"), "other");
+    const verified = await lab.ml(["dataset", "verify", "letters"]);
+    expect(verified.code).toBe(8);
+    expect(verified.stdout).toContain("letters v1 has changed since it was registered: 1 file changed");
+    expect(verified.stdout).toContain("~ a.txt");
+    const clash = await lab.ml(["dataset", "add", "letters", "./set", "--version", "v1"]);
+    expect([clash.code, clash.stderr]).toEqual([7, expect.stringContaining("choose another `--version`")]);
+    expect(await lab.json(["dataset", "add", "letters", "./set"])).toMatchObject({ added: true, version: "1" });
+    expect((await lab.ml(["dataset", "list", "--plain"])).stdout).toMatch(/^letters\t1\t8\t2\tsha256:/);
+
+    expect((await lab.ml(["dataset", "remove", "letters"])).stdout).toContain("forgot letters v1, 1");
+    expect((await lab.ml(["dataset", "show", "letters"])).code).toBe(3);
+  });
+});
