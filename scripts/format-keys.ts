@@ -131,7 +131,8 @@ export const keyMeanings: Record<string, string> = {
   "launch.reproduce.rebuild_env": "true: its environment is built anew from the lock",
   "launch.env": "environment variables asked for with `--env`",
   "launch.split_output": "true: stdout.log and stderr.log instead of output.log",
-  "launch.data_policy": "where its datasets were not on the local disk at its turn: `wait`, `fetch` them first, or read them `direct`",
+  "launch.data_policy":
+    "where its datasets were not on the local disk at its turn: `wait`, `fetch` them first, or read them `direct`",
   "launch.held_why": "why `ml` itself holds it (its group is paused); null where a person does, or nobody",
   "launch.retry": "trying it again where it fails (`--retries`), or null",
   "launch.retry.limit": "how many new runs at most",
