@@ -153,9 +153,9 @@ export class Catalog {
     return all.map((keyed) => keyed.record);
   }
 
-  /** Returns the row's key. */
-  private put({ record, submitId, sequence, past }: Keyed, stamp: string): number {
-    const before = knownRow(this.database, record.run_id);
+  /** Returns the row's key. A `fresh` row is that of a run which has none yet, and search looks at it in the same transaction. */
+  private put({ record, submitId, sequence, past }: Keyed, stamp: string, fresh = false): number {
+    const before = fresh ? null : knownRow(this.database, record.run_id);
     const text = JSON.stringify(record);
     if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return before.doc;
     if (past !== null) this.past.put(past);
@@ -170,7 +170,10 @@ export class Catalog {
         .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE doc = ?")
         .run(record.status, live, stamp, text, before.doc);
       doc = before.doc;
-    } else doc = writeRow(this.index, { record, submitId, sequence, past }, { before, stamp, text, live });
+    } else {
+      const searched = fresh ? stamp : stays ? before.searched : "";
+      doc = writeRow(this.index, { record, submitId, sequence, past }, { before, stamp, searched, text, live });
+    }
     const tagsBefore = earlier?.tags ?? [];
     if (!stays || tagsBefore.join("\n") !== record.tags.join("\n")) {
       if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE doc = ?").run(doc);
@@ -181,7 +184,7 @@ export class Catalog {
     this.count(record, 1);
     this.waitingRuns.note(record, sequence);
     this.newest = Math.max(this.newest, sequence);
-    if (before?.stamp !== stamp) this.search.onStale();
+    if (!fresh && before?.stamp !== stamp) this.search.onStale();
     return doc;
   }
 
@@ -247,7 +250,7 @@ export class Catalog {
         const read = readManifest(path);
         const keyed = this.keyedOf(runId, path, read);
         if (keyed === null) continue;
-        const doc = this.put(keyed, stamp);
+        const doc = this.put(keyed, stamp, true);
         looked.push({ doc, run_id: runId, stamp, manifest: read.kind === "ok" ? read.manifest : null });
       }
       // A row may have been moved by a later one; what it was is then looked at again in its turn.

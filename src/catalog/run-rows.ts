@@ -36,11 +36,14 @@ export function knownRow(database: Database, runId: string): KnownRow | null {
   return database.query(`SELECT ${columns} FROM runs WHERE run_id = ?`).get(runId) as KnownRow | null;
 }
 
+const insertRun = `INSERT INTO runs(doc, run_id, tail, sequence, at, name, user, status, live, priority, held, grp, submit_id,
+  problem, stamp, searched, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
 /** Writes the whole row, in its place in the order of arrival. Returns its key. */
 export function writeRow(
   index: IndexTables,
   { record, submitId, sequence }: Keyed,
-  row: { before: KnownRow | null; stamp: string; text: string; live: 0 | 1 },
+  row: { before: KnownRow | null; stamp: string; searched: string; text: string; live: 0 | 1 },
 ): number {
   const { database } = index;
   const { before } = row;
@@ -49,10 +52,7 @@ export function writeRow(
   else if (before !== null) dropRow(index, before.doc);
   const doc = stays ? before.doc : makeRoom(index, sequence, record.run_id);
   database
-    .query(
-      `INSERT INTO runs(doc, run_id, tail, sequence, at, name, user, status, live, priority, held, grp, submit_id,
-         problem, stamp, searched, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    )
+    .query(insertRun)
     .run(
       doc,
       record.run_id,
@@ -69,7 +69,7 @@ export function writeRow(
       submitId,
       record.problem,
       row.stamp,
-      stays ? before.searched : "",
+      row.searched,
       row.text,
     );
   return doc;

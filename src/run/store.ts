@@ -8,6 +8,7 @@ import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { withLock } from "../core/file-lock.ts";
 import { isRunId } from "../core/ids.ts";
 import { type Manifest, manifestSchema, manifestText, schemaVersion } from "./manifest.ts";
+import { fitCheck } from "./manifest-shape.ts";
 import type { BasePaths, RunPaths } from "./paths.ts";
 import { checkStep, type Status } from "./status.ts";
 
@@ -17,21 +18,8 @@ export type ManifestRead =
   /** `reason` is one sentence that names what is wrong. */
   | { kind: "damaged"; reason: string };
 
-/** By path: exact texts that fit the schema with nothing to fill in. Read again unchanged, they are not checked again. */
-const checked = new Map<string, string>();
-const checkedEntries = 128;
-/** Longer ones are checked each time: they would fill the memory. */
-const checkedLength = 64 * 1024;
-
-function remember(path: string, text: string): void {
-  if (text.length > checkedLength) return;
-  checked.delete(path);
-  checked.set(path, text);
-  for (const oldest of checked.keys()) {
-    if (checked.size <= checkedEntries) break;
-    checked.delete(oldest);
-  }
-}
+/** What we wrote ourselves fits as it is, and most that is read is that. */
+const fitsAsItIs = fitCheck(manifestSchema);
 
 /** Reads and checks one manifest. Newer schema versions are read as far as they are understood. Throws nothing. */
 export function readManifest(path: string): ManifestRead {
@@ -42,8 +30,6 @@ export function readManifest(path: string): ManifestRead {
     if (systemCode(cause) === "ENOENT" || systemCode(cause) === "ENOTDIR") return { kind: "missing" };
     return { kind: "damaged", reason: `\`${path}\` cannot be read: ${messageOf(cause)}` };
   }
-  // A copy of its own for each reader, who may change it.
-  if (checked.get(path) === text) return { kind: "ok", manifest: JSON.parse(text) as Manifest };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -51,11 +37,9 @@ export function readManifest(path: string): ManifestRead {
     const why = text.length === 0 ? "it is empty" : messageOf(cause);
     return { kind: "damaged", reason: `\`${path}\` is not JSON: ${why}` };
   }
+  if (fitsAsItIs(value)) return { kind: "ok", manifest: value as Manifest };
   const parsed = manifestSchema.safeParse(value);
-  if (parsed.success) {
-    if (manifestText(parsed.data) === text) remember(path, text);
-    return { kind: "ok", manifest: parsed.data };
-  }
+  if (parsed.success) return { kind: "ok", manifest: parsed.data };
   const issue = parsed.error.issues[0];
   return {
     kind: "damaged",
@@ -102,9 +86,7 @@ export function changeManifest(paths: RunPaths, change: Change, options: WriteOp
         },
       );
     }
-    const text = manifestText(next);
-    writeDurable(paths.manifest, text, { mode: 0o644, ...options });
-    remember(paths.manifest, text);
+    writeDurable(paths.manifest, manifestText(next), { mode: 0o644, ...options });
     return next;
   });
 }
