@@ -334,12 +334,13 @@ for pid in children: os.waitpid(pid, 0)
       expect(lines).toHaveLength(10_000);
     });
 
-    test("importing it loads no other Python module, and is quick", () => {
+    // How long that takes is for the bench (P9): a time would fail on a busy machine.
+    test("importing it loads no other Python module, which is what keeps it quick", () => {
       const { stdout } = runScript(
         python,
-        "import sys, time\nhad = set(sys.modules)\nt = time.perf_counter()\nimport ml_runner\nms = (time.perf_counter() - t) * 1000\nprint(sorted(set(sys.modules) - had - {'time', 'errno', 'fcntl'}))\nprint(ms < 15)",
+        "import sys, time\nhad = set(sys.modules)\nimport ml_runner\nprint(sorted(set(sys.modules) - had - {'time', 'errno', 'fcntl'}))",
       );
-      expect(stdout).toBe("['ml_runner']\nTrue\n");
+      expect(stdout).toBe("['ml_runner']\n");
     });
 
     test("numpy scalars and one-element arrays are taken where numpy is installed", () => {
