@@ -4,8 +4,8 @@
  * native parts of other machines are left out. Where the native part for this machine is not installed the build goes
  * on without the terminal UI, and `ml monitor` says so.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { BunPlugin } from "bun";
 
 const root = join(import.meta.dir, "..");
@@ -20,10 +20,26 @@ export const hasTerminalUi =
 
 /** Grammars and queries of the syntax highlighter: 5 MB that nobody would see. */
 const unused = /(\.scm|\.wasm|parser\.worker(\.js)?)$/;
+const highlighter = /node_modules\/(@opentui|web-tree-sitter)\//;
 
-const unpacking = `import embedded from ${JSON.stringify(library)} with { type: "file" };
+/** A third of its size; its name says of which content, and how large that is. */
+function compressedLibrary(): string {
+  const bytes = readFileSync(library);
+  const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex").slice(0, 16);
+  const path = join(root, "node_modules/.cache/ml", `libopentui-${hash}-${bytes.length}.so.zst`);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.${process.pid}`, Bun.zstdCompressSync(bytes, { level: 19 }));
+  renameSync(`${path}.${process.pid}`, path);
+  return path;
+}
+
+/** In the executable the library is compressed; from source it is used where it is installed. */
+function unpacking(): string {
+  return `import embedded from ${JSON.stringify(compressedLibrary())} with { type: "file" };
 import { unpackLibrary } from ${JSON.stringify(join(root, "src/tui/native-library.ts"))};
 export default unpackLibrary(embedded);`;
+}
 
 export const terminalUiPlugin: BunPlugin = {
   name: "terminal-ui",
@@ -34,8 +50,10 @@ export const terminalUiPlugin: BunPlugin = {
     build.onResolve({ filter: /^@opentui\/core-/ }, ({ path }) =>
       path === nativePackage ? { path, namespace: "terminal-ui-native" } : { path, ...stub },
     );
-    build.onResolve({ filter: unused }, ({ path }) => ({ path, ...stub }));
+    build.onResolve({ filter: unused }, ({ path, importer }) =>
+      highlighter.test(importer) ? { path, ...stub } : undefined,
+    );
     build.onLoad({ filter: /.*/, namespace: stub.namespace }, () => ({ contents: "export default '';", loader: "js" }));
-    build.onLoad({ filter: /.*/, namespace: "terminal-ui-native" }, () => ({ contents: unpacking, loader: "js" }));
+    build.onLoad({ filter: /.*/, namespace: "terminal-ui-native" }, () => ({ contents: unpacking(), loader: "js" }));
   },
 };

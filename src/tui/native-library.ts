@@ -1,5 +1,5 @@
 /**
- * Where the terminal UI's native library lies while we use it: the executable carries it, the system can only load a
+ * Where the terminal UI's native library lies while we use it: the executable carries it compressed, the system can only load a
  * file. It is unpacked once into a folder that only the user can write, and used from there; Bun's own unpacking goes to
  * /tmp, which may be full, mounted noexec, or anybody's. Called by the module that scripts/terminal-ui.ts makes.
  *
@@ -28,13 +28,14 @@ function placeLibrary(embedded: string, folder: string): string {
     throw new MlError("refused", `the folder \`${folder}\` can be written by others, so no library is loaded from it`, {
       hint: `chmod 700 ${folder}`,
     });
-  const sizeBytes = fs.statSync(embedded).size;
   // The embedded name carries a hash of its content: another version is another file.
-  const path = `${folder}/${embedded.slice(embedded.lastIndexOf("/") + 1)}`;
+  const name = embedded.slice(embedded.lastIndexOf("/") + 1);
+  const sizeBytes = Number(/-(\d+)\.so/.exec(name)?.[1]);
+  const path = `${folder}/${name.replace(/\.zst$/, "")}`;
   if (isOurs(path, sizeBytes)) return path;
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    fs.writeFileSync(temporary, fs.readFileSync(embedded), { mode: 0o700, flag: "wx" });
+    fs.writeFileSync(temporary, Bun.zstdDecompressSync(fs.readFileSync(embedded)), { mode: 0o700, flag: "wx" });
     fs.renameSync(temporary, path);
   } catch (cause) {
     fs.rmSync(temporary, { force: true });
