@@ -8,6 +8,10 @@ const bin = join(root, "node_modules/.bin");
 const results = runSteps(root, [
   { name: "types", cmd: [join(bin, "tsc")] },
   { name: "lint and format", cmd: [join(bin, "biome"), "check", "--error-on-warnings", "."] },
-  { name: "unit tests", cmd: [process.execPath, "test", "--timeout=60000", "./test/tidy.test.ts", "./test/unit"], tests: true },
+  {
+    name: "unit tests",
+    cmd: [process.execPath, "test", "--timeout=60000", "./test/tidy.test.ts", "./test/unit"],
+    tests: true,
+  },
 ]);
 process.exit(results.failed === 0 ? 0 : 1);
