@@ -16,7 +16,7 @@ interface Pending {
 export function openWebSocket(target: Target, timeoutMs: number): Promise<Link> {
   const socket = new WebSocket(webSocketAddress(target), {
     headers: keyHeaders(target),
-    perMessageDeflate: target.kind !== "socket",
+    perMessageDeflate: false,
     ...(target.kind === "url" && target.ca !== null ? { tls: { ca: target.ca } } : {}),
   });
   return new Promise((resolve, reject) => {

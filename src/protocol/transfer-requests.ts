@@ -8,9 +8,15 @@ import type { FileEntry } from "./file-entry.ts";
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const transferRequests = {
+  /** Whether the server has a tree, all that it needs, and the blobs `hashes` besides: the whole question where nothing has changed. */
+  "snapshot.known": declare<{ known: boolean }>()(
+    "user",
+    z.object({ snapshot: sha256, hashes: z.array(sha256).max(100).default([]) }),
+  ),
   /**
    * Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`.
-   * `all` stands for all of `hashes` in `missing`. `base` is a tree that the commit will build upon. `bases` names for
+   * With `listed`, contents are meant by their places in the list of files, which was stored as a blob before (docs/transfer.md).
+   * `all` stands in `missing` for all that was asked for. `base` is a tree that the commit will build upon. `bases` names for
    * changed files what stood there before: where the server has that, the change can be sent as what differs
    * (docs/transfer.md), by the sums in the reply where they were asked for. `arrived` is what a cut upload has left.
    */
@@ -26,6 +32,10 @@ export const transferRequests = {
     z.object({
       snapshot: sha256,
       hashes: z.array(sha256).max(12_000),
+      listed: z
+        .object({ from: z.number().int().min(0), count: z.number().int().min(1).max(12_000) })
+        .nullable()
+        .default(null),
       base: sha256.nullable().default(null),
       bases: z
         .array(z.object({ hash: sha256, base: sha256, sums: z.boolean().default(true) }))

@@ -66,7 +66,7 @@ export class BlobBatch {
     const path = join(this.#folder, hash);
     const sum = new Bun.CryptoHasher("sha256");
     storing(() => {
-      if (this.#staged.delete(hash) || fs.existsSync(path)) fs.rmSync(path);
+      if (this.#staged.delete(hash)) fs.rmSync(path);
       this.#open = { fd: fileOps.open(path, "wx", 0o444), path, hash, size: 0 };
     });
     return {

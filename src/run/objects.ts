@@ -164,6 +164,19 @@ function parseTree(bytes: Uint8Array): unknown {
   }
 }
 
+/**
+ * The contents of `count` files from place `from` on, in the tree whose text was stored as the blob `hash`; links have
+ * none. Throws `snapshot_missing` where there is no such blob, `refused` for one that is no tree.
+ */
+export function listedHashes(
+  base: BasePaths,
+  hash: string,
+  { from, count }: { from: number; count: number },
+): string[] {
+  const { files } = checkSnapshot(parseTree(readBlob(base, hash)));
+  return files.slice(from, from + count).flatMap((file) => (file.kind === "link" ? [] : [file.hash]));
+}
+
 /** The blobs that a tree needs: links carry their target themselves. */
 export function blobHashes(snapshot: Snapshot): string[] {
   return [...new Set(snapshot.files.filter((file) => file.kind !== "link").map((file) => file.hash))];

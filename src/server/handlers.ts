@@ -54,6 +54,7 @@ import { serverCheck } from "./handlers/server-check.ts";
 import { serverStatus } from "./handlers/server-status.ts";
 import { serverStop } from "./handlers/server-stop.ts";
 import { snapshotCommit } from "./handlers/snapshot-commit.ts";
+import { snapshotKnown } from "./handlers/snapshot-known.ts";
 import { snapshotOffer } from "./handlers/snapshot-offer.ts";
 import { status } from "./handlers/status.ts";
 import { submit } from "./handlers/submit.ts";
@@ -80,6 +81,7 @@ export const handlers: Handlers = {
   "dataset.list": datasetsList,
   "dataset.show": datasetShow,
   "dataset.remove": datasetRemove,
+  "snapshot.known": snapshotKnown,
   "snapshot.offer": snapshotOffer,
   "snapshot.commit": snapshotCommit,
   status,

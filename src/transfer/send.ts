@@ -5,8 +5,6 @@
  */
 import * as fs from "node:fs";
 import { MlError, messageOf } from "../core/error.ts";
-import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
-import { changeBetween, type SnapshotChange } from "../run/snapshot-change.ts";
 import { blobHash } from "./blob-hash.ts";
 import { decodeSums, sumBlocks } from "./block-sums.ts";
 import { fileSource } from "./byte-source.ts";
@@ -14,13 +12,21 @@ import type { Arrived, KnownBase, OfferedBase } from "./offer.ts";
 import { packBlobs } from "./pack.ts";
 import type { PackEntry } from "./pack-content.ts";
 import { limitRate } from "./rate.ts";
-import { keptSumsBytes, type SentMemory, type SentTree } from "./sent-tree.ts";
+import { type Plan, type PlanOptions, planChange, planWhole, type Tree } from "./send-plan.ts";
+import { keptSumsBytes, type SentMemory } from "./sent-tree.ts";
 
 /** What the client's connection must be able to do; both throw MlError, `unreachable` or `try_later` where a retry may help. */
 export interface Sender {
+  ask(name: "snapshot.known", body: { snapshot: string; hashes: string[] }): Promise<{ known: boolean }>;
   ask(
     name: "snapshot.offer",
-    body: { snapshot: string; hashes: string[]; base: string | null; bases: OfferedBase[] },
+    body: {
+      snapshot: string;
+      hashes: string[];
+      listed: { from: number; count: number } | null;
+      base: string | null;
+      bases: OfferedBase[];
+    },
   ): Promise<{
     known: boolean;
     base_known: boolean;
@@ -42,13 +48,9 @@ export interface SendProgress {
   totalFiles: number;
 }
 
-export interface SendOptions {
+export interface SendOptions extends PlanOptions {
   onProgress?: (progress: SendProgress) => void;
   signal?: AbortSignal;
-  /** Further blobs that belong to the submission, such as the git diff. */
-  extra?: readonly { name: string; bytes: Uint8Array }[];
-  /** What was brought before; nothing is taken for granted of it. */
-  memory?: SentMemory;
   /** False where the server is on this machine. */
   compress?: boolean;
   /** At most so much on the wire. */
@@ -70,82 +72,6 @@ export interface Sent {
 const offerHashes = 12_000;
 /** Content bytes of one pack: small enough for any server's body limit, large enough to compress well. */
 const packBytes = 48 * 1024 * 1024;
-/** A tree whose text is longer travels as a blob: a frame takes 1 MiB. */
-const inlineTreeBytes = 256 * 1024;
-/** Below, a changed file is sent whole: its sums would cost as much. */
-const leastDifferenceBytes = 4096;
-/** Entries of a change that fits a frame with ease. */
-const mostChanges = 2000;
-const mostBases = 4000;
-/** With more files than this, the name of the tree is offered before the names of all contents. */
-const fewFiles = 200;
-
-interface Tree {
-  root: string;
-  files: readonly SnapshotFile[];
-  hash: string;
-}
-
-function entriesOf(tree: Tree, files: readonly SnapshotFile[], options: SendOptions): Map<string, PackEntry> {
-  const entries = new Map<string, PackEntry>();
-  for (const { path, kind, size, hash } of files) {
-    if (kind !== "link") entries.set(hash, { hash, size, path, from: { file: `${tree.root}/${path}` } });
-  }
-  for (const { name, bytes } of options.extra ?? []) {
-    const hash = blobHash(bytes);
-    entries.set(hash, { hash, size: bytes.length, path: name, from: { bytes } });
-  }
-  return entries;
-}
-
-/** What one try sends: the whole tree, or what has changed since the one before. */
-interface Plan {
-  entries: Map<string, PackEntry>;
-  commit: Snapshot | SnapshotChange | string;
-  base: string | null;
-  /** For contents that stand in the place of another one. */
-  bases: Map<string, OfferedBase>;
-}
-
-function planWhole(tree: Tree, before: SentTree | null, options: SendOptions): Plan {
-  const entries = entriesOf(tree, tree.files, options);
-  const plan = { entries, base: null, bases: basesOf(tree.files, before, options) };
-  const text = snapshotText({ version: 1, files: [...tree.files] });
-  if (text.length <= inlineTreeBytes) return { ...plan, commit: { version: 1, files: [...tree.files] } };
-  const bytes = new TextEncoder().encode(text);
-  entries.set(tree.hash, { hash: tree.hash, size: bytes.length, path: "the list of files", from: { bytes } });
-  return { ...plan, commit: tree.hash };
-}
-
-/** Null where too much has changed for it to be worth while. */
-function planChange(tree: Tree, before: SentTree | null, options: SendOptions): Plan | null {
-  if (before === null) return null;
-  const change = changeBetween(before, tree);
-  if (change.set.length + change.removed.length > mostChanges) return null;
-  const bases = basesOf(change.set, before, options);
-  return { entries: entriesOf(tree, change.set, options), commit: change, base: before.hash, bases };
-}
-
-/** What stood in the place of each changed file before, where that is worth comparing with. */
-function basesOf(
-  files: readonly SnapshotFile[],
-  before: SentTree | null,
-  { memory }: SendOptions,
-): Map<string, OfferedBase> {
-  const bases = new Map<string, OfferedBase>();
-  if (before === null) return bases;
-  const old = new Map(before.files.map((file) => [file.path, file]));
-  for (const { path, kind, size, hash } of files) {
-    const was = old.get(path);
-    if (was === undefined || kind === "link" || was.kind === "link" || was.hash === hash) continue;
-    if (Math.min(size, was.size) < leastDifferenceBytes) continue;
-    const kept = was.size >= keptSumsBytes && memory !== undefined && memory.sums(was.hash) !== null;
-    bases.set(hash, { hash, base: was.hash, sums: !kept });
-    if (bases.size === mostBases) break;
-  }
-  return bases;
-}
-
 interface Offered {
   known: boolean;
   missing: string[];
@@ -154,20 +80,32 @@ interface Offered {
   arrived: Arrived[];
 }
 
-async function offer(sender: Sender, snapshot: string, plan: Plan): Promise<Offered> {
+/** Asks for one part after the other; `listed` contents by their places in the list that the server has, others by name. */
+async function offer(sender: Sender, tree: Tree, plan: Plan): Promise<Offered> {
   const offered: Offered = { known: false, missing: [], baseKnown: false, bases: [], arrived: [] };
-  const hashes = [...plan.entries.keys()];
-  for (let at = 0; at < hashes.length || at === 0; at += offerHashes) {
-    const asked = hashes.slice(at, at + offerHashes);
-    const bases = asked.flatMap((hash) => plan.bases.get(hash) ?? []);
-    const reply = await sender.ask("snapshot.offer", { snapshot, hashes: asked, base: plan.base, bases });
-    offered.missing.push(...(reply.all ? asked : reply.missing));
+  const listed = plan.list === null ? [] : tree.files.map(({ hash, kind }) => (kind === "link" ? "" : hash));
+  const inList = new Set(listed);
+  const named = [...plan.entries.keys()].filter((hash) => !inList.has(hash));
+  const missing = new Set<string>();
+  for (let at = 0; at < Math.max(listed.length, named.length) || at === 0; at += offerHashes) {
+    const hashes = named.slice(at, at + offerHashes);
+    const places = listed.slice(at, at + offerHashes);
+    const asked = [...places.filter((hash) => hash !== ""), ...hashes];
+    const bases = [...new Set(asked)].flatMap((hash) => plan.bases.get(hash) ?? []);
+    const reply = await sender.ask("snapshot.offer", {
+      snapshot: tree.hash,
+      hashes,
+      listed: places.length === 0 ? null : { from: at, count: places.length },
+      base: plan.base,
+      bases,
+    });
+    for (const hash of reply.all ? asked : reply.missing) missing.add(hash);
     offered.known = reply.known;
     offered.baseKnown = reply.base_known;
     offered.bases.push(...reply.bases);
     offered.arrived.push(...reply.arrived);
   }
-  return offered;
+  return { ...offered, missing: [...missing] };
 }
 
 /** The entries that are missing, each told by what the server has of it. `tried`: those that are sent whole now. */
@@ -220,14 +158,20 @@ export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOpti
   const sent: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
   const sleep = options.sleep ?? Bun.sleep;
   const tried = new Set<string>();
+  if (options.memory?.isTree(tree.hash) && (await isKnown(sender, tree, options).catch(() => false))) return sent;
   const before = options.memory?.tree() ?? null;
   let plan = planChange(tree, before, options) ?? planWhole(tree, before, options);
   let fewestMissing = Number.POSITIVE_INFINITY;
   for (let idle = 0; ; ) {
     try {
       options.signal?.throwIfAborted();
-      if (plan.base === null && tree.files.length > fewFiles && (await isKnown(sender, tree, options))) return sent;
-      const offered = await offer(sender, tree.hash, plan);
+      if (plan.list !== null) {
+        if (await isKnown(sender, tree, options)) return sent;
+        const list: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
+        await sendPacks(sender, [plan.list], { sent: list, options: { ...options, onProgress: () => {} } });
+        sent.wireBytes += list.wireBytes;
+      }
+      const offered = await offer(sender, tree, plan);
       if (plan.base !== null && !offered.baseKnown) {
         plan = planWhole(tree, before, options);
         continue;
@@ -253,9 +197,8 @@ export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOpti
 /** True where the server has the tree already, with all that belongs to it. */
 async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promise<boolean> {
   const hashes = (options.extra ?? []).map(({ bytes }) => blobHash(bytes));
-  const reply = await sender.ask("snapshot.offer", { snapshot: tree.hash, hashes, base: null, bases: [] });
-  const known = reply.known && !reply.all && reply.missing.length === 0;
-  if (known) options.memory?.keepTree(tree.files);
+  const { known } = await sender.ask("snapshot.known", { snapshot: tree.hash, hashes });
+  if (known && !options.memory?.isTree(tree.hash)) options.memory?.keepTree(tree.files);
   return known;
 }
 

@@ -29,6 +29,15 @@ export class SentMemory {
     this.#treePath = folder === null ? null : join(folder, `sent-${blobHash(root).slice(0, 32)}.json`);
   }
 
+  /** True where it is the tree of that name; nothing of it is read into anything. */
+  isTree(hash: string): boolean {
+    try {
+      return this.#treePath !== null && blobHash(fs.readFileSync(this.#treePath)) === hash;
+    } catch {
+      return false;
+    }
+  }
+
   tree(): SentTree | null {
     if (this.#treePath === null) return null;
     try {

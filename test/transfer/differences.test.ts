@@ -3,19 +3,20 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { arrivedPath } from "../../src/run/blob-batch.ts";
-import { hasSnapshot, missingBlobs, readBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
 import { memorySource } from "../../src/transfer/byte-source.ts";
 import { matchBlocks } from "../../src/transfer/match-blocks.ts";
-import { arrivedOf, knownBases, type OfferedBase } from "../../src/transfer/offer.ts";
+import { arrivedOf, type OfferedBase } from "../../src/transfer/offer.ts";
 import { keepInterrupted, receivePack, sweepStaging } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
 import { SentMemory } from "../../src/transfer/sent-tree.ts";
 import { defaultLimits } from "../../src/transfer/tree-limits.ts";
 import { collectTree } from "../../src/transfer/walk.ts";
 import { seeded } from "../support/seeded.ts";
+import { answerHere } from "../support/snapshot-asks.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const quick = { sleep: async () => {} };
@@ -88,16 +89,7 @@ function pair(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint8A
   const sender: Sender = {
     ask: (async (name: string, body: Offer) => {
       asked.push(body);
-      if (name === "snapshot.commit") return { snapshot: storeSnapshot(base, body.tree) };
-      const missing = missingBlobs(base, body.hashes);
-      return {
-        known: hasSnapshot(base, body.snapshot),
-        base_known: body.base !== null && hasSnapshot(base, body.base),
-        all: false,
-        missing,
-        bases: await knownBases(base, body.bases, new Set(missing)),
-        arrived: await arrivedOf(base, missing),
-      };
+      return answerHere(base, name, body);
     }) as Sender["ask"],
     put: async (_path, stream) => receivePack(base, wire(stream)),
   };

@@ -2,19 +2,18 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MlError } from "../../src/core/error.ts";
-import { hasSnapshot, missingBlobs, readBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { snapshotHash } from "../../src/run/snapshot.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
-import { arrivedOf, knownBases, type OfferedBase } from "../../src/transfer/offer.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
 import { defaultLimits } from "../../src/transfer/tree-limits.ts";
 import { collectTree } from "../../src/transfer/walk.ts";
+import { answerHere } from "../support/snapshot-asks.ts";
 import { tempFolder } from "../support/temp.ts";
 
-type Offer = { snapshot: string; hashes: string[]; base: string | null; bases: OfferedBase[] };
 const quick = { sleep: async () => {} };
 
 /** A server in this process; `wire` may cut or change what is PUT. */
@@ -23,18 +22,11 @@ function server(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint
   prepareBase(base);
   const offers: number[] = [];
   const sender: Sender = {
-    ask: (async (name: string, body: Offer & { tree: unknown }) => {
-      if (name === "snapshot.commit") return { snapshot: storeSnapshot(base, body.tree) };
-      const missing = missingBlobs(base, body.hashes);
-      offers.push(missing.length);
-      return {
-        known: hasSnapshot(base, body.snapshot),
-        base_known: body.base !== null && hasSnapshot(base, body.base),
-        all: false,
-        missing,
-        bases: await knownBases(base, body.bases, new Set(missing)),
-        arrived: await arrivedOf(base, missing),
-      };
+    ask: (async (name: string, body: unknown) => {
+      const reply = await answerHere(base, name, body);
+      if ("missing" in reply)
+        offers.push(reply.all ? (body as { hashes: string[] }).hashes.length : reply.missing.length);
+      return reply;
     }) as Sender["ask"],
     put: async (_path, stream) => receivePack(base, wire(stream)),
   };
@@ -134,6 +126,26 @@ describe("sending a snapshot", () => {
     expect(hasSnapshot(base, given.hash)).toBeFalse();
   });
 
+  test("of a tree of many files no name of a content is asked for, and what the server has is not sent again", async () => {
+    const { base, sender } = server();
+    const texts = Array.from({ length: 300 }, (_, n) => [`package/module${n}.py`, `text ${n}`]);
+    const asked: { hashes?: string[]; listed?: unknown }[] = [];
+    const noting: Sender = {
+      ...sender,
+      ask: ((name: "snapshot.offer", body: never) => {
+        if (name === "snapshot.offer") asked.push(body);
+        return sender.ask(name, body);
+      }) as Sender["ask"],
+    };
+    await sendSnapshot(sender, await tree(Object.fromEntries(texts.slice(0, 250))));
+    const whole = await tree(Object.fromEntries(texts));
+    expect(await sendSnapshot(noting, whole)).toMatchObject({ snapshot: whole.hash, blobs: 50 });
+    expect(asked).toMatchObject([{ hashes: [], listed: { from: 0, count: 300 } }]);
+    expect(hasSnapshot(base, whole.hash)).toBeTrue();
+    expect(await sendSnapshot(noting, whole)).toMatchObject({ blobs: 0, wireBytes: 0 });
+    expect(asked).toHaveLength(1);
+  });
+
   test("a tree of many files fits into frames of 1 MiB: its list travels as a blob", async () => {
     const { base } = server();
     const files = Array.from({ length: 30_000 }, (_, n) => ({
@@ -147,9 +159,9 @@ describe("sending a snapshot", () => {
     const sender: Sender = {
       ask: (async (name: string, body: { hashes: string[]; tree: unknown }) => {
         bodies.push(JSON.stringify(body).length);
-        const missing = body.hashes?.filter((each) => each === hash);
-        const offered = { known: false, base_known: false, all: false, bases: [], arrived: [] };
-        if (name === "snapshot.offer") return { ...offered, missing };
+        if (name === "snapshot.known") return { known: false };
+        const offered = { known: false, base_known: false, all: false, missing: [], bases: [], arrived: [] };
+        if (name === "snapshot.offer") return offered;
         expect(body.tree).toBe(hash);
         return { snapshot: hash };
       }) as Sender["ask"],

@@ -1,12 +1,13 @@
 /**
  * A folder of the asker's own data, `data/<user>/<name>` in the base, laid out from a stored snapshot in place of what was
  * there: whole or not at all. The files are the stored contents themselves (hard links), so they take no space twice and are
- * read-only; a file system without hard links gets copies. Runs and other people's folders are out of reach.
+ * read-only; executable ones, and all on a file system without hard links, are copies. Runs and other people's folders are out of reach.
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../core/durable.ts";
 import { asMlError, MlError } from "../../core/error.ts";
+import { syncFiles } from "../../core/sync-batch.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { blobPath } from "../../run/blob-batch.ts";
 import { readSnapshot } from "../../run/objects.ts";
@@ -17,17 +18,24 @@ import { takeApart } from "../removal.ts";
 
 const sliceMs = 8;
 
-function placeFile(blob: string, path: string): void {
+/** Null where it is the stored content itself, else the path of the copy, which nothing has made durable yet. */
+function placeFile(blob: string, path: string, isExecutable: boolean): string | null {
   try {
-    fs.linkSync(blob, path);
+    if (!isExecutable) {
+      fs.linkSync(blob, path);
+      return null;
+    }
   } catch {
-    fs.copyFileSync(blob, path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
-    fs.chmodSync(path, 0o444);
+    // No hard links there, or too many of this one.
   }
+  fs.copyFileSync(blob, path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
+  fs.chmodSync(path, isExecutable ? 0o555 : 0o444);
+  return path;
 }
 
 async function layOut(base: BasePaths, snapshot: Snapshot, folder: string): Promise<void> {
   const made = new Set<string>([folder]);
+  const copies: string[] = [];
   let pause = performance.now() + sliceMs;
   fs.mkdirSync(folder, { mode: 0o755, recursive: true });
   for (const file of snapshot.files) {
@@ -35,11 +43,15 @@ async function layOut(base: BasePaths, snapshot: Snapshot, folder: string): Prom
     if (!made.has(dirname(path))) fs.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     made.add(dirname(path));
     if (file.kind === "link") fs.symlinkSync(file.target ?? "", path);
-    else placeFile(blobPath(base, file.hash), path);
+    else {
+      const copy = placeFile(blobPath(base, file.hash), path, file.kind === "exec");
+      if (copy !== null) copies.push(copy);
+    }
     if (performance.now() < pause) continue;
     await new Promise((resolve) => setImmediate(resolve));
     pause = performance.now() + sliceMs;
   }
+  await syncFiles(copies);
 }
 
 /** A user's name as the name of a folder. Throws `bad_path` for one that would lead elsewhere. */

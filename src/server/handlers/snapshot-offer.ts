@@ -1,6 +1,6 @@
 /** Which blobs of a tree the server lacks, and what it has that they can be told by. */
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { hasSnapshot, missingBlobs } from "../../run/objects.ts";
+import { hasSnapshot, listedHashes, missingBlobs } from "../../run/objects.ts";
 import { arrivedOf, knownBases } from "../../transfer/offer.ts";
 import type { Context } from "../context.ts";
 
@@ -10,8 +10,10 @@ export async function snapshotOffer(
 ): Promise<Reply<"snapshot.offer">> {
   context.disk.requireRoom("sending code");
   const { base } = context;
-  const missing = missingBlobs(base, body.hashes);
-  const all = missing.length > 0 && missing.length === new Set(body.hashes).size;
+  const listed = body.listed === null ? [] : listedHashes(base, body.snapshot, body.listed);
+  const asked = new Set([...listed, ...body.hashes]);
+  const missing = missingBlobs(base, asked);
+  const all = missing.length > 0 && missing.length === asked.size;
   return {
     known: hasSnapshot(base, body.snapshot),
     base_known: body.base !== null && hasSnapshot(base, body.base),

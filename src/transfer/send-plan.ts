@@ -1,0 +1,92 @@
+/**
+ * What there is to send of a tree: all of it, or what has changed since the one that was brought before; and for each
+ * changed file what stood in its place. Only thought out here: nothing is read, asked or sent.
+ */
+import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
+import { changeBetween, type SnapshotChange } from "../run/snapshot-change.ts";
+import { blobHash } from "./blob-hash.ts";
+import type { OfferedBase } from "./offer.ts";
+import type { PackEntry } from "./pack-content.ts";
+import { keptSumsBytes, type SentMemory, type SentTree } from "./sent-tree.ts";
+
+/** Below, a changed file is sent whole: its sums would cost as much. */
+const leastDifferenceBytes = 4096;
+/** Entries of a change that fits a frame with ease. */
+const mostChanges = 2000;
+const mostBases = 4000;
+/** The list of more files travels as a blob, compressed, and the server reads off it what to ask for. */
+const fewFiles = 200;
+
+export interface Tree {
+  root: string;
+  files: readonly SnapshotFile[];
+  hash: string;
+}
+
+export interface PlanOptions {
+  /** Further blobs that belong to the submission, such as the git diff. */
+  extra?: readonly { name: string; bytes: Uint8Array }[];
+  /** What was brought before; nothing is taken for granted of it. */
+  memory?: SentMemory;
+}
+
+function entriesOf(tree: Tree, files: readonly SnapshotFile[], options: PlanOptions): Map<string, PackEntry> {
+  const entries = new Map<string, PackEntry>();
+  for (const { path, kind, size, hash } of files) {
+    if (kind !== "link") entries.set(hash, { hash, size, path, from: { file: `${tree.root}/${path}` } });
+  }
+  for (const { name, bytes } of options.extra ?? []) {
+    const hash = blobHash(bytes);
+    entries.set(hash, { hash, size: bytes.length, path: name, from: { bytes } });
+  }
+  return entries;
+}
+
+/** What one try sends: the whole tree, or what has changed since the one before. */
+export interface Plan {
+  entries: Map<string, PackEntry>;
+  /** Stored first, so that the server reads off it what there is; null where naming the contents costs less. */
+  list: PackEntry | null;
+  commit: Snapshot | SnapshotChange | string;
+  base: string | null;
+  /** For contents that stand in the place of another one. */
+  bases: Map<string, OfferedBase>;
+}
+
+export function planWhole(tree: Tree, before: SentTree | null, options: PlanOptions): Plan {
+  const entries = entriesOf(tree, tree.files, options);
+  const plan = { entries, base: null, bases: basesOf(tree.files, before, options) };
+  if (tree.files.length <= fewFiles) return { ...plan, list: null, commit: { version: 1, files: [...tree.files] } };
+  const bytes = new TextEncoder().encode(snapshotText({ version: 1, files: [...tree.files] }));
+  const list = { hash: tree.hash, size: bytes.length, path: "the list of files", from: { bytes } };
+  return { ...plan, list, commit: tree.hash };
+}
+
+/** Null where too much has changed for it to be worth while. */
+export function planChange(tree: Tree, before: SentTree | null, options: PlanOptions): Plan | null {
+  if (before === null) return null;
+  const change = changeBetween(before, tree);
+  if (change.set.length + change.removed.length > mostChanges) return null;
+  const bases = basesOf(change.set, before, options);
+  return { entries: entriesOf(tree, change.set, options), list: null, commit: change, base: before.hash, bases };
+}
+
+/** What stood in the place of each changed file before, where that is worth comparing with. */
+function basesOf(
+  files: readonly SnapshotFile[],
+  before: SentTree | null,
+  { memory }: PlanOptions,
+): Map<string, OfferedBase> {
+  const bases = new Map<string, OfferedBase>();
+  if (before === null) return bases;
+  const old = new Map(before.files.map((file) => [file.path, file]));
+  for (const { path, kind, size, hash } of files) {
+    const was = old.get(path);
+    if (was === undefined || kind === "link" || was.kind === "link" || was.hash === hash) continue;
+    if (Math.min(size, was.size) < leastDifferenceBytes) continue;
+    const kept = was.size >= keptSumsBytes && memory !== undefined && memory.sums(was.hash) !== null;
+    bases.set(hash, { hash, base: was.hash, sums: !kept });
+    if (bases.size === mostBases) break;
+  }
+  return bases;
+}
