@@ -91,10 +91,17 @@ export class Details {
     for (const entry of this.entries.values()) entry.detailStamp = null;
   }
 
+  /** Whether anything that `tab` shows of the run is missing or old. */
+  private lacks(entry: Entry, run: RunSummary, tab: Tab): boolean {
+    if (entry.detailStamp !== stampOf(run)) return true;
+    if (tab === "metrics" || tab === "overview") return entry.metricsStamp !== metricsStampOf(run);
+    return tab === "artifacts" && entry.filesStamp !== stampOf(run);
+  }
+
   /** Asks for what `tab` shows of the run, where that is missing or old. Throws nothing. */
   async want(run: RunSummary, tab: Tab): Promise<void> {
     const entry = this.entryOf(run.run_id);
-    if (entry.busy) return;
+    if (entry.busy || !this.lacks(entry, run, tab)) return;
     entry.busy = true;
     try {
       let changed = await this.wantDetail(entry, run);

@@ -38,6 +38,11 @@ export class Editors {
     return area;
   }
 
+  /** Tells what stands in each now. An editor tells of a change a moment after it; a key that sends a form comes sooner. */
+  tell(): void {
+    for (const [name, area] of this.areas) this.texts.edited(name, area.plainText);
+  }
+
   /** Puts the editors of a frame where it wants them, and the cursor where it is typed. */
   place(places: readonly EditorPlace[]): void {
     const wanted = new Set(places.map((one) => one.name));

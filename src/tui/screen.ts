@@ -77,6 +77,7 @@ export class Screen {
   }
 
   private onKey(event: KeyEvent): void {
+    this.editors.tell();
     if (this.app.key(keyName(event))) event.preventDefault();
     this.touched();
   }
@@ -98,6 +99,7 @@ export class Screen {
   }
 
   private onClick(event: MouseEvent): void {
+    this.editors.tell();
     const target = this.spotAt(event);
     if (target !== null) clicked(this.app, target);
     this.touched();

@@ -66,6 +66,20 @@ describe("the terminal UI's life", () => {
     await until("the end of the process", () => !isAlive(pid));
   });
 
+  needs("tmux")("[C2] a bug of ours, thrown or rejected, restores the terminal, then says one sentence", async () => {
+    for (const kind of ["throw", "reject"]) {
+      const script = `${import.meta.dir}/crashing.ts`;
+      const command = `sh -c 'echo $$ >pid; exec ${process.execPath} ${script} ${kind}'; echo "it ended with $?"; exec sleep 1000`;
+      const cwd = tempFolder();
+      const terminal = openTerminal(command, { cwd, env: mlEnv({ home: cwd }) });
+      await terminal.sees("batch_size_64", "● live");
+      process.kill(Number(await Bun.file(`${cwd}/pid`).text()), "SIGUSR2");
+      const screen = await terminal.sees("ml: a bug of ours", "it ended with 70");
+      expect(screen).not.toContain("at bug");
+      expectRestored(terminal);
+    }
+  });
+
   needs("tmux", "bash")("suspended by ctrl+z it comes back by fg, with the same screen", async () => {
     const lab = openLab();
     await lab.queue(["--name", "first", "-f", "--", "true"]);

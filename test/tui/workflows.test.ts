@@ -59,7 +59,7 @@ describe("workflows", () => {
     );
     const runIds: string[] = [];
     for (const lr of ["1e-3", "3e-4", "1e-4"])
-      runIds.push(await lab.queue(["--name", `lr_${lr}`, "--hypothesis", `lr ${lr} is best`, "--held", "--", "true"]));
+      runIds.push(await lab.queue(["--name", `lr_${lr}`, "--hypothesis", `lr ${lr} is best`, "--hold", "--", "true"]));
     await ui.sees("lr_1e-3", "lr_3e-4", "lr_1e-4", "held");
     ui.press("2");
     await ui.sees("╭ Queue", "lr_1e-4");

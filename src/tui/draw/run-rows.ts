@@ -79,7 +79,7 @@ export const runStyle: ListStyle = {
     const more: Fitted[] = [
       { name: "state", width: roomyWidth },
       { name: "time", width: 8, align: "right" },
-      { name: "when", width: 11, align: "right" },
+      { name: "when", width: 12, align: "right" },
     ];
     if (showUser && width >= 72) more.unshift({ name: "user", width: 9 });
     if (width >= 84) more.unshift({ name: "run", width: 7 });
@@ -103,7 +103,7 @@ export const queueStyle: ListStyle = {
     const more: Fitted[] = [
       { name: "user", width: 9 },
       { name: "priority", width: 3, align: "right" },
-      { name: "when", width: 11, align: "right" },
+      { name: "when", width: 12, align: "right" },
     ];
     if (width >= 96) more.push({ name: "needs", width: 13 });
     if (width >= 110) more.push({ name: "since", width: 9, align: "right" });
@@ -142,6 +142,10 @@ function runLines(run: RunSummary, scene: Scene): number {
 }
 
 function leadOf(run: RunSummary, scene: Scene): Row {
+  const { ui } = scene;
+  // In a panel without the keys the selected row has no ground, so that it needs a mark.
+  if (ui.panel !== "list" && ui.lists[ui.view].selected === run.run_id && !ui.marked.has(run.run_id))
+    return [piece(scene.unicode ? "▌" : ">", "accent"), piece(" ")];
   return scene.ui.marked.has(run.run_id) ? [piece(scene.unicode ? "◆" : "*", "accent"), piece(" ")] : [piece("  ")];
 }
 
