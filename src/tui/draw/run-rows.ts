@@ -81,7 +81,7 @@ export const runStyle: ListStyle = {
       { name: "time", width: 8, align: "right" },
       { name: "when", width: 12, align: "right" },
     ];
-    if (showUser && width >= 72) more.unshift({ name: "user", width: 9 });
+    if (showUser && width >= 72) more.unshift({ name: "user", width: 8 });
     if (width >= 84) more.unshift({ name: "run", width: 7 });
     if (width >= 104) more.push({ name: "detail", width: Math.min(60, width - 80) });
     const used = more.reduce((sum, column) => sum + column.width + 2, 0);
