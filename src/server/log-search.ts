@@ -35,8 +35,8 @@ function finderOf(text: string): Finder {
   if (text !== text.toLowerCase() || !/^[\x20-\x7e]*$/.test(text))
     return (block, lastStart) => ({ first: block.indexOf(needle), last: block.lastIndexOf(needle, lastStart) });
   return (block, lastStart) => {
-    // One character a byte, so that places in the text are places in the block; only ASCII letters change.
-    const folded = block.toString("latin1").replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+    // One character a byte, and lower case keeps their number in Latin-1: places in the text are places in the block.
+    const folded = block.toString("latin1").toLowerCase();
     return { first: folded.indexOf(text), last: folded.lastIndexOf(text, lastStart) };
   };
 }
