@@ -52,7 +52,7 @@ function runSvg(text: string, looks: Looks, place: { x: number; y: number; colum
 
 const sameLooks = (left: Looks, right: Looks) => JSON.stringify(left) === JSON.stringify(right);
 
-export function frameSvg(grid: readonly (readonly Cell[])[]): string {
+export function frameSvg(grid: readonly (readonly Cell[])[], title: string): string {
   const parts: string[] = [];
   for (const [y, row] of grid.entries()) {
     for (let from = 0; from < row.length; ) {
@@ -70,5 +70,5 @@ export function frameSvg(grid: readonly (readonly Cell[])[]): string {
   const width = Math.ceil(2 * margin + (grid[0]?.length ?? 0) * cellWidth);
   const height = 2 * margin + grid.length * cellHeight;
   const font = `font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" xml:space="preserve"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" rx="8" fill="${background}"/><g ${font}>\n${parts.filter((part) => part !== "").join("\n")}\n</g></svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><title>${escaped(title)}</title><rect width="100%" height="100%" rx="8" fill="${background}"/><g ${font}>\n${parts.filter((part) => part !== "").join("\n")}\n</g></svg>\n`;
 }

@@ -11,6 +11,7 @@ import { fillPresent, openSandbox } from "./sandbox.ts";
 
 interface Picture {
   name: string;
+  title: string;
   size: readonly [columns: number, rows: number];
   /** Keys as src/tui/keys.ts names them; after `+` a text that is typed. */
   keys: readonly string[];
@@ -19,17 +20,32 @@ interface Picture {
 }
 
 const pictures: readonly Picture[] = [
-  { name: "runs", size: [120, 34], keys: [] },
-  { name: "runs-wide", size: [200, 50], keys: ["l"] },
-  { name: "log", size: [80, 24], keys: ["l"] },
-  { name: "metrics", size: [100, 30], keys: ["m"] },
-  { name: "narrative", size: [120, 34], keys: ["/", "+early loss spikes", "enter", "n"] },
-  { name: "queue", size: [120, 24], keys: ["2", "j"] },
-  { name: "compare", size: [110, 30], keys: ["/", "+group:lr", "enter", "space", "space", "="] },
-  { name: "help", size: [100, 30], keys: ["?"] },
-  { name: "requeue", size: [100, 30], keys: ["/", "+batch_128", "enter", "r"] },
-  { name: "mono", size: [80, 24], keys: [], mono: true },
-  { name: "ascii", size: [80, 24], keys: [], mono: true, ascii: true },
+  { name: "runs", title: "The runs of a server", size: [120, 34], keys: [] },
+  { name: "runs-wide", title: "Runs and the log of one", size: [200, 50], keys: ["l"] },
+  { name: "log", title: "A log that is followed", size: [80, 24], keys: ["l"] },
+  { name: "metrics", title: "A metric as a curve", size: [100, 30], keys: ["m"] },
+  {
+    name: "narrative",
+    title: "The narrative of a run",
+    size: [120, 34],
+    keys: ["/", "+early loss spikes", "enter", "n"],
+  },
+  { name: "queue", title: "The waiting line", size: [120, 24], keys: ["2", "j"] },
+  {
+    name: "compare",
+    title: "Two runs compared",
+    size: [110, 30],
+    keys: ["/", "+group:lr", "enter", "space", "space", "="],
+  },
+  { name: "help", title: "The keys", size: [100, 30], keys: ["?"] },
+  {
+    name: "requeue",
+    title: "A run again with other arguments",
+    size: [100, 30],
+    keys: ["/", "+batch_128", "enter", "r"],
+  },
+  { name: "mono", title: "Without colours", size: [80, 24], keys: [], mono: true },
+  { name: "ascii", title: "Without colours, in ASCII", size: [80, 24], keys: [], mono: true, ascii: true },
 ];
 
 const folder = join(import.meta.dir, "../docs/pictures");
@@ -39,7 +55,7 @@ try {
   await Bun.sleep(20_000);
   mkdirSync(folder, { recursive: true });
   const { socket } = JSON.parse(readFileSync(join(sandbox.home, ".ml/data/server.json"), "utf8")) as { socket: string };
-  for (const { name, size, keys, mono = false, ascii = false } of pictures) {
+  for (const { name, title, size, keys, mono = false, ascii = false } of pictures) {
     const target = parseTarget(socket, { key: null, ca: null });
     const connection = await connect(async () => target, { transport: "auto", warn() {} });
     const screen = { copy: () => true, suspend() {}, repaint() {}, quit() {} };
@@ -64,7 +80,7 @@ try {
       await settle();
     }
     const grid = rasterise(app.frame(width, height), { colour: !mono, greyed: false });
-    writeFileSync(join(folder, `tui-${name}.svg`), frameSvg(grid));
+    writeFileSync(join(folder, `tui-${name}.svg`), frameSvg(grid, title));
     process.stdout.write(`docs/pictures/tui-${name}.svg\n`);
     app.close();
     connection.close();
