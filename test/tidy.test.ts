@@ -165,6 +165,11 @@ describe("the house is tidy", () => {
     expect(named.filter((path) => bannedNames.test(path))).toEqual([]);
   });
 
+  test("a decision has a number of its own", () => {
+    const numbers = readdirSync(join(root, "docs/decisions")).map((name) => name.slice(0, 4));
+    expect(numbers.filter((number, at) => numbers.indexOf(number) !== at)).toEqual([]);
+  });
+
   test("no file is dead: each is reached from main", () => {
     const graph = new Map(
       sources.map((s) => [s.path, s.imports.filter((i) => i.from.startsWith(".")).map((i) => target(s, i.from))]),

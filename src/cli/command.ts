@@ -77,7 +77,7 @@ export function namesRun(positional: Positional | undefined): boolean {
 
 /** Gives `args.flags` their types from the declared flags; the result fits the untyped table of commands. */
 export function defineCommand<Flags extends FlagTable>(command: Command<Flags>): Command {
-  const flags = command.positionals.some(namesRun) ? { ...command.flags, group: groupFlag } : command.flags;
+  const flags = command.positionals.some(namesRun) ? { group: groupFlag, ...command.flags } : command.flags;
   return { ...command, flags } as unknown as Command;
 }
 

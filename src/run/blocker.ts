@@ -6,7 +6,7 @@
 import type { ParentState } from "./parent.ts";
 
 /** By which rule somebody else is ahead. */
-export type OrderRule = "priority" | "waiting_longer" | "less_use" | "came_first";
+export type OrderRule = "priority" | "waiting_longer" | "less_use" | "came_first" | "idle_last";
 
 export type Blocker =
   | { kind: "held" }

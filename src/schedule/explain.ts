@@ -1,7 +1,7 @@
 /** Why a run of the line does not start now: every reason, from the same plan that decides. Pure. */
 import { isoTime } from "../core/clock.ts";
 import type { Blocker } from "../run/blocker.ts";
-import { cannotEver, isPlacement, type Lack, place } from "./fit.ts";
+import { cannotEver, type Free, type Lack, lacksOf } from "./fit.ts";
 import { gatesOf, isGated, Tally } from "./gates.ts";
 import { type LineEntry, type OrderState, ruleBetween } from "./order.ts";
 import { type Plan, type Seat, whenFits } from "./plan.ts";
@@ -43,13 +43,15 @@ function machineBlockers(entry: LineEntry, { state, planned }: Explained): Block
     if (entry.facts.terms.when === "idle" && seat.machine.running.length + seat.started.length > 0)
       found.push({ kind: "when", wish: "idle", until: null });
     const free = reserved === null ? seat.free : reserved.without(seat.free, worker);
-    const lack = place(entry.requested, free);
-    if (!isPlacement(lack)) {
-      const until = iso(whenFits(entry, seat, state)?.atMs ?? null);
+    const lacking = lacksOf(entry.requested, free);
+    for (const lack of lacking) {
+      const fits = (then: Free) => !lacksOf(entry.requested, then).some(({ lacks }) => lacks === lack.lacks);
+      const until = iso(whenFits(entry, seat, { state, fits })?.atMs ?? null);
       const { lacks, wanted, free: left, blocked } = lack;
       const held_by = holdersOf(lack, seat);
       found.push({ kind: "resource", worker, lacks, wanted, free: left, held_by, blocked: [...blocked], until });
-    } else if (seat.head !== null && seat.head.entry.runId !== entry.runId) {
+    }
+    if (lacking.length === 0 && seat.head !== null && seat.head.entry.runId !== entry.runId) {
       found.push({ kind: "head", run_id: seat.head.entry.runId, until: iso(seat.head.shadowMs) });
     }
   }

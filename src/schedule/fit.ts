@@ -44,7 +44,7 @@ export interface Placement {
 
 export type Resource = "slots" | "gpus" | "gpu_memory" | "cpu_cores" | "ram" | "disk";
 
-/** Why a request cannot be placed now: the first resource that is too little. */
+/** A resource of which a request cannot be given enough now. */
 export interface Lack {
   lacks: Resource;
   wanted: number;
@@ -92,20 +92,25 @@ function cardLack(requested: Requested, free: Free, serving: number): Lack {
   return { lacks: "gpu_memory", wanted: wantedGb, free: most, heldBy, blocked };
 }
 
-/** Which cards the request gets, or the first resource that it lacks. */
+/** What of one resource is asked for and left; null where there is enough of it, or nobody knows. */
+function shortOf(lacks: Exclude<Resource, "gpus" | "gpu_memory">, requested: Requested, free: Free): Lack | null {
+  const [wanted, left] = {
+    slots: [1, free.slots],
+    cpu_cores: [requested.cpu_cores, free.cpuCores],
+    ram: [requested.ram_gb, free.ramGb],
+    disk: [requested.disk_gb, free.diskGb],
+  }[lacks];
+  if (wanted == null || left == null || wanted <= left) return null;
+  return { lacks, wanted, free: Math.max(0, left), heldBy: [], blocked: [] };
+}
+
+/** Which cards the request gets, or a resource that it lacks. */
 export function place(requested: Requested, free: Free): Placement | Lack {
-  const short = (lacks: Resource, wanted: number, left: number): Lack => ({
-    lacks,
-    wanted,
-    free: Math.max(0, left),
-    heldBy: [],
-    blocked: [],
-  });
-  const { cpu_cores: cores, ram_gb: ramGb, disk_gb: diskGb, gpus, gpu_memory_gb: wantedGb } = requested;
-  if (free.slots < 1) return short("slots", 1, free.slots);
-  if (cores > free.cpuCores) return short("cpu_cores", cores, free.cpuCores);
-  if (ramGb !== null && free.ramGb !== null && ramGb > free.ramGb) return short("ram", ramGb, free.ramGb);
-  if (diskGb !== null && free.diskGb !== null && diskGb > free.diskGb) return short("disk", diskGb, free.diskGb);
+  const { gpus, gpu_memory_gb: wantedGb } = requested;
+  for (const resource of ["slots", "cpu_cores", "ram", "disk"] as const) {
+    const lack = shortOf(resource, requested, free);
+    if (lack !== null) return lack;
+  }
   if (gpus === 0) return { cards: [] };
   const serving = free.cards.filter((card) => serves(card, wantedGb));
   if (serving.length < gpus) return cardLack(requested, free, serving.length);
@@ -114,6 +119,17 @@ export function place(requested: Requested, free: Free): Placement | Lack {
     .sort((a, b) => a.index - b.index)
     .map(({ id, index, memoryGb }) => ({ id, index, memoryGb: memoryGb === null ? null : wantedGb }));
   return { cards };
+}
+
+/** Everything that a request lacks, the scarcest first; a core that would come with the slot is not named beside it. */
+export function lacksOf(requested: Requested, free: Free): Lack[] {
+  const serving = free.cards.filter((card) => serves(card, requested.gpu_memory_gb)).length;
+  const cards = serving < requested.gpus ? cardLack(requested, free, serving) : null;
+  const slot = shortOf("slots", requested, free);
+  const cores = slot !== null && requested.cpu_cores <= 1 ? null : shortOf("cpu_cores", requested, free);
+  return [cards, shortOf("ram", requested, free), shortOf("disk", requested, free), cores, slot].filter(
+    (lack) => lack !== null,
+  );
 }
 
 export interface Holding {

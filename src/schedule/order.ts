@@ -174,7 +174,7 @@ export function inOrder<T extends LineEntry>(entries: readonly T[], state: Order
 /** By which rule `ahead` stands before `behind`. */
 export function ruleBetween(ahead: LineEntry, behind: LineEntry, state: OrderState): OrderRule {
   const difference = effectivePriority(ahead, state) - effectivePriority(behind, state);
-  if (behind.facts.terms.when === "idle" && ahead.facts.terms.when !== "idle") return "priority";
+  if (behind.facts.terms.when === "idle" && ahead.facts.terms.when !== "idle") return "idle_last";
   if (difference !== 0) return ahead.priority > behind.priority ? "priority" : "waiting_longer";
   return ahead.user === behind.user || ahead.sequence < behind.sequence ? "came_first" : "less_use";
 }

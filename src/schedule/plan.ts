@@ -159,7 +159,7 @@ function becomeHead(
   let counted = false;
   for (const seat of seats) {
     if (seat.head !== null || cannotEver(entry.requested, seat.machine.total) !== null) continue;
-    const fit = whenFits(entry, seat, state);
+    const fit = whenFits(entry, seat, { state });
     seat.head = { entry, shadowMs: fit?.atMs ?? null };
     seat.atShadow = fit?.free ?? null;
     if (!counted) tally.add(countedAs(entry));
@@ -169,12 +169,15 @@ function becomeHead(
 
 /**
  * The first moment at which the entry will fit, by the known ends of runs and of reservations, and what is free then. Null
- * where those do not say.
+ * where those do not say. `fits` asks for less than a place for all of it.
  */
 export function whenFits(
   entry: LineEntry,
   seat: Pick<Seat, "machine" | "free" | "started">,
-  state: PlanState,
+  {
+    state,
+    fits = (free) => isPlacement(place(entry.requested, free)),
+  }: { state: PlanState; fits?: (free: Free) => boolean },
 ): { atMs: number; free: Free } | null {
   const ending = [...seat.machine.running, ...seat.started].filter((run) => run.endsMs !== null);
   const moments = new Set([
@@ -191,7 +194,7 @@ export function whenFits(
     beforeMs = atMs;
     const reserved = reservedFor(entry, { ...state, nowMs: atMs });
     const view = reserved === null ? free : reserved.without(free, seat.machine.name);
-    if (isPlacement(place(entry.requested, view))) return { atMs, free };
+    if (fits(view)) return { atMs, free };
   }
   return null;
 }

@@ -20,6 +20,7 @@ const rules: Record<Extract<Blocker, { kind: "turn" }>["rule"], string> = {
   waiting_longer: "it has waited so long that its priority has risen",
   less_use: "its user has used less lately",
   came_first: "it came first",
+  idle_last: "what waits for an idle machine stands behind all others",
 };
 
 /** `3 GPUs`, `8 CPU cores`, `16 GB of RAM`. */

@@ -13,7 +13,7 @@ import { type Curve, formatMetric } from "./metric.ts";
 import { metricTable } from "./metric-page.ts";
 import { safeLines, safeText } from "./safe-text.ts";
 import { ago, clockTime, durationText, elapsedMs, fullTime, roughDuration, timeMs } from "./time.ts";
-import type { RunDetail } from "./verdict-block.ts";
+import { cancelledText, type RunDetail } from "./verdict-block.ts";
 
 type Manifest = RunDetail["manifest"];
 
@@ -143,12 +143,6 @@ function endsText({ eta, eta_range: range }: RunDetail["summary"], face: Face): 
     range.basis
   ];
   return `in ${from} to ${to} (about ${clockTime(eta, face.nowMs)}), 8 times of 10, by ${basis}`;
-}
-
-/** `by ana: makes room for the demo`. */
-function cancelledText({ cancelled }: Manifest): string | null {
-  if (cancelled === null) return null;
-  return `by ${safeText(cancelled.by)}${cancelled.reason === null ? "" : `: ${safeText(cancelled.reason)}`}`;
 }
 
 function resultFacts(detail: RunDetail, face: Face): Fact[] {

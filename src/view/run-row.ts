@@ -10,7 +10,7 @@ import { formatMetric, headline } from "./metric.ts";
 import { safeText, visible } from "./safe-text.ts";
 import { progressBar } from "./spark.ts";
 import type { Column, Row } from "./table.ts";
-import { clockTime, durationText, elapsedMs, fullTime, roughDuration, timeMs } from "./time.ts";
+import { clockTime, durationText, elapsedMs, fullTime, isNow, roughDuration, timeMs } from "./time.ts";
 
 /** The columns of every list of runs, most important first where room is short. */
 export const runColumns: readonly Column[] = [
@@ -83,8 +83,9 @@ function betweenText(run: RunSummary, face: Face): string | null {
   return from === to ? (from ?? null) : `${from}${face.unicode ? "–" : "-"}${to}`;
 }
 
-/** `~14:30 (14:10–15:20)`, when a waiting run will start; null where nobody knows. */
+/** `~14:30 (14:10–15:20)`, when a waiting run will start, or `now`; null where nobody knows. */
 export function startText(run: Pick<RunSummary, "eta" | "eta_range">, face: Face): string | null {
+  if (isNow(run.eta, face.nowMs)) return "now";
   const likely = clockTime(run.eta, face.nowMs);
   const [low, high] = [run.eta_range?.low, run.eta_range?.high].map((iso) => clockTime(iso, face.nowMs));
   const dash = face.unicode ? "–" : "-";

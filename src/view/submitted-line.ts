@@ -2,12 +2,13 @@
 import type { Submitted } from "../protocol/requests.ts";
 import { type Face, type Line, span } from "./face.ts";
 import { safeText } from "./safe-text.ts";
-import { clockTime } from "./time.ts";
+import { clockTime, isNow } from "./time.ts";
 
-/** `position 2, ETA 14:30`; null where nothing is known. */
+/** `position 2, ETA 14:30`, `position 1, starts now`; null where nothing is known. */
 export function placeText(place: Pick<Submitted, "position" | "eta">, nowMs: number): string | null {
   const eta = clockTime(place.eta, nowMs);
-  const parts = [place.position === null ? null : `position ${place.position}`, eta === null ? null : `ETA ${eta}`];
+  const start = isNow(place.eta, nowMs) ? "starts now" : eta === null ? null : `ETA ${eta}`;
+  const parts = [place.position === null ? null : `position ${place.position}`, start];
   const known = parts.filter((part) => part !== null);
   return known.length === 0 ? null : known.join(", ");
 }

@@ -42,6 +42,12 @@ export function clockTime(iso: string | null | undefined, nowMs: number): string
   return `${date.getUTCFullYear()}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
 }
 
+/** A forecast of this very moment, give or take what clocks differ by. */
+export function isNow(iso: string | null | undefined, nowMs: number): boolean {
+  const ms = timeMs(iso);
+  return ms !== null && ms < nowMs + 500;
+}
+
 /** `2026-11-23 14:30:05`, local; null where unknown. */
 export function fullTime(iso: string | null | undefined): string | null {
   const ms = timeMs(iso);

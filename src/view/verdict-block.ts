@@ -64,6 +64,12 @@ function labelled(label: string, line: Line): Line {
   return [span(`  ${label.padEnd(10)} `, "dim"), ...line];
 }
 
+/** `by ana: makes room for the demo`; null where it was not cancelled, or nobody is on record. */
+export function cancelledText({ cancelled }: Pick<RunDetail["manifest"], "cancelled">): string | null {
+  if (cancelled === null) return null;
+  return `by ${safeText(cancelled.by)}${cancelled.reason === null ? "" : `: ${safeText(cancelled.reason)}`}`;
+}
+
 function failureLines(detail: RunDetail, face: Face): Line[] {
   const { failure, exit_code: exitCode, signal } = detail.manifest;
   if (failure === null) return [];
@@ -96,6 +102,10 @@ function failureLines(detail: RunDetail, face: Face): Line[] {
 export function verdictBlock(detail: RunDetail, curves: readonly Curve[], face: Face): Line[] {
   const { manifest } = detail;
   const lines: Line[] = [headLine(detail, face), ...failureLines(detail, face)];
+  const cancelled = cancelledText(manifest);
+  if (cancelled !== null)
+    for (const [index, text] of wrapText(cancelled, Math.max(20, face.width - 13)).entries())
+      lines.push(labelled(index === 0 ? "cancelled" : "", [span(text)]));
   for (const remark of manifest.remarks)
     for (const [index, text] of wrapText(safeText(remark), Math.max(20, face.width - 13)).entries())
       lines.push(labelled(index === 0 ? "remark" : "", [span(text, "warn")]));

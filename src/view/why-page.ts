@@ -17,10 +17,11 @@ function bullets(sentences: readonly string[], face: Face): Line[] {
   );
 }
 
-/** The reasons alone, for a run that was not queued yet. */
+/** The reasons alone, for a run that was not queued yet; none where it would start at once. */
 export function reasonLines(blockers: Reply<"run.why">["blockers"], face: Face): Line[] {
+  const waits = blockers.filter(({ kind }) => kind !== "starting");
   return bullets(
-    blockers.map((blocker) => blockerSentence(blocker, { nowMs: face.nowMs, named: [] })),
+    waits.map((blocker) => blockerSentence(blocker, { nowMs: face.nowMs, named: [] })),
     face,
   );
 }

@@ -125,7 +125,9 @@ function stoppedOf(run: LiveRun, ending: Ending): Evidence["stopped"] {
 
 /** Who cancelled it, as the record says it; null where nobody is known. */
 function cancelledBy(run: LiveRun, ending: Ending): Manifest["cancelled"] {
-  const stopped = stoppedOf(run, ending) ?? readStopRequest(run.paths);
+  const begun = stoppedOf(run, ending);
+  if (begun?.why === "idle_gpu") return { by: "ml", reason: begun.reason };
+  const stopped = begun ?? readStopRequest(run.paths);
   return stopped === null || stopped.by === null ? null : { by: stopped.by, reason: stopped.reason };
 }
 

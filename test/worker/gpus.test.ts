@@ -127,8 +127,9 @@ test("a card that a run holds and does not use is reported, and taken back only 
   const worker = await bench.work({ capacity, gpus, settings });
   const { paths } = await started({ gpus: 1 });
   await until("the report", () => worker.state().problems.some((one) => one.includes("has not used")), 10_000);
-  const { status, failure } = await bench.sealed(paths, 20_000);
-  expect([status, failure]).toEqual(["cancelled", null]);
+  const { status, failure, cancelled } = await bench.sealed(paths, 20_000);
+  expect([status, failure, cancelled?.by]).toEqual(["cancelled", null, "ml"]);
+  expect(cancelled?.reason).toContain("it had not used its GPU for");
   const events = fs.readFileSync(paths.events, "utf8");
   expect(events).toContain("it holds a GPU and has not used it");
   expect(events).toContain("gpu_idle_stop_minutes");
