@@ -5,8 +5,9 @@
  */
 import type { Database } from "bun:sqlite";
 import { posix } from "node:path";
+import { shellWords } from "../core/shell-words.ts";
 import { configBytes, runParameters } from "../run/config-parameters.ts";
-import type { ParameterValue } from "../run/parameters.ts";
+import { type ParameterValue, type ReadCommand, readCommand, readValue } from "../run/parameters.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { CodeFiles } from "./code-files.ts";
@@ -55,6 +56,22 @@ function distance(here: ParameterValue | null, there: ParameterValue | null): nu
 
 type Values = ReadonlyMap<string, ParameterValue>;
 
+const mostPositionals = 20;
+
+/** Words that belong to no parameter are told apart by their place. */
+function positionalValues({ positionals }: Pick<ReadCommand, "positionals">): [string, ParameterValue][] {
+  return positionals.slice(0, mostPositionals).map(({ text }, at) => [`argument ${at + 1}`, readValue(text)]);
+}
+
+function positionalsOf(command: string): [string, ParameterValue][] {
+  try {
+    return positionalValues(readCommand(shellWords(command)));
+  } catch {
+    // A line that no shell would split tells nothing apart.
+    return [];
+  }
+}
+
 function compare(here: Values, there: Values): { score: number; differs: Difference[] } {
   const names = new Set([...here.keys(), ...there.keys()]);
   let apart = 0;
@@ -85,13 +102,14 @@ export class SimilarRuns {
     const { command, values } = runParameters(subject, (path) =>
       subject.snapshot === null ? null : this.code.text(subject.snapshot, path, configBytes),
     );
-    const here = new Map(Object.entries(values));
+    const here = new Map([...Object.entries(values), ...positionalValues(command)]);
     const script = command.script.startsWith("/") ? command.script : posix.join(subject.cwd, command.script);
     const names = this.parameterNames();
     const found = this.candidates(script).flatMap((row): (SimilarRun & { doc: number })[] => {
       const record = JSON.parse(row.record) as RunRecord;
       if (record.run_id === subject.runId) return [];
-      const { score, differs } = compare(here, readValues(row.facts, names));
+      const there = new Map([...readValues(row.facts, names), ...positionalsOf(record.command)]);
+      const { score, differs } = compare(here, there);
       const sameCode = subject.snapshot === null || row.snapshot === null ? null : row.snapshot === subject.snapshot;
       return [{ record, score, differs, sameCode, doc: row.doc }];
     });

@@ -22,7 +22,7 @@ const wishesOfFlag: Readonly<Record<string, readonly (keyof Wishes)[]>> = {
   context: ["context"],
   intent: ["intent"],
   expect: ["expected_outcome"],
-  group: ["group"],
+  group: ["group", "group_limit"],
   grace: ["grace_seconds"],
   splitOutput: ["split_output"],
   data: ["datasets"],
@@ -54,6 +54,7 @@ function wishesOfSource({ manifest }: Source): Wishes {
     intent: narrative.intent,
     expected_outcome: narrative.expected_outcome,
     group: narrative.experiment_group,
+    group_limit: launch.terms.group_limit,
     tags: narrative.tags,
     requested: resources.requested,
     env: launch.env,
@@ -78,7 +79,10 @@ export interface Given {
   given: ReadonlySet<string>;
 }
 
-/** The source's wishes with those of the flags laid over them; tags and variables add up. */
+/**
+ * The source's wishes with those of the flags laid over them; tags and variables add up. When and after whom the source
+ * was to start (`--at`, `--when`, `--after`) is not among them: that was about its own start.
+ */
 export function derivedWishes(source: Source, { flags, given }: Given, sources: WishSources): Wishes {
   const asked = wishesOf(flags, sources);
   const old = wishesOfSource(source);
@@ -87,6 +91,7 @@ export function derivedWishes(source: Source, { flags, given }: Given, sources: 
     wishes[key] = old[key];
   };
   for (const [name, keys] of Object.entries(wishesOfFlag)) if (!given.has(name)) keys.forEach(keep);
+  if (given.has("groupLimit")) wishes.group_limit = asked.group_limit;
   const requested: Record<string, unknown> = { ...asked.requested };
   for (const [name, key] of Object.entries(requestOfFlag)) if (!given.has(name)) requested[key] = old.requested?.[key];
   wishes.requested = requested as Requested;

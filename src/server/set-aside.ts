@@ -13,19 +13,22 @@ import type { Services } from "./context.ts";
 /** So many of the newest ended runs are looked through. */
 const looked = 300;
 
+/** The start of a UUID, as much as `ml enable` wants to know a card. */
+const shortCard = (gpu: string | null) => gpu?.replace(/^((?:GPU|MIG)-[0-9a-f]{8})-.*$/, "$1") ?? "";
+
 export function placeText({ kind, host, gpu }: Place): string {
-  return kind === "host" ? `host \`${host}\`` : `card \`${gpu}\` of \`${host}\``;
+  return kind === "host" ? `host \`${host}\`` : `card \`${shortCard(gpu)}\` of \`${host}\``;
 }
 
 /** What to type to have it back. */
 export function returnCommand({ kind, host, gpu }: Place): string {
-  return kind === "host" ? `ml enable host ${host}` : `ml enable gpu ${gpu}`;
+  return kind === "host" ? `ml enable host ${host}` : `ml enable gpu ${shortCard(gpu)}`;
 }
 
-const keyOf = (place: Place) => `set aside ${placeText(place)}`;
+const keyOf = ({ kind, host, gpu }: Place) => `set aside ${kind} ${host} ${gpu}`;
 
 function tell(services: Services, entry: SetAside): void {
-  const sentence = `${placeText(entry)} is set aside since ${entry.since}: ${entry.why}; \`${returnCommand(entry)}\` returns it`;
+  const sentence = `${placeText(entry)} is set aside: ${entry.why}; \`${returnCommand(entry)}\` returns it`;
   services.problems.set(keyOf(entry), sentence);
 }
 

@@ -4,7 +4,7 @@ import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { shortId } from "./mark.ts";
 import { safeText } from "./safe-text.ts";
-import { clockTime, fullTime } from "./time.ts";
+import { clockTime, fullTime, withClockTimes } from "./time.ts";
 
 export type Blocker = Reply<"run.why">["blockers"][number];
 type Named = Reply<"run.why">["named"];
@@ -58,7 +58,7 @@ function resourceText(blocker: Extract<Blocker, { kind: "resource" }>, telling: 
   const parts = [`it needs ${amount(lacks, wanted)} and on ${safeText(worker)} ${have}`];
   if (holders.length > 0)
     parts.push(`held by ${holders.slice(0, 4).join(", ")}${holders.length > 4 ? " and others" : ""}`);
-  for (const sentence of new Set(blocked)) parts.push(safeText(sentence));
+  for (const sentence of new Set(blocked)) parts.push(withClockTimes(safeText(sentence), telling.nowMs));
   if (freeAt !== null) parts.push(`as much is free at ${clockTime(freeAt, telling.nowMs)} by what is known`);
   else if (held_by.some((one) => one.until === null)) parts.push("nobody knows when those end");
   return parts.join("; ");

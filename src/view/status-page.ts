@@ -74,7 +74,9 @@ export function problemsOf(status: Status, nowMs: number): string[] {
     )
       problems.push(`worker ${worker.worker} was last seen ${ago(worker.seen_at, nowMs) ?? "at an unknown time"}`);
     for (const { why, until } of worker.alive ? worker.door : []) {
-      if (worker.problems.includes(why)) continue;
+      if (worker.problems.some((problem) => problem.startsWith(why))) continue;
+      if (why.startsWith("this host is set aside") && problems.some((one) => one.startsWith(`host \`${worker.host}\``)))
+        continue;
       const ends = until === null ? "" : ` until ${clockTime(until, nowMs)}`;
       problems.push(`worker \`${worker.worker}\` starts nothing now: ${why}${ends}`);
     }

@@ -48,6 +48,11 @@ export function isNow(iso: string | null | undefined, nowMs: number): boolean {
   return ms !== null && ms < nowMs + 500;
 }
 
+/** A sentence with the moments in it (RFC 3339, UTC) as clock times. */
+export function withClockTimes(text: string, nowMs: number): string {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => clockTime(iso, nowMs) ?? iso);
+}
+
 /** `2026-11-23 14:30:05`, local; null where unknown. */
 export function fullTime(iso: string | null | undefined): string | null {
   const ms = timeMs(iso);

@@ -185,9 +185,13 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   ];
   const sampler = new Sampler(shop);
   const loop = (async () => {
+    let told = "";
     while (!shop.closing) {
       await readyMachine(shop);
       await look(shop);
+      const standing = [...shop.door.keys(), ...shop.problems.keys()].join();
+      if (standing !== told) heartbeat.soon();
+      told = standing;
       sampler.wake();
       const restMs = shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
       await bell.wait(Math.min(restMs, shop.line.behindMs || restMs));

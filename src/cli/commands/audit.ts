@@ -2,9 +2,10 @@
 import { readZoneAhead } from "../../core/local-offset.ts";
 import { shortId } from "../../view/mark.ts";
 import { safeText, visible } from "../../view/safe-text.ts";
-import { fullTime } from "../../view/time.ts";
+import { fullTime, withClockTimes } from "../../view/time.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
+import { serverNowMs } from "../page.ts";
 import { textTable } from "../text-table.ts";
 
 const namedRuns = 3;
@@ -58,7 +59,7 @@ export const command = defineCommand({
           safeText(deed.by),
           `${deed.action}${deed.result === "refused" ? " REFUSED" : ""}`,
           runsText(deed.runs, namedRuns),
-          safeText(deed.detail ?? ""),
+          withClockTimes(safeText(deed.detail ?? ""), serverNowMs(connection)),
         ]);
         return textTable(["when", "who", "did", "to", "why"], rows, { heading: (text) => output.paint("dim", text) });
       },

@@ -33,7 +33,7 @@ export const command = defineCommand({
   group: "watch",
   summary: "who used how much, and how long was waited for it",
   about:
-    "Hours of GPUs and CPU cores as they were asked for and held, the share of each user by the weights of the order, and how long runs waited: half of them at most p50, nine of ten at most p90. Energy is what was measured; a star says that not all runs were. `counts now` is what the order of the line goes by.",
+    "Hours of GPUs and CPU cores as they were asked for and held (by what runs, so far), the share of each user by the weights of the order, and how long runs waited: half of them at most p50, nine of ten at most p90. Energy is what was measured; a star says that not all runs were. `counts now` is what the order of the line goes by.",
   positionals: [],
   flags: {
     by: flag.choice(["user", "priority", "week"], "a row for each; default: user"),

@@ -36,7 +36,7 @@ function placeOf(context: Context, kind: Place["kind"], name: string): Place {
   const [first] = distinct.values();
   if (first === undefined) {
     throw new MlError("not_found", `no worker tells of a ${kind === "gpu" ? "card" : "host"} \`${name}\``, {
-      hint: "`ml status --json` lists `workers`, each with `host` and `gpus`",
+      hint: "`ml workers` lists the hosts and their cards",
     });
   }
   if (distinct.size > 1) {

@@ -1,4 +1,4 @@
-/** How much was used, by whom, and how long was waited for it: summed up from the rows of ended runs. */
+/** How much was used, by whom, and how long was waited for it: summed up from the rows of ended runs, and of those that run as far as they have come. */
 import { isoTime } from "../../core/clock.ts";
 import type { Usage, UsageRow, Waits } from "../../protocol/line-requests.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
@@ -10,6 +10,9 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** A start that was told to the minute is right within a minute; one that is sooner than that is no forecast. */
 const toleranceMs = 60_000;
+
+/** More do not run at a time on machines that few people share. */
+const mostRunning = 1000;
 
 /** Monday, UTC, of the week of a moment. */
 function weekOf(ms: number): string {
@@ -28,6 +31,11 @@ function waitsOf(seconds: number[]): Waits | null {
   return { p50: at(sorted, 0.5), p90: at(sorted, 0.9), p99: at(sorted, 0.99), most: sorted.at(-1) ?? 0 };
 }
 
+interface Span {
+  sinceMs: number;
+  nowMs: number;
+}
+
 class Sum {
   runs = 0;
   gpuHours = 0;
@@ -37,17 +45,18 @@ class Sum {
   energy = 0;
   energyRuns = 0;
 
-  add(record: RunRecord, weights: Context["policy"]["rules"], sinceMs: number): void {
+  add(record: RunRecord, weights: Context["policy"]["rules"], { sinceMs, nowMs }: Span): void {
     this.runs += 1;
     const { started_at: started, ended_at: ended, queued_at: queued, terms, requested } = record;
     if (record.energy_kwh !== null) {
       this.energy += record.energy_kwh;
       this.energyRuns += 1;
     }
-    if (started === null || ended === null) return;
+    if (started === null) return;
     const eligibleMs = Math.max(Date.parse(queued), Date.parse(terms?.not_before ?? "") || 0);
     this.waits.push(Math.max(0, Date.parse(started) - eligibleMs) / 1000);
-    const hours = Math.max(0, Date.parse(ended) - Math.max(sinceMs, Date.parse(started))) / hourMs;
+    const untilMs = ended === null ? nowMs : Date.parse(ended);
+    const hours = Math.max(0, untilMs - Math.max(sinceMs, Date.parse(started))) / hourMs;
     this.gpuHours += hours * requested.gpus;
     this.cpuHours += hours * requested.cpu_cores;
     this.weighted += hours * rateOf(requested, weights);
@@ -92,6 +101,11 @@ function utilisation(context: Context, total: Sum, spanMs: number): Usage["utili
   };
 }
 
+function* heldSince({ catalog }: Context, sinceMs: number): Iterable<RunRecord> {
+  yield* catalog.endedSince(isoTime(sinceMs));
+  yield* catalog.list({ status: ["running"], limit: mostRunning });
+}
+
 export function usage(context: Context, { by, days, user }: ParsedBody<"usage">): Reply<"usage"> {
   const { catalog, clock, policy, line } = context;
   const nowMs = clock.nowMs();
@@ -99,12 +113,12 @@ export function usage(context: Context, { by, days, user }: ParsedBody<"usage">)
   const total = new Sum();
   const sums = new Map<string, Sum>();
   const accuracy = { held: 0, of: 0 };
-  for (const record of catalog.endedSince(isoTime(sinceMs))) {
+  for (const record of heldSince(context, sinceMs)) {
     if (user != null && record.user !== user) continue;
     const key = keyOf(record, Date.parse(record.ended_at ?? "") || nowMs, by);
     const sum = sums.get(key) ?? new Sum();
     sums.set(key, sum);
-    for (const each of [sum, total]) each.add(record, policy.rules, sinceMs);
+    for (const each of [sum, total]) each.add(record, policy.rules, { sinceMs, nowMs });
     const right = cameTrue(record);
     if (right === null) continue;
     accuracy.of += 1;

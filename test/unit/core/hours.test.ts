@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { cheapest, nextOpening, openUntil, parseHours, parseTariff } from "../../../src/core/hours.ts";
+import { cheapest, nextOpening, openUntil, parseHours, parseTariff, priceAt } from "../../../src/core/hours.ts";
 import { parseMoment } from "../../../src/core/moment.ts";
 import { checkWish, wishOpensAt } from "../../../src/schedule/wish.ts";
 
@@ -38,6 +38,17 @@ describe("windows of the day", () => {
     expect(cheapest(tariff)).toMatchObject([{ fromMinute: 1320, toMinute: 1800 }]);
     expect(cheapest(parseTariff("00:00-24:00 0.3"))).toEqual([]);
   });
+});
+
+test("a kWh costs what the window of its moment says; of two that are open the first counts, outside all nobody knows", () => {
+  const tariff = parseTariff("22:00-06:00 0.18, mon-fri 06:00-22:00 0.32, 20:00-24:00 9");
+  expect(priceAt(tariff, at(26, 21, 59), utc)).toBe(0.32);
+  expect(priceAt(tariff, at(26, 22), utc)).toBe(0.18);
+  expect(priceAt(tariff, at(27, 5, 59), utc)).toBe(0.18);
+  expect(priceAt(tariff, at(28, 21), utc)).toBe(9);
+  expect(priceAt(tariff, at(28, 12), utc)).toBeNull();
+  expect(priceAt(tariff, at(26, 21, 59), () => 1)).toBe(0.18);
+  expect(priceAt([], at(26, 12), utc)).toBeNull();
 });
 
 describe("wishes", () => {
