@@ -65,6 +65,19 @@ export function lastingOf({ requested, facts }: LineEntry): Lasting {
   return { requested, seconds: facts.seconds };
 }
 
+/** Reading a time costs as much as placing an entry, and the same entries are put in order again and again. */
+const arrivals = new WeakMap<object, number>();
+
+/** When an entry began to wait: when it was queued, or the hour that it was asked for. */
+function waitsSince(entry: Pick<LineEntry, "queuedAt" | "facts">): number {
+  const known = arrivals.get(entry);
+  if (known !== undefined) return known;
+  const { not_before: notBefore } = entry.facts.terms;
+  const since = Math.max(Date.parse(entry.queuedAt) || 0, notBefore === null ? 0 : Date.parse(notBefore) || 0);
+  arrivals.set(entry, since);
+  return since;
+}
+
 /** The priority that counts: what was given, and a step for each `agingMs` of waiting. Never lower than given. */
 export function effectivePriority(
   entry: Pick<LineEntry, "priority" | "queuedAt" | "facts">,
@@ -72,9 +85,7 @@ export function effectivePriority(
 ): number {
   const { agingMs } = state.rules;
   if (agingMs <= 0) return entry.priority;
-  const { not_before: notBefore } = entry.facts.terms;
-  const since = Math.max(Date.parse(entry.queuedAt) || 0, notBefore === null ? 0 : Date.parse(notBefore) || 0);
-  return entry.priority + Math.max(0, Math.floor((state.nowMs - since) / agingMs));
+  return entry.priority + Math.max(0, Math.floor((state.nowMs - waitsSince(entry)) / agingMs));
 }
 
 /** One user's own line, in order, and how far it has been merged. */

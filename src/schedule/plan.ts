@@ -57,6 +57,18 @@ export function shapeOf({ gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb }: Req
   return `${gpus}/${gpu_memory_gb}/${cpu_cores}/${ram_gb}/${disk_gb}`;
 }
 
+/** The same entries are planned again and again. */
+const kinds = new WeakMap<LineEntry, string>();
+
+/** Entries of one kind need the same, for as long: where one finds no place, none does. */
+function kindOf(entry: LineEntry): string {
+  const known = kinds.get(entry);
+  if (known !== undefined) return known;
+  const kind = `${shapeOf(entry.requested)}/${longestMs(lastingOf(entry))}/${entry.facts.terms.when === "idle"}`;
+  kinds.set(entry, kind);
+  return kind;
+}
+
 export function openSeats(state: PlanState): Seat[] {
   return state.machines.map((machine) => ({ machine, free: machine.free, started: [], head: null, atShadow: null }));
 }
@@ -73,7 +85,7 @@ export function plan<T extends LineEntry>(
   for (const entry of state.line) {
     if (open.length === 0 || (startsOnly && open.every((seat) => seat.free.slots < 1))) break;
     if (isGated(entry, state, tally)) continue;
-    const shape = `${shapeOf(entry.requested)}/${longestMs(lastingOf(entry))}/${entry.facts.terms.when === "idle"}`;
+    const shape = kindOf(entry);
     const reserved = reservedFor(entry, state);
     const key = reserved === null ? shape : `${shape}/${entry.user}`;
     // What is free only shrinks while the line is walked.

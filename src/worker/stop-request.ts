@@ -8,9 +8,11 @@
  * the file appears, at its next look (1 s), and when it comes back. The request is kept: it is part of the record.
  */
 import { existsSync } from "node:fs";
+import { isoTime } from "../core/clock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import type { StopReason } from "../execute/evidence.ts";
 import { stopRun } from "../execute/stop.ts";
+import { noteDeed } from "../run/audit-log.ts";
 import type { RunPaths } from "../run/paths.ts";
 import { noteEvent } from "./run-events.ts";
 import type { LiveRun, Shop, StopRequest } from "./shop.ts";
@@ -64,6 +66,18 @@ function begin(
   shop.changed(run.runId);
 }
 
+/** What a rule does to somebody's run stands beside what people do. Throws nothing. */
+function noteIdleStop(shop: Shop, run: LiveRun, reason: string): void {
+  try {
+    noteDeed(shop.base.audit, {
+      ...{ at: isoTime(shop.clock.nowMs()), by: "ml", role: "system", from: `worker ${shop.name}` },
+      ...{ action: "cancel", result: "done", runs: [run.runId], detail: reason },
+    });
+  } catch {
+    // The run's own events have it, too.
+  }
+}
+
 /** How long a grace may still last: a request that waited for us has used some of it up. */
 function graceOf(shop: Shop, request: StopRequest, ownGraceSeconds: number): number {
   if (request.now) return 0;
@@ -94,6 +108,7 @@ export function actOnStop(shop: Shop, run: LiveRun, situation: StopSituation): v
     const { why, reason } = run.breach;
     const graceMs = why === "ram_limit" ? 0 : graceSeconds * 1000;
     begin(shop, run, { why, request: null, graceMs, scriptRuns, reason });
+    if (why === "idle_gpu") noteIdleStop(shop, run, reason);
   } else if (overTime) {
     begin(shop, run, { why: "time_limit", request: null, graceMs: graceSeconds * 1000, scriptRuns });
   }

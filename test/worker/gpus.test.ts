@@ -130,6 +130,7 @@ test("a card that a run holds and does not use is reported, and taken back only 
   const { status, failure, cancelled } = await bench.sealed(paths, 20_000);
   expect([status, failure, cancelled?.by]).toEqual(["cancelled", null, "ml"]);
   expect(cancelled?.reason).toContain("it had not used its GPU for");
+  expect(fs.readFileSync(bench.base.audit, "utf8")).toContain("gpu_idle_stop_minutes");
   const events = fs.readFileSync(paths.events, "utf8");
   expect(events).toContain("it holds a GPU and has not used it");
   expect(events).toContain("gpu_idle_stop_minutes");
