@@ -105,9 +105,9 @@ test("[G2] a driver that hangs keeps cards from new runs, and nothing else", asy
   expect((await bench.sealed(card, 15_000)).status).toBe("completed");
 }, 20_000);
 
-test("utilisation, memory, temperature and energy of its card are a run's own", async () => {
+test("utilisation, memory, temperature, energy and what it cost are a run's own", async () => {
   const { fake, gpus } = cards("one");
-  await bench.work({ capacity, gpus });
+  await bench.work({ capacity, gpus, price: () => 10_000, currency: "EUR" });
   const { paths, go } = await started({ gpus: 1 });
   const { pid } = JSON.parse(fs.readFileSync(paths.processRecord, "utf8")).script;
   fake.put("gpus.csv", fake.read("gpus.csv").replace(", 3, 0, 34, 21.48,", ", 9000, 80, 66, 300.00,"));
@@ -118,7 +118,10 @@ test("utilisation, memory, temperature and energy of its card are a run's own", 
   expect(resources.actual).toMatchObject({ gpu_temperature_peak_c: 66, energy_from: ["gpu"], energy_partial: false });
   expect(resources.actual?.gpu_memory_peak_gb).toBeCloseTo(8.389, 2);
   expect(resources.actual?.gpu_utilization_avg).toBeGreaterThan(20);
-  expect(resources.actual?.energy_kwh).toBeGreaterThan(0);
+  const { energy_kwh: energy = null, energy_cost: cost = null, energy_currency: currency } = resources.actual ?? {};
+  expect(energy).toBeGreaterThan(0);
+  expect(cost).toBeCloseTo((energy ?? 0) * 10_000, 1);
+  expect(currency).toBe("EUR");
 }, 20_000);
 
 test("a card that a run holds and does not use is reported, and taken back only where that was agreed", async () => {

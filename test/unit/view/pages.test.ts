@@ -36,6 +36,26 @@ describe("status page", () => {
       "ml queue train.py",
     ));
 
+  test("what closes the door to new runs is said once", () => {
+    const [worker] = sample.status().workers;
+    if (worker === undefined) throw new Error("the sample has a worker");
+    const hot = "GPU 0 is at 91 °C and `max_temperature_c` is 85";
+    const door = ["this host is set aside: moving it", hot, "these are quiet hours"].map((why) => ({
+      why,
+      until: null,
+    }));
+    const { server } = sample.status();
+    const page = statusPage(
+      sample.status({
+        server: { ...server, problems: ["host `gpu01` is set aside: moving it; `ml enable host gpu01` returns it"] },
+        workers: [{ ...worker, door, problems: [`${hot}: no run starts`] }],
+      }),
+      face(200),
+    );
+    for (const words of ["is set aside", hot, "these are quiet hours"])
+      expect([words, text(page).split(words).length - 1]).toEqual([words, 1]);
+  });
+
   test("no line is wider than the terminal, at any width", () => {
     for (let width = 20; width <= 160; width += 7)
       for (const unicode of [true, false])
