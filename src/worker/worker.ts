@@ -189,7 +189,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
     while (!shop.closing) {
       await readyMachine(shop);
       await look(shop);
-      const standing = [...shop.door.keys(), ...shop.problems.keys()].join();
+      const standing = [...shop.door.keys(), ...shop.blockedCards.keys(), ...shop.problems.keys()].join();
       if (standing !== told) heartbeat.soon();
       told = standing;
       sampler.wake();
