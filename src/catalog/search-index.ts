@@ -139,10 +139,7 @@ export class SearchIndex {
     this.changes += 1;
   }
 
-  /**
-   * Texts go last, all of a batch in a row: a statement on another table between two of them makes full text write
-   * what it has gathered (its savepoint), which is three quarters of what a run would cost.
-   */
+  /** Texts go last, all of a batch in a row; what that gains is in docs/performance.md. */
   private writeTexts(): void {
     const insert = this.database.query(insertTexts);
     for (const { doc, texts } of this.unwritten.splice(0))

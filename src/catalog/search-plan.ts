@@ -172,36 +172,62 @@ function byRelevance(plan: Plan, match: string): Hit[] {
   );
 }
 
+interface Along {
+  /** Of the names whose values count. */
+  ids: readonly number[];
+  descending: boolean;
+}
+
 /** In the order of a value; runs that lack it are left out. Equal values newest first. */
 function byValue(plan: Plan, sort: Sort): Hit[] {
   const { words } = plan.context;
   const ids = words.idsOf(sort.space, sort.name);
   if (sort.best) ids.push(...words.idsOf("metric", `best_${sort.name}`));
-  const order = sort.descending ? "DESC" : "ASC";
+  const along: Along = { ids, descending: sort.descending };
+  const few = shortest(plan, Math.max(shortList, Math.floor(plan.context.runs() / 20)));
+  if (few !== null) return listByValue(plan, few.condition, along);
+  // As by arrival: where the first do not fill the page, what is looked for may be rare or nowhere among them.
+  const first = ids.map((id) => valuesOf(plan, id, { ...along, most: testedFirst }));
+  if (first.every((hits) => hits.length >= plan.wanted.limit)) return merged(plan, first, along);
+  const list = shortest(plan, Math.floor(plan.context.runs() / 2));
+  if (list !== null) return listByValue(plan, list.condition, along);
+  const all = ids.map((id) => valuesOf(plan, id, { ...along, most: null }));
+  return merged(plan, all, along);
+}
+
+function listByValue(
+  plan: Plan,
+  { docs = { sql: "SELECT doc FROM runs", values: [] } }: Condition,
+  along: Along,
+): Hit[] {
   const rest = everything(plan);
-  const { limit } = plan.wanted;
-  const best = shortest(plan, Math.max(shortList, Math.floor(plan.context.runs() / 20)));
-  if (best?.condition.docs !== undefined) {
-    const { docs } = best.condition;
-    const pick = sort.descending ? "max" : "min";
-    const sql = `SELECT r.doc AS doc, ${pick}(f.num) AS num FROM (${docs.sql}) d CROSS JOIN runs r ON r.doc = d.doc
-      CROSS JOIN facts f ON f.doc = r.doc AND f.name IN (SELECT value FROM json_each(?)) AND f.num IS NOT NULL
-      WHERE ${rest.sql} GROUP BY r.doc ORDER BY num ${order}, r.doc DESC LIMIT ${limit}`;
-    return rows(plan, sql, [...docs.values, JSON.stringify(ids), ...rest.values]);
-  }
-  // Each name along its own index; a run that comes twice counts where it comes first.
-  const lists = ids.map((id) => {
-    const sql = `SELECT r.doc AS doc, f.num AS num FROM facts f INDEXED BY facts_by_number CROSS JOIN runs r ON r.doc = f.doc
-      WHERE f.name = ? AND f.num IS NOT NULL AND ${rest.sql} ORDER BY f.num ${order}, f.doc ${order} LIMIT ${limit * 2}`;
-    return rows(plan, sql, [id, ...rest.values]);
-  });
+  const [pick, order] = along.descending ? ["max", "DESC"] : ["min", "ASC"];
+  const sql = `SELECT r.doc AS doc, ${pick}(f.num) AS num FROM (${docs.sql}) d CROSS JOIN runs r ON r.doc = d.doc
+    CROSS JOIN facts f ON f.doc = r.doc AND f.name IN (SELECT value FROM json_each(?)) AND f.num IS NOT NULL
+    WHERE ${rest.sql} GROUP BY r.doc ORDER BY num ${order}, r.doc DESC LIMIT ${plan.wanted.limit}`;
+  return rows(plan, sql, [...docs.values, JSON.stringify(along.ids), ...rest.values]);
+}
+
+/** Along one name's index: of its first `most` values, those of runs that fulfil the rest. */
+function valuesOf(plan: Plan, id: number, { descending, most }: Along & { most: number | null }): Hit[] {
+  const rest = everything(plan);
+  const order = descending ? "DESC" : "ASC";
+  const values = `SELECT doc, num FROM facts INDEXED BY facts_by_number WHERE name = ? AND num IS NOT NULL`;
+  const first = most === null ? values : `${values} ORDER BY num ${order}, doc ${order} LIMIT ${most}`;
+  const sql = `SELECT r.doc AS doc, f.num AS num FROM (${first}) f CROSS JOIN runs r ON r.doc = f.doc
+    WHERE ${rest.sql} ORDER BY f.num ${order}, f.doc ${order} LIMIT ${plan.wanted.limit * 2}`;
+  return rows(plan, sql, [id, ...rest.values]);
+}
+
+/** A run that comes twice counts where it comes first. */
+function merged(plan: Plan, lists: readonly Hit[][], { descending }: Along): Hit[] {
   const seen = new Set<number>();
-  const sign = sort.descending ? -1 : 1;
+  const sign = descending ? -1 : 1;
   return lists
     .flat()
     .sort((a, b) => sign * ((a.by ?? 0) - (b.by ?? 0)) || b.doc - a.doc)
     .filter(({ doc }) => !seen.has(doc) && seen.add(doc))
-    .slice(0, limit);
+    .slice(0, plan.wanted.limit);
 }
 
 /** How many runs match in all; reads as many as there are. */

@@ -3,10 +3,10 @@
  * nested name (`lr` is also `optim.lr`), and which users, tags, groups and datasets. Read from the index as it stands.
  */
 import type { Database } from "bun:sqlite";
+import { betterDirection } from "../core/better-direction.ts";
 import type { Space } from "../query/query.ts";
 import type { SearchWords } from "../query/read-search.ts";
 import { plainName, Synonyms } from "../query/synonyms.ts";
-import { betterDirection } from "../run/metrics.ts";
 import type { SearchIndex } from "./search-index.ts";
 
 interface NameTable {

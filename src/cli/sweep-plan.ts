@@ -1,8 +1,9 @@
 /** Flags of `ml sweep` and its file as the plan that the server expands. Nothing is expanded here. */
+
+import { betterDirection } from "../core/better-direction.ts";
 import { MlError } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Body } from "../protocol/requests.ts";
-import { betterDirection } from "../view/metric.ts";
 import { type FlagValues, flag } from "./flags.ts";
 
 export type SweepPlan = Body<"sweep.create">["plan"];

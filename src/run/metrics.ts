@@ -3,6 +3,7 @@
  * skipped and counted. Memory does not grow with the number of points, only with the number of names.
  */
 import * as fs from "node:fs";
+import { betterDirection } from "../core/better-direction.ts";
 import { systemCode } from "../core/error.ts";
 import type { Manifest } from "./manifest.ts";
 import { decodeMetricValue, encodeMetricValue, type MetricValue } from "./metric-value.ts";
@@ -88,17 +89,6 @@ export async function scanMetrics(path: string, { from = 0, onPoint }: ScanOptio
   } finally {
     await handle.close();
   }
-}
-
-const smallerIsBetter =
-  /(^|[_./ -])(loss|err|error|perplexity|ppl|rmse|mse|mae|mape|nll|bpc|wer|cer|fid|regret)($|[_./ -])/i;
-const largerIsBetter =
-  /(^|[_./ -])(acc|accuracy|auc|auroc|f1|precision|recall|score|map|bleu|rouge|r2|iou|dice|reward|return|ndcg|mrr|psnr|ssim|top\d+)($|[_./ -])/i;
-
-/** `min` where the name says that less is better, `max` where more is, null where it does not say. */
-export function betterDirection(name: string): "min" | "max" | null {
-  if (smallerIsBetter.test(name)) return "min";
-  return largerIsBetter.test(name) ? "max" : null;
 }
 
 interface Series {

@@ -1,8 +1,9 @@
 /** What was expected of a run against what it did, read from its manifest and its metrics each time, so it is never stale. */
 import * as fs from "node:fs";
+import { betterDirection } from "../core/better-direction.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { decodeMetricValue } from "../run/metric-value.ts";
-import { betterDirection, scanMetrics } from "../run/metrics.ts";
+import { scanMetrics } from "../run/metrics.ts";
 import type { RunPaths } from "../run/paths.ts";
 import { isFinal } from "../run/status.ts";
 import { type Expectation, parseExpectation } from "../think/expectation.ts";

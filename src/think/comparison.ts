@@ -1,5 +1,5 @@
 /** Several runs side by side: only what varies among them, then what they measured, and what people said of them. */
-import { betterDirection } from "../run/metrics.ts";
+import { betterDirection } from "../core/better-direction.ts";
 import type { Cell } from "./difference.ts";
 import type { RunFacts } from "./run-facts.ts";
 

@@ -3,7 +3,7 @@
  * statistics with their n, and `too few` where there are too few: rank correlation of numbers (Spearman), means by value,
  * shares of failures. What moves together has not been shown to cause anything; the words say no more than that.
  */
-import { betterDirection } from "../run/metrics.ts";
+import { betterDirection } from "../core/better-direction.ts";
 import type { ParameterValue } from "../run/parameters.ts";
 import { isPlace, isSeed, type RunFacts, signatureOf } from "./run-facts.ts";
 import { isBeyondChance, mean, pooledSpread, rankCorrelation, type Spread } from "./statistics.ts";

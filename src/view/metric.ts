@@ -2,6 +2,7 @@
  * Metric values for people: short numbers, which direction is better (guessed from the name, only where the name is
  * clear), the one headline of a run, and a summary of a curve. Guesses are for display; records hold what was logged.
  */
+import { betterDirection } from "../core/better-direction.ts";
 import type { Reply } from "../protocol/requests.ts";
 
 export type Point = Reply<"metrics.read">["points"][number];
@@ -35,17 +36,6 @@ export function formatMetric(value: number | string): string {
   if (size >= 1e7 || size < 1e-3) return number.toExponential(2).replace(/\.?0+e/, "e");
   if (size >= 1000) return number.toFixed(size >= 10_000 ? 0 : 1).replace(/\.0$/, "");
   return String(Number(number.toPrecision(4)));
-}
-
-const lowWords =
-  /(^|[_/.\- ])(loss|err|error|mae|mse|rmse|nll|bce|ppl|perplexity|wer|cer|fid|kl|regret)([_/.\- \d]|$)/i;
-const highWords =
-  /(^|[_/.\- ])(acc|accuracy|top\d?|f1|auc|auroc|map|score|precision|recall|reward|return|bleu|rouge|iou|miou|dice|psnr|ssim|r2|elbo)([_/.\- \d]|$)/i;
-
-/** `min` for losses and errors, `max` for accuracies and scores, null where the name is not clear. */
-export function betterDirection(name: string): "min" | "max" | null {
-  if (lowWords.test(name)) return "min";
-  return highWords.test(name) ? "max" : null;
 }
 
 const derived = /^(best|final)_|^training_time_hours$/;

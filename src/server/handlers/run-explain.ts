@@ -1,7 +1,8 @@
 /** Why two runs ended with different values of a metric, with other runs of the same script as witnesses. */
+
+import { betterDirection } from "../../core/better-direction.ts";
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { betterDirection } from "../../run/metrics.ts";
 import { explainGap } from "../../think/explanation.ts";
 import { factsOf, type RunFacts } from "../../think/run-facts.ts";
 import { comparedPair } from "../compared-pair.ts";

@@ -1,7 +1,8 @@
 /** Several runs side by side, only what varies. */
+
+import { betterDirection } from "../../core/better-direction.ts";
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { betterDirection } from "../../run/metrics.ts";
 import { compareRuns } from "../../think/comparison.ts";
 import type { RunFacts } from "../../think/run-facts.ts";
 import { chosenRuns } from "../chosen-runs.ts";

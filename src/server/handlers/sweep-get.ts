@@ -1,6 +1,7 @@
 /** One sweep whole: its definition, every point with its run, and what the parameters did to a metric. */
+
+import { betterDirection } from "../../core/better-direction.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { betterDirection } from "../../run/metrics.ts";
 import { importanceOf } from "../../sweep/importance.ts";
 import type { Context } from "../context.ts";
 import { requireSweep, standingOf, sweepSummary } from "../sweeps.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { betterDirection } from "../../../src/core/better-direction.ts";
 import { cutText, textWidth, wrapText } from "../../../src/view/face.ts";
-import { betterDirection, curves, formatMetric, headline } from "../../../src/view/metric.ts";
+import { curves, formatMetric, headline } from "../../../src/view/metric.ts";
 import { progressBar, sparkline } from "../../../src/view/spark.ts";
 import { fitColumns } from "../../../src/view/table.ts";
 import { ago, clockTime, elapsedMs, roughDuration } from "../../../src/view/time.ts";
