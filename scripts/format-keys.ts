@@ -133,6 +133,7 @@ export const keyMeanings: Record<string, string> = {
   "launch.split_output": "true: stdout.log and stderr.log instead of output.log",
   "launch.data_policy":
     "where its datasets were not on the local disk at its turn: `wait`, `fetch` them first, or read them `direct`",
+  "launch.tty": "true: it runs on a terminal of its own, for `ml attach`",
   "launch.held_why": "why `ml` itself holds it (its group is paused); null where a person does, or nobody",
   "launch.retry": "trying it again where it fails (`--retries`), or null",
   "launch.retry.limit": "how many new runs at most",

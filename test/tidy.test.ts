@@ -59,7 +59,7 @@ const walls: Record<string, readonly string[]> = {
 const thin = new Set(["cli", "tui", "client", "view", "think"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
-  protocol: ["requests", "find", "declare", "think-requests", "sweep-requests", "log-requests"],
+  protocol: ["requests", "find", "declare", "think-requests", "sweep-requests", "log-requests", "terminal-requests"],
   run: ["manifest", "store"],
 };
 const bannedNames = /(^|\/)(utils?|helpers?|common|types|manager|service|index|misc)\.ts$/;

@@ -189,6 +189,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/info.ts"),
   },
   {
+    name: "attach",
+    group: "watch",
+    summary: "type into the terminal of a run that was queued with --tty",
+    load: () => import("./commands/attach.ts"),
+  },
+  {
     name: "logs",
     group: "watch",
     summary: "what a run prints",

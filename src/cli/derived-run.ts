@@ -27,6 +27,7 @@ const wishesOfFlag: Readonly<Record<string, readonly (keyof Wishes)[]>> = {
   splitOutput: ["split_output"],
   data: ["datasets"],
   dataPolicy: ["data_policy"],
+  tty: ["tty"],
   notify: ["notify"],
   retries: ["retries"],
   retryOn: ["retry_on"],
@@ -62,6 +63,7 @@ function wishesOfSource({ manifest }: Source): Wishes {
     // The very version that it had: the same again is what is asked for.
     datasets: manifest.datasets.map(({ name, version }) => (version === null ? name : `${name}=${version}`)),
     data_policy: launch.data_policy,
+    tty: launch.tty,
     grace_seconds: launch.grace_seconds,
     notify: launch.notify,
     retries: launch.retry?.limit ?? 0,

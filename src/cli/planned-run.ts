@@ -73,7 +73,7 @@ function planWords(
 
 const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_outcome", "parent", "group"] as const;
 const objectKeys = [
-  ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "grace_seconds"],
+  ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "tty", "grace_seconds"],
   ...["datasets", "data_policy"],
   ...["warn_signal", "warn_seconds", "retries", "retry_on", "notify"],
   ...["after", "after_ok", "not_before", "when", "group_limit"],
@@ -127,6 +127,7 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     datasets: [...(wishes.datasets ?? []), ...(typed<string[]>(given, "datasets", texts) ?? [])],
     data_policy: typed<NonNullable<Wishes["data_policy"]>>(given, "data_policy", text) ?? wishes.data_policy,
     split_output: typed<boolean>(given, "split_output", truth) ?? wishes.split_output,
+    tty: typed<boolean>(given, "tty", truth) ?? wishes.tty,
     grace_seconds: typed<number>(given, "grace_seconds", number) ?? wishes.grace_seconds,
     notify: typed<NonNullable<Wishes["notify"]>>(given, "notify", text) ?? wishes.notify ?? null,
     retries: typed<number>(given, "retries", number) ?? wishes.retries,

@@ -72,6 +72,9 @@ export const runFlags = {
     "how reproducible it must be; strict refuses what is not, and says how to make it so",
   ),
   splitOutput: flag.on("keep stdout and stderr in files of their own"),
+  tty: flag.on("run it on a terminal of its own, for `ml attach`: pdb, a prompt, a progress bar", {
+    scriptKeeps: true,
+  }),
 } as const;
 
 export type RunFlags = FlagValues<typeof runFlags>;
@@ -171,6 +174,11 @@ export interface WishSources {
 /** Throws `usage` naming the flag that cannot be read. */
 export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishes {
   const maxRuntimeMs = flags.maxRuntime === null ? null : parseDuration(flags.maxRuntime, "time limit", "h");
+  if (flags.tty && flags.splitOutput) {
+    throw new MlError("usage", "`--tty` and `--split-output` exclude each other: a terminal has one output", {
+      hint: "leave one of them out",
+    });
+  }
   if (maxRuntimeMs === 0) throw new MlError("usage", "`--max-runtime 0` would stop the run before it starts");
   const graceMs = flags.grace === null ? settings.grace_seconds * 1000 : parseDuration(flags.grace, "grace period");
   const limitHours = maxRuntimeMs === null ? settings.max_runtime_hours : maxRuntimeMs / 3_600_000;
@@ -203,6 +211,7 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     split_output: flags.splitOutput,
     datasets: splitTags(flags.data),
     data_policy: (flags.dataPolicy ?? settings.data_policy) as NonNullable<Wishes["data_policy"]>,
+    tty: flags.tty,
     metric_patterns: [...flags.metricPattern, ...(settings.metric_pattern === null ? [] : [settings.metric_pattern])],
     repro_level: (flags.reproLevel ?? settings.repro_level) as NonNullable<Wishes["repro_level"]>,
     notify: flags.notify,

@@ -23,7 +23,7 @@ export interface ConnectSettings {
 }
 
 /** Doing these twice does harm, so they are never repeated by themselves. */
-const unrepeatable: ReadonlySet<Ask> = new Set<Ask>(["key.add", "run.annotate", "server.stop"]);
+const unrepeatable: ReadonlySet<Ask> = new Set<Ask>(["key.add", "run.annotate", "run.type", "server.stop"]);
 const askTimeoutMs = 30_000;
 const skewLimitMs = 30_000;
 

@@ -92,6 +92,8 @@ export function addedEnvironment(paths: RunPaths, { base, manifest, gpus }: Laun
     ...(source === null ? {} : { ML_SOURCE_RUN: source }),
     ...(manifest.launch.staged === null ? {} : { ML_STAGED: paths.staged }),
     ...dataVariables(manifest),
+    // What everybody's terminal understands; that of the worker, if it has one, says nothing about who attaches.
+    ...(manifest.launch.tty ? { TERM: "xterm-256color" } : {}),
     ...(gpus === null ? {} : gpuVariables(gpus)),
     ...manifest.launch.env,
     // Not to be overridden by --env: stragglers are found by it.

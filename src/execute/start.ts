@@ -117,7 +117,7 @@ export function startSupervisor(paths: RunPaths, options: StartOptions): Supervi
       String(options.token),
       exact(limitSeconds),
       String(manifest.launch.grace_seconds),
-      manifest.launch.split_output ? "1" : "0",
+      manifest.launch.tty ? "tty" : manifest.launch.split_output ? "1" : "0",
       // The wall clock as it was when that tick began, at the latest: a record may be a tick early, never ahead of its event.
       String(options.nowMs - uptimeTickMs),
       String(uptimeHundredths()),

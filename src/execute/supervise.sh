@@ -5,7 +5,7 @@
 #   supervise.sh FOLDER RUN_ID TOKEN LIMIT GRACE SPLIT WALL UPTIME OOM BOOT WARN [ROLE …]
 #     FOLDER  the run folder; ours is FOLDER/.run      TOKEN  the fencing token of the claim that started us
 #     LIMIT   runtime limit in seconds, 0 for none      GRACE  seconds between SIGTERM and SIGKILL
-#     SPLIT   1: stdout.log and stderr.log instead of output.log
+#     SPLIT   1: stdout.log and stderr.log instead of output.log; tty: the script has a terminal of its own (see below)
 #     WALL, UPTIME  the same moment as milliseconds since 1970 and as hundredths of a second since boot: from then on
 #             time is read from the uptime, so a clock that jumps changes no duration, and no `date` has to be started
 #     OOM     the kernel's count of out-of-memory kills before the start (oom_kill of /proc/vmstat), or -
@@ -22,6 +22,10 @@
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
 # Only builtins and four programs: setsid, mv, sync, sleep. Written for any POSIX sh, run under dash and bash.
+#
+# With a terminal, script(1) of util-linux stands between us and the script: it holds the terminal, hands on to it what is
+# written to the named pipe terminal.in, and writes what the script prints to output.log, byte for byte. It ends with the
+# script. terminal  says which terminal it is. Two more programs then: mkfifo, and stty for the first size; and rm.
 f=$1 id=$2 token=$3 limit=$4 grace=$5 split=$6 wall=$7 up=$8 oom=$9 boot=${10-unknown} warn=${11--}
 own=$f/.run
 self=$0
@@ -72,6 +76,23 @@ group_lives() {
   kill -0 "-$pid" 2>/dev/null
 }
 
+# We are on the terminal: says which it is, gives it a size, and takes back what script(1) had to be told by variables.
+own_terminal() {
+  tty >"$own/terminal" 2>/dev/null
+  stty sane rows 24 cols 80 2>/dev/null
+  if [ -n "$ML_OWN_SHELL" ]; then SHELL=$ML_OWN_SHELL; else unset SHELL; fi
+  unset ML_FOLDER ML_OWN_SHELL
+}
+
+# state and parent: of process $1, from /proc/PID/stat; empty where there is none
+state_of() {
+  state= parent=
+  IFS= read -r s 2>/dev/null <"/proc/$1/stat" || return 0
+  s=${s##*) }
+  state=${s%% *} s=${s#* }
+  parent=${s%% *}
+}
+
 case ${12-} in
 script)
   # The process that becomes the script: session and group of its own, output and stdin in place already.
@@ -82,9 +103,36 @@ script)
   clock
   printf '{"version":1,"run_id":"%s","token":%s,"boot":"%s","at_ms":%s,"supervisor":{"pid":%s,"start":"%s"},"script":{"pid":%s,"start":"%s"}}\n' \
     "$id" "$token" "$boot" "$now" "${13}" "${14}" "$$" "$start" 2>/dev/null >"$own/process.json" || exit 125
+  if [ "$split" = tty ]; then
+    own_terminal
+  fi
   unset ML_SUPERVISES
   . "$own/launch.sh"
   exit 126
+  ;;
+keeper)
+  # script(1) stops when its script is stopped, and nobody else would make it go on. The kernel may then have told it of
+  # two things by one signal, and it misses the end of the script: its status is read here (field 52 of proc(5)'s stat).
+  before=
+  while sleep 5; do
+    script_of_record
+    [ -n "$pid" ] || continue
+    state_of "$pid"
+    [ -n "$state" ] || exit 0
+    holder=$parent
+    if [ "$state" = Z ] && [ "$before" = Z ]; then
+      status=${s##* }
+      if [ "$((status & 127))" = 0 ]; then status=$((status >> 8)); else status=$((128 + (status & 127))); fi
+      echo "$status" 2>/dev/null >"$own/terminal.status"
+      kill -TERM "$holder" 2>/dev/null
+      exit 0
+    fi
+    before=$state
+    [ "$before" = T ] && continue
+    state_of "$holder"
+    [ "$state" = T ] && kill -CONT "$holder" 2>/dev/null
+  done
+  exit 0
   ;;
 timer)
   case $warn in
@@ -133,12 +181,30 @@ fi
 
 # In the foreground: a background process of a shell without job control would start with SIGINT and SIGQUIT ignored.
 # In a subshell: dash would redirect itself meanwhile, and its own word about a signal ("Killed") would end in the log.
-if [ "$split" = 1 ]; then
+keeper=
+if [ "$split" = tty ]; then
+  setsid "$sh" "$self" "$@" keeper </dev/null >/dev/null 2>&1 &
+  keeper=$!
+  mkfifo -m 600 "$own/terminal.in"
+  # Its shell is not the user's, which may be none (nologin). Open for reading and writing: it never sees an end.
+  (
+    ML_FOLDER=$f ML_OWN_SHELL=${SHELL-} SHELL=$sh
+    export ML_FOLDER ML_OWN_SHELL SHELL
+    # The words but the folder are numbers and names, and need no quotes.
+    exec setsid script -q -e -c "exec $sh \"\$ML_FOLDER/.run/supervise.sh\" \"\$ML_FOLDER\" $id $token $limit $grace tty $wall $up $oom $boot $warn script $$ $our_start" \
+      /dev/null <>"$own/terminal.in" >>"$f/output.log" 2>&1
+  )
+elif [ "$split" = 1 ]; then
   (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/stdout.log" 2>>"$f/stderr.log")
 else
   (exec setsid "$sh" "$self" "$@" script "$$" "$our_start" </dev/null >>"$f/output.log" 2>&1)
 fi
 rc=$?
+if [ -n "$keeper" ]; then
+  kill -TERM "-$keeper" 2>/dev/null
+  rm -f "$own/terminal.in"
+  IFS= read -r rc 2>/dev/null <"$own/terminal.status" || :
+fi
 
 script_of_record
 stragglers=false

@@ -24,6 +24,7 @@ import { lineRequests, waitTerms } from "./line-requests.ts";
 import { logRequests, stream } from "./log-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
+import { terminalRequests } from "./terminal-requests.ts";
 import { thinkRequests } from "./think-requests.ts";
 import { transferRequests } from "./transfer-requests.ts";
 
@@ -62,6 +63,8 @@ export const submitSchema = z.object({
   datasets: z.array(z.string().min(1).max(201)).max(50).default([]),
   /** Where they are not on the local disk at its turn: wait for that, fetch them before the start, or read them where they are. */
   data_policy: z.enum(datasetPolicies).default("fetch"),
+  /** On a terminal of its own, for `run.attach`; one terminal has one output, so not with `split_output`. */
+  tty: z.boolean().default(false),
   grace_seconds: z.number().min(0).max(3600).default(30),
   /** When somebody is told of its end; left out: as the server's setting `notify` says. */
   notify: z.enum(["ended", "failed", "never"]).nullable().optional(),
@@ -374,6 +377,7 @@ export const requests = {
   ...thinkRequests,
   ...sweepRequests,
   ...dataRequests,
+  ...terminalRequests,
 };
 
 export type Requests = typeof requests;

@@ -306,6 +306,8 @@ export const manifestSchema = z.looseObject({
       split_output: z.boolean().default(false),
       /** What happens where its datasets are not on the local disk when its turn comes (docs/data.md). */
       data_policy: z.enum(datasetPolicies).default("fetch"),
+      /** On a terminal of its own, which people attach to. */
+      tty: z.boolean().default(false),
       grace_seconds: z.number().default(30),
       /** When somebody is told of its end (docs/notify.md); null: never. */
       notify: z.enum(["ended", "failed"]).nullable().default(null),

@@ -42,6 +42,9 @@ export interface RunPaths {
   manifestLock: string;
   /** The control group that the script enters before its first instruction, where it has one. */
   cgroup: string;
+  /** For a run on a terminal: the named pipe to type into, and which terminal it is (`/dev/pts/3`). */
+  terminalInput: string;
+  terminal: string;
   /** Which worker holds the run, with its fencing token. */
   claim: string;
 }
@@ -108,6 +111,8 @@ export function runPaths(folder: string, runId: string): RunPaths {
     stopRequest: `${own}/stop.json`,
     manifestLock: `${own}/manifest.lock`,
     cgroup: `${own}/cgroup`,
+    terminalInput: `${own}/terminal.in`,
+    terminal: `${own}/terminal`,
     claim: `${own}/claim.json`,
   };
 }

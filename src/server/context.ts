@@ -23,6 +23,7 @@ import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
 import type { Quota } from "./quota.ts";
 import type { SavedSearches } from "./saved-searches.ts";
+import type { Terminals } from "./terminals.ts";
 import type { WorkerBoard } from "./worker-board.ts";
 
 export interface ServerIdentity {
@@ -61,6 +62,7 @@ export interface Services {
   keys: Keys;
   audit: Audit;
   searches: SavedSearches;
+  terminals: Terminals;
   identity: ServerIdentity;
   /** How many clients are connected by WebSocket. */
   clients(): number;

@@ -71,6 +71,8 @@ function requireTexts(spec: Spec): void {
   if (spec.warn_signal != null && !((spec.warn_seconds ?? 0) > 0 && (spec.warn_seconds ?? 0) < limitSeconds)) {
     throw new MlError("usage", "`warn_signal` wants `warn_seconds`, and a time limit that is longer than they are");
   }
+  if (spec.tty && spec.split_output)
+    throw new MlError("usage", "`tty` and `split_output` exclude each other: a terminal has one output");
   if (spec.cwd !== "." && badPath(spec.cwd) !== null) {
     throw new MlError("bad_path", `the run cannot start in \`${spec.cwd}\`: ${badPath(spec.cwd)}`);
   }
@@ -197,6 +199,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       env: spec.env,
       split_output: spec.split_output,
       data_policy: spec.data_policy,
+      tty: spec.tty,
       grace_seconds: spec.grace_seconds,
       warn_signal: spec.warn_signal ?? null,
       warn_seconds: spec.warn_signal == null ? null : (spec.warn_seconds ?? null),

@@ -30,6 +30,7 @@ import { placeSet } from "./handlers/place-set.ts";
 import { reindex } from "./handlers/reindex.ts";
 import { reservationAdd, reservationList, reservationRemove } from "./handlers/reservations.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
+import { runAttach, runDetach, runType } from "./handlers/run-attach.ts";
 import { runCancel } from "./handlers/run-cancel.ts";
 import { runDelete } from "./handlers/run-delete.ts";
 import { runDiff } from "./handlers/run-diff.ts";
@@ -97,6 +98,9 @@ export const handlers: Handlers = {
   "metrics.read": metricsRead,
   "metrics.try": metricsTry,
   "files.list": filesList,
+  "run.attach": runAttach,
+  "run.type": runType,
+  "run.detach": runDetach,
   "run.cancel": runCancel,
   "run.priority": runPriority,
   "run.hold": runHold,

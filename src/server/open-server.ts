@@ -49,6 +49,7 @@ import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.t
 import { considerPlaces, tellOfPlaces } from "./set-aside.ts";
 import { summarise } from "./summary.ts";
 import { stopIfReached } from "./sweep-keeper.ts";
+import { Terminals } from "./terminals.ts";
 import { Ticks } from "./ticks.ts";
 import { WorkerBoard } from "./worker-board.ts";
 
@@ -279,6 +280,7 @@ async function buildServices(
     policy,
     keys,
     searches: new SavedSearches(base.base),
+    terminals: new Terminals(() => clock.monotonicMs()),
     audit: new Audit(base.audit, onProblem("the audit could not be written")),
     identity: identityNow(clock),
     clients: () => listener?.clients() ?? 0,

@@ -113,6 +113,13 @@ async function missingData(shop: Shop, run: LiveRun, manifest: Manifest): Promis
   return failed("data_error", `its dataset \`${lacking.name}\` is not to be had: ${lacking.why}`, hint);
 }
 
+/** Null where the terminal that was asked for can be had; else what to say. */
+function missingTerminal(shop: Shop, manifest: Manifest): Verdict | null {
+  if (!manifest.launch.tty || Bun.which("script", { PATH: shop.inherited.PATH ?? "" }) !== null) return null;
+  const message = "it was queued with `--tty`, and `script`, which holds its terminal, is not on the worker's PATH";
+  return failed("start_failed", message, "install it there (package bsdutils, util-linux or util-linux-script)");
+}
+
 /** Prepares and starts; resolves when the run has ended, or was handed back. Throws nothing. */
 export async function startRun(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   try {
@@ -165,7 +172,7 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const { paths } = run;
   if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
   const stopped = isFinal(manifest.status) || readStopRequest(paths) !== null;
-  const unfit = stopped ? cancelled : (missingFolder(run, manifest) ?? (await missingData(shop, run, manifest)));
+  const unfit = stopped ? cancelled : (missingFolder(run, manifest) ?? missingTerminal(shop, manifest) ?? (await missingData(shop, run, manifest)));
   const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);

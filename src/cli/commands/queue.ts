@@ -30,7 +30,7 @@ export const command: Command = defineCommand({
   about: [
     "The folder (with git: tracked and new files that are not ignored; without: all but .mlignore) is frozen as a snapshot, and what changes afterwards changes nothing about the run. Only what the server lacks is sent.",
     "A `.py` file runs with --python, the setting `python`, the active virtual or conda environment where the server is on this machine, or python3. Everything else runs as typed, without a shell.",
-    "With --from each line is a command as in a shell (flags before the script, `#` comments, nothing expanded), or a JSON object with `command` or `argv` and the keys `name`, `note`, `priority`, `tags`, `hypothesis`, `context`, `intent`, `expected_outcome`, `parent`, `group`, `requested`, `env`, `held`, `split_output`, `grace_seconds`. All lines are checked before anything is sent.",
+    "With --from each line is a command as in a shell (flags before the script, `#` comments, nothing expanded), or a JSON object with `command` or `argv` and the keys `name`, `note`, `priority`, `tags`, `hypothesis`, `context`, `intent`, `expected_outcome`, `parent`, `group`, `requested`, `env`, `held`, `split_output`, `tty`, `grace_seconds`. All lines are checked before anything is sent.",
   ].join("\n\n"),
   startsServer: true,
   script: true,
