@@ -172,7 +172,9 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const { paths } = run;
   if (!isFinal(manifest.status)) await layOutWork(shop, run, options);
   const stopped = isFinal(manifest.status) || readStopRequest(paths) !== null;
-  const unfit = stopped ? cancelled : (missingFolder(run, manifest) ?? missingTerminal(shop, manifest) ?? (await missingData(shop, run, manifest)));
+  const unfit = stopped
+    ? cancelled
+    : (missingFolder(run, manifest) ?? missingTerminal(shop, manifest) ?? (await missingData(shop, run, manifest)));
   const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);
