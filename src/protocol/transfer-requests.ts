@@ -17,15 +17,16 @@ export const transferRequests = {
    * Which blobs of a tree the server lacks; many are asked for in several offers. The tree is kept by `snapshot.commit`.
    * With `listed`, contents are meant by their places in the list of files, which was stored as a blob before (docs/transfer.md).
    * `all` stands in `missing` for all that was asked for. `base` is a tree that the commit will build upon. `bases` names for
-   * changed files what stood there before: where the server has that, the change can be sent as what differs
-   * (docs/transfer.md), by the sums in the reply where they were asked for. `arrived` is what a cut upload has left.
+   * changed files, by their places in `hashes`, what stood there before: where the server has that, the change can be sent as what
+   * differs (docs/transfer.md). The reply's `bases` are theirs, in order: the sums, empty where they were not asked for, or null.
+   * `arrived` is what a cut upload has left.
    */
   "snapshot.offer": declare<{
     known: boolean;
     base_known: boolean;
     all: boolean;
     missing: string[];
-    bases: { hash: string; base: string; sums: string | null }[];
+    bases: (string | null)[];
     arrived: { hash: string; bytes: number; sha256: string }[];
   }>()(
     "user",
@@ -38,7 +39,7 @@ export const transferRequests = {
         .default(null),
       base: sha256.nullable().default(null),
       bases: z
-        .array(z.object({ hash: sha256, base: sha256, sums: z.boolean().default(true) }))
+        .array(z.object({ at: z.number().int().min(0), base: sha256, sums: z.boolean().default(false) }))
         .max(4000)
         .default([]),
     }),

@@ -14,7 +14,7 @@ export interface BlockSums {
   strong: Uint32Array;
 }
 
-const leastBlock = 1024;
+const leastBlock = 512;
 const mostBlock = 128 * 1024;
 const headerBytes = 12;
 /** Of content whose sums are sent or taken: 2^21 blocks. */

@@ -9,20 +9,17 @@ import type { BasePaths } from "../run/paths.ts";
 import { encodeSums, sumBlocks } from "./block-sums.ts";
 import { fileSource } from "./byte-source.ts";
 
-/** A content that is offered, and the one that stood in its place before. */
+/** The content that stood before in the place of one that is offered. */
 export interface OfferedBase {
-  hash: string;
+  /** Which one that is, counted among the hashes of the same question. */
+  at: number;
   base: string;
   /** True where the client has not kept the sums of the base. */
   sums: boolean;
 }
 
-export interface KnownBase {
-  hash: string;
-  base: string;
-  /** In base64, where they were asked for. */
-  sums: string | null;
-}
+/** Of an offered base: its sums in base64, empty where they were not asked for; null where it is of no use. */
+export type KnownBase = string | null;
 
 export interface Arrived {
   hash: string;
@@ -53,31 +50,38 @@ async function withFile<T>(path: string, act: (fd: number, size: number) => Prom
   }
 }
 
-/** Those of `offered` whose base is here and whose own content is missing. */
+async function sumsOf(path: string, mostBytes: number): Promise<{ text: KnownBase; size: number }> {
+  const found = await withFile(path, async (fd, size) => {
+    if (size > mostBytes) return { text: null, size: 0 };
+    const steps = sumBlocks(fileSource(fd, size));
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return { text: Buffer.from(encodeSums(step.value)).toString("base64"), size };
+      await breath();
+    }
+  });
+  return found ?? { text: null, size: 0 };
+}
+
+/** For each of `offered`, in order: whether it is here and helps with something that is missing, and by which sums. */
 export async function knownBases(
   base: BasePaths,
-  offered: readonly OfferedBase[],
-  missing: ReadonlySet<string>,
+  {
+    hashes,
+    offered,
+    missing,
+  }: { hashes: readonly string[]; offered: readonly OfferedBase[]; missing: ReadonlySet<string> },
 ): Promise<KnownBase[]> {
   const known: KnownBase[] = [];
   let left = summedBytes;
   for (const given of offered) {
-    if (!missing.has(given.hash) || !hasBlob(base, given.base)) continue;
-    if (!given.sums) {
-      known.push({ hash: given.hash, base: given.base, sums: null });
-      continue;
-    }
-    const sums = await withFile(blobPath(base, given.base), async (fd, size) => {
+    if (!missing.has(hashes[given.at] ?? "") || !hasBlob(base, given.base)) known.push(null);
+    else if (!given.sums) known.push("");
+    else {
+      const { text, size } = await sumsOf(blobPath(base, given.base), left);
       left -= size;
-      if (left < 0) return null;
-      const steps = sumBlocks(fileSource(fd, size));
-      for (;;) {
-        const step = steps.next();
-        if (step.done === true) return Buffer.from(encodeSums(step.value)).toString("base64");
-        await breath();
-      }
-    });
-    if (sums !== null) known.push({ hash: given.hash, base: given.base, sums });
+      known.push(text);
+    }
   }
   return known;
 }

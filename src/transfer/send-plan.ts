@@ -5,9 +5,8 @@
 import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
 import { changeBetween, type SnapshotChange } from "../run/snapshot-change.ts";
 import { blobHash } from "./blob-hash.ts";
-import type { OfferedBase } from "./offer.ts";
 import type { PackEntry } from "./pack-content.ts";
-import { keptSumsBytes, type SentMemory, type SentTree } from "./sent-tree.ts";
+import type { SentMemory, SentTree } from "./sent-tree.ts";
 
 /** Below, a changed file is sent whole: its sums would cost as much. */
 const leastDifferenceBytes = 4096;
@@ -42,6 +41,12 @@ function entriesOf(tree: Tree, files: readonly SnapshotFile[], options: PlanOpti
   return entries;
 }
 
+/** The content that stood in the place of another one, and whether the sums of it were kept. */
+export interface PlannedBase {
+  base: string;
+  kept: boolean;
+}
+
 /** What one try sends: the whole tree, or what has changed since the one before. */
 export interface Plan {
   entries: Map<string, PackEntry>;
@@ -50,7 +55,7 @@ export interface Plan {
   commit: Snapshot | SnapshotChange | string;
   base: string | null;
   /** For contents that stand in the place of another one. */
-  bases: Map<string, OfferedBase>;
+  bases: Map<string, PlannedBase>;
 }
 
 export function planWhole(tree: Tree, before: SentTree | null, options: PlanOptions): Plan {
@@ -76,16 +81,15 @@ function basesOf(
   files: readonly SnapshotFile[],
   before: SentTree | null,
   { memory }: PlanOptions,
-): Map<string, OfferedBase> {
-  const bases = new Map<string, OfferedBase>();
+): Map<string, PlannedBase> {
+  const bases = new Map<string, PlannedBase>();
   if (before === null) return bases;
   const old = new Map(before.files.map((file) => [file.path, file]));
   for (const { path, kind, size, hash } of files) {
     const was = old.get(path);
     if (was === undefined || kind === "link" || was.kind === "link" || was.hash === hash) continue;
     if (Math.min(size, was.size) < leastDifferenceBytes) continue;
-    const kept = was.size >= keptSumsBytes && memory !== undefined && memory.sums(was.hash) !== null;
-    bases.set(hash, { hash, base: was.hash, sums: !kept });
+    bases.set(hash, { base: was.hash, kept: memory !== undefined && memory.sums(was.hash) !== null });
     if (bases.size === mostBases) break;
   }
   return bases;

@@ -25,7 +25,7 @@ export interface Sender {
       hashes: string[];
       listed: { from: number; count: number } | null;
       base: string | null;
-      bases: OfferedBase[];
+      bases: { at: number; base: string; sums?: boolean }[];
     },
   ): Promise<{
     known: boolean;
@@ -76,33 +76,40 @@ interface Offered {
   known: boolean;
   missing: string[];
   baseKnown: boolean;
-  bases: KnownBase[];
+  /** By the content that is missing: the sums of what it can be told by, empty where they were kept. */
+  bases: Map<string, string>;
   arrived: Arrived[];
 }
 
 /** Asks for one part after the other; `listed` contents by their places in the list that the server has, others by name. */
 async function offer(sender: Sender, tree: Tree, plan: Plan): Promise<Offered> {
-  const offered: Offered = { known: false, missing: [], baseKnown: false, bases: [], arrived: [] };
+  const offered: Offered = { known: false, missing: [], baseKnown: false, bases: new Map(), arrived: [] };
   const listed = plan.list === null ? [] : tree.files.map(({ hash, kind }) => (kind === "link" ? "" : hash));
   const inList = new Set(listed);
-  const named = [...plan.entries.keys()].filter((hash) => !inList.has(hash));
+  const named = [...plan.entries.keys()].filter((hash) => !inList.has(hash) || plan.bases.has(hash));
   const missing = new Set<string>();
   for (let at = 0; at < Math.max(listed.length, named.length) || at === 0; at += offerHashes) {
     const hashes = named.slice(at, at + offerHashes);
     const places = listed.slice(at, at + offerHashes);
     const asked = [...places.filter((hash) => hash !== ""), ...hashes];
-    const bases = [...new Set(asked)].flatMap((hash) => plan.bases.get(hash) ?? []);
+    const bases = hashes.flatMap((hash, at): OfferedBase[] => {
+      const known = plan.bases.get(hash);
+      return known === undefined ? [] : [{ at, base: known.base, sums: !known.kept }];
+    });
     const reply = await sender.ask("snapshot.offer", {
       snapshot: tree.hash,
       hashes,
       listed: places.length === 0 ? null : { from: at, count: places.length },
       base: plan.base,
-      bases,
+      bases: bases.map(({ at, base, sums }) => (sums ? { at, base, sums } : { at, base })),
     });
     for (const hash of reply.all ? asked : reply.missing) missing.add(hash);
     offered.known = reply.known;
     offered.baseKnown = reply.base_known;
-    offered.bases.push(...reply.bases);
+    for (const [index, sums] of reply.bases.entries()) {
+      const hash = hashes[bases[index]?.at ?? -1];
+      if (sums !== null && hash !== undefined) offered.bases.set(hash, sums);
+    }
     offered.arrived.push(...reply.arrived);
   }
   return { ...offered, missing: [...missing] };
@@ -110,7 +117,6 @@ async function offer(sender: Sender, tree: Tree, plan: Plan): Promise<Offered> {
 
 /** The entries that are missing, each told by what the server has of it. `tried`: those that are sent whole now. */
 function lackingOf(plan: Plan, offered: Offered, { tried, options }: { tried: Set<string>; options: SendOptions }) {
-  const bases = new Map(offered.bases.map((known) => [known.hash, known]));
   const arrived = new Map(offered.arrived.map((part) => [part.hash, part]));
   return offered.missing.flatMap((hash): PackEntry[] => {
     const entry = plan.entries.get(hash);
@@ -120,11 +126,12 @@ function lackingOf(plan: Plan, offered: Offered, { tried, options }: { tried: Se
       tried.add(`rest ${hash}`);
       return [{ ...entry, by: { arrivedBytes: part.bytes, arrivedHash: part.sha256 } }];
     }
-    const known = bases.get(hash);
-    if (known === undefined || tried.has(hash)) return [entry];
+    const text = offered.bases.get(hash);
+    const base = plan.bases.get(hash)?.base;
+    if (text === undefined || base === undefined || tried.has(hash)) return [entry];
     tried.add(hash);
-    const sums = known.sums === null ? options.memory?.sums(known.base) : decodeSums(Buffer.from(known.sums, "base64"));
-    return sums == null ? [entry] : [{ ...entry, by: { base: known.base, sums } }];
+    const sums = text === "" ? options.memory?.sums(base) : decodeSums(Buffer.from(text, "base64"));
+    return sums == null ? [entry] : [{ ...entry, by: { base, sums } }];
   });
 }
 
@@ -202,10 +209,13 @@ async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promis
   return known;
 }
 
-/** While the server takes in the last bytes: the sums by which the next change of a large file will be told. */
+/**
+ * While the server takes in the last bytes: the sums by which the next change will be told, of large files, and of those
+ * that were changed already, since they will be again.
+ */
 function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
-  for (const { hash, size, from } of entries) {
-    if (size < keptSumsBytes || !("file" in from)) continue;
+  for (const { hash, size, from, by } of entries) {
+    if (!("file" in from) || (size < keptSumsBytes && by === undefined)) continue;
     let fd = -1;
     try {
       fd = fs.openSync(from.file, "r");

@@ -15,7 +15,7 @@ export interface SentTree {
   files: SnapshotFile[];
 }
 
-/** Sums of smaller contents are asked of the server. */
+/** Sums of smaller contents are kept only where they changed; else they are asked of the server. */
 export const keptSumsBytes = 1024 * 1024;
 const keptSums = 256;
 

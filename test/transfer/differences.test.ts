@@ -9,7 +9,7 @@ import { prepareBase } from "../../src/run/store.ts";
 import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
 import { memorySource } from "../../src/transfer/byte-source.ts";
 import { matchBlocks } from "../../src/transfer/match-blocks.ts";
-import { arrivedOf, type OfferedBase } from "../../src/transfer/offer.ts";
+import { arrivedOf } from "../../src/transfer/offer.ts";
 import { keepInterrupted, receivePack, sweepStaging } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
 import { SentMemory } from "../../src/transfer/sent-tree.ts";
@@ -110,7 +110,7 @@ interface Offer {
   snapshot: string;
   hashes: string[];
   base: string | null;
-  bases: OfferedBase[];
+  bases: { at: number; base: string; sums?: boolean }[];
   tree: unknown;
 }
 
@@ -132,6 +132,12 @@ describe("sending what has changed", () => {
     expect(sent).toMatchObject({ blobs: 2, rawBytes: 3_030_008 });
     expect(sent.wireBytes).toBeLessThan(6000);
     expect(JSON.stringify(asked).length).toBeLessThan(3000);
+    // What has changed once is told by sums that were kept, and its blocks are a few hundred bytes.
+    small.set(Buffer.from("again"), 10_000);
+    fs.writeFileSync(join(root, "small"), small);
+    expect((await send()).wireBytes).toBeLessThan(800);
+    expect(asked.at(-2)).toMatchObject({ bases: [{ at: 0 }] });
+    expect(asked.at(-2)).not.toMatchObject({ bases: [{ sums: true }] });
     for (const { hash, path } of (await tree()).files) {
       expect(Buffer.from(readBlob(base, hash)).equals(fs.readFileSync(join(root, path)))).toBeTrue();
     }

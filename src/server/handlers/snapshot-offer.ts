@@ -19,7 +19,7 @@ export async function snapshotOffer(
     base_known: body.base !== null && hasSnapshot(base, body.base),
     all,
     missing: all ? [] : missing,
-    bases: await knownBases(base, body.bases, new Set(missing)),
+    bases: await knownBases(base, { hashes: body.hashes, offered: body.bases, missing: new Set(missing) }),
     arrived: await arrivedOf(base, missing),
   };
 }
