@@ -117,6 +117,8 @@ export const keyMeanings: Record<string, string> = {
   "lineage.staged": "files taken over from that run into `staged/`: `path` there, `as` here",
   "lineage.sweep_id": "id of the sweep that it belongs to",
   "lineage.sweep_point": "the values that it got there, by parameter",
+  "lineage.origin":
+    "of an imported run: `run_id`, `user` and `host` where it was made, as the import claimed; `from` (`bundle` …), `imported_at`, `imported_by`",
   "lineage.retried_as": "the next attempt, where it failed and was tried again",
   launch: "how it is to be started: what no other key says",
   "launch.submit_id": "made by the client; a repeated submission with the same id is this run",

@@ -28,6 +28,8 @@ const walls: Record<string, readonly string[]> = {
   // Answers requests about keeping runs: its results are shapes of the protocol.
   keep: ["protocol", "run", "core"],
   transfer: ["run", "core"],
+  // Bundles: checks are shapes of the protocol; files are opened as transfer opens them.
+  bundle: ["protocol", "transfer", "run", "core"],
   measure: ["capture", "run", "core"],
   worker: ["measure", "execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
   server: [
@@ -41,6 +43,7 @@ const walls: Record<string, readonly string[]> = {
       "data",
       "keep",
       "transfer",
+      "bundle",
       "protocol",
       "think",
       "sweep",
@@ -52,7 +55,7 @@ const walls: Record<string, readonly string[]> = {
   // Charts as files; loaded by `ml plot` alone.
   picture: ["view", "core"],
   client: ["protocol", "transfer", "core"],
-  cli: ["view", "picture", "client", "transfer", "protocol", "think", "config", "core"],
+  cli: ["view", "picture", "client", "transfer", "bundle", "protocol", "think", "config", "core"],
   tui: ["view", "client", "protocol", "think", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */

@@ -63,6 +63,7 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       tags: narrative.tags,
       parent_run: narrative.parent_run,
       source_run: manifest.lineage.source_run,
+      imported_from: lineage.kind === "import" ? (lineage.origin?.user ?? "somebody") : null,
       retried_as: manifest.lineage.retried_as,
       requested: { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours },
       terms: termsOf(manifest),
@@ -128,6 +129,7 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
       tags: [],
       parent_run: null,
       source_run: null,
+      imported_from: null,
       retried_as: null,
       requested: {
         ...{ gpus: 0, gpu_memory_gb: null, cpu_cores: 0, ram_gb: null, disk_gb: null, max_runtime_hours: null },

@@ -369,6 +369,24 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/dataset.ts"),
   },
   {
+    name: "export",
+    group: "keep",
+    summary: "runs as one file that checks and repeats itself",
+    load: () => import("./commands/export.ts"),
+  },
+  {
+    name: "import",
+    group: "keep",
+    summary: "take in runs from a bundle",
+    load: () => import("./commands/import.ts"),
+  },
+  {
+    name: "verify",
+    group: "keep",
+    summary: "check a bundle, without a server",
+    load: () => import("./commands/verify.ts"),
+  },
+  {
     name: "push",
     group: "data",
     summary: "bring a folder of data to the server",

@@ -29,6 +29,8 @@ export interface Flag<Value = unknown> {
   whole?: boolean | undefined;
   /** What it is where not given. */
   fallback: Value;
+  /** For `texts`: what it means where no value follows, at the end or before another flag. */
+  bare?: string | undefined;
   /** After a script this flag is the script's: many scripts have one of that name. */
   scriptKeeps?: boolean | undefined;
 }
@@ -38,7 +40,7 @@ export type FlagValues<Flags extends FlagTable> = {
   [Name in keyof Flags]: Flags[Name] extends Flag<infer Value> ? Value : never;
 };
 
-type Extra = Partial<Pick<Flag, "short" | "complete" | "hidden" | "scriptKeeps">>;
+type Extra = Partial<Pick<Flag, "short" | "complete" | "hidden" | "scriptKeeps" | "bare">>;
 type NumberExtra = Extra & Partial<Pick<Flag, "least" | "most" | "whole">>;
 
 export const flag = {

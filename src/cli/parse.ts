@@ -126,6 +126,10 @@ function takeLong(state: State, words: readonly string[], at: number, strict: bo
     return 1;
   }
   const next = words[at + 1];
+  if (flag.bare !== undefined && (next === undefined || next.startsWith("-"))) {
+    set(state, name, flag, flag.bare);
+    return 1;
+  }
   if (next === undefined || next === "--") {
     throw new MlError("usage", `\`${word}\` wants a value: \`${word} ${flag.value}\``, { hint: state.help });
   }

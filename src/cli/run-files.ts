@@ -113,7 +113,8 @@ export async function fetchFile(connection: Connection, options: FetchOptions): 
   };
 }
 
-async function refusal(response: Response, doing: string): Promise<MlError> {
+/** What the server says of a request that it did not answer. */
+export async function refusal(response: Response, doing: string): Promise<MlError> {
   try {
     const { error } = (await response.json()) as { error?: ErrorValue };
     if (error !== undefined) return MlError.fromValue(error);

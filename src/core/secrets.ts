@@ -44,6 +44,19 @@ export function isSecretValue(value: string): boolean {
   return secretValues.some((pattern) => pattern.test(value));
 }
 
+/** The text with everything that has the shape of a credential replaced by `mark`, and how often that was. */
+export function withoutSecrets(text: string, mark: string): { text: string; count: number } {
+  let count = 0;
+  let rest = text;
+  for (const pattern of secretValues) {
+    rest = rest.replace(new RegExp(pattern.source, `${pattern.flags}g`), () => {
+      count += 1;
+      return mark;
+    });
+  }
+  return { text: rest, count };
+}
+
 /** A URL without the user name and password in it; every other text as it is. */
 export function withoutUserInfo(url: string): string {
   return url.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, (whole, scheme: string) =>

@@ -248,6 +248,19 @@ export const lineageSchema = z.looseObject({
   sweep_point: z.record(z.string(), z.string()).nullable().default(null),
   /** The next attempt, where it failed and was tried again. */
   retried_as: text,
+  /** Of an imported run: whose it was and what it was called where it was made; claims of what was imported, and who brought it. */
+  origin: z
+    .looseObject({
+      run_id: z.string(),
+      user: z.string(),
+      host: text,
+      /** `bundle`, `mlflow`, `tensorboard`, `csv`. */
+      from: z.string().default("bundle"),
+      imported_at: text,
+      imported_by: text,
+    })
+    .nullable()
+    .default(null),
 });
 
 export const manifestSchema = z.looseObject({

@@ -86,10 +86,10 @@ export function sameArguments(a: Signature["args"], b: Signature["args"]): boole
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-/** Null for a run that has not ended. `foretold` is what its folder holds (run/forecasts.ts). */
+/** Null for a run that has not ended, or ran elsewhere: what it took says little here. `foretold` is what its folder holds (run/forecasts.ts). */
 export function pastRunOf(manifest: Manifest, foretold: readonly Forecast[] = []): PastRun | null {
   const { ended_at: endedAt, started_at: startedAt, failure, resources } = manifest;
-  if (endedAt === null) return null;
+  if (endedAt === null || manifest.lineage.kind === "import") return null;
   const endedAtMs = Date.parse(endedAt);
   const seconds = startedAt === null ? null : (endedAtMs - Date.parse(startedAt)) / 1000;
   return {

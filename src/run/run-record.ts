@@ -29,6 +29,8 @@ export interface RunRecord {
   parent_run: string | null;
   /** The run that it was made from (requeue, clone, fork …), or null. */
   source_run: string | null;
+  /** Whose it was where it was made, for an imported run; else null. */
+  imported_from: string | null;
   /** The next attempt, where it failed and was tried again. */
   retried_as: string | null;
   requested: {

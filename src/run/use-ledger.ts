@@ -27,10 +27,10 @@ const keptMs = 30 * 24 * 3_600_000;
 const mark = ".complete";
 const readsAtATime = 200;
 
-/** Null for a run that never held anything. */
+/** Null for a run that never held anything of this machine. */
 export function useOf(manifest: Manifest): UseRecord | null {
   const { run_id, user, started_at, ended_at, status } = manifest;
-  if (started_at === null || ended_at === null || !isFinal(status)) return null;
+  if (started_at === null || ended_at === null || !isFinal(status) || manifest.lineage.kind === "import") return null;
   const { gpus, cpu_cores } = manifest.resources.requested;
   return { run_id, user, gpus, cpu_cores, started_at, ended_at };
 }

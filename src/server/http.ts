@@ -8,6 +8,8 @@ import { isRunId } from "../core/ids.ts";
 import { limits } from "../protocol/frames.ts";
 import { type Admitted, admit, type Door, requireOrigin } from "./admission.ts";
 import { receiveBlobs } from "./blobs.ts";
+import { receiveBundle } from "./bundle-in.ts";
+import { sendBundle } from "./bundle-out.ts";
 import type { Services } from "./context.ts";
 import { answer, type Outcome, requireShallow, traceBug } from "./dispatch.ts";
 import { serveFile } from "./files.ts";
@@ -78,6 +80,19 @@ export function fileTarget(url: string): { runId: string; path: string } | null 
   }
 }
 
+/** Unpacking or packing many gigabytes may leave the connection silent for long. */
+async function routeBundle(
+  services: Services,
+  { asker }: Admitted,
+  { request, server }: { request: Request; server: Server<SessionData> },
+): Promise<Response> {
+  server.timeout(request, 0);
+  if (request.method === "PUT") return await receiveBundle(services, asker, request);
+  if (request.method === "POST")
+    return await sendBundle(services, asker, await readJson(request, packFrameBytes, "bundles"));
+  throw new MlError("usage", "`/bundles` wants PUT or POST");
+}
+
 async function route(
   site: Site,
   request: Request,
@@ -103,6 +118,7 @@ async function route(
     if (request.method !== "PUT") throw new MlError("usage", "`/blobs` wants PUT");
     return await receiveBlobs(site.services, admitted.asker, request);
   }
+  if (pathname === "/bundles") return await routeBundle(site.services, admitted, { request, server });
   const packed = /^\/runs\/([^/]+)\/(pack|code)$/.exec(pathname);
   if (packed !== null) {
     if (request.method !== "POST") throw new MlError("usage", `\`${pathname}\` wants POST`);

@@ -17,7 +17,7 @@ export interface Origin {
   argv: string[];
 }
 
-const plain = { source_run: null, staged: [], sweep_id: null, sweep_point: null, retried_as: null };
+const plain = { source_run: null, staged: [], sweep_id: null, sweep_point: null, retried_as: null, origin: null };
 
 async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<Origin> {
   const given = spec.lineage ?? null;

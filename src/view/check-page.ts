@@ -22,7 +22,7 @@ function below(label: string, text: string, face: Face): Line[] {
   ]);
 }
 
-function checkLines(check: RunCheck, face: Face): Line[] {
+export function checkLines(check: RunCheck, face: Face): Line[] {
   const { mark, ascii, tone } = marks[check.state];
   const dull = check.state === "skipped";
   const found = wrapText(safeText(check.actual ?? ""), Math.max(20, face.width - indent));

@@ -85,13 +85,21 @@ function whatFacts(manifest: Manifest, face: Face): Fact[] {
     ),
     ...fact("ended", when(manifest.ended_at, face)),
     ...fact(manifest.ended_at === null ? "running for" : "took", manifest.started_at === null ? null : took),
-    ...fact(
-      "from",
-      manifest.lineage.kind === "queue" ? null : `${manifest.lineage.kind} of ${manifest.lineage.source_run}`,
-    ),
+    ...fact("from", lineageText(manifest)),
     ...fact("attempt", attemptText(manifest)),
     ...fact("tried again as", manifest.lineage.retried_as),
   ];
+}
+
+/** `requeue of 2026-11-23_k3f9ab`; of an imported run, whose it was. Null for a run that was simply queued. */
+function lineageText({ lineage, run_id }: Manifest): string | null {
+  const { kind, source_run: source, origin } = lineage;
+  if (kind === "queue") return null;
+  if (kind !== "import" || origin == null) return `${kind} of ${source}`;
+  const name = origin.run_id === run_id ? "" : `, there ${origin.run_id}`;
+  const brought =
+    origin.imported_at == null ? "" : `, brought ${fullTime(origin.imported_at)} by ${origin.imported_by}`;
+  return `imported (${origin.from}): a run of ${origin.user}${origin.host === null ? "" : ` on ${origin.host}`}${name}${brought}`;
 }
 
 /** `2 of 4, on oom`; null where it is not to be tried again. */

@@ -122,6 +122,11 @@ function detailCell(run: RunSummary, options: RowOptions): Line {
   if (run.status === "cancelled" && run.cancelled?.reason != null) return [span(safeText(run.cancelled.reason), "dim")];
   const gpus = options.gpus ?? [];
   const metric = metricSpans(run);
+  // Rows of an index that is older than the key have none.
+  if (run.imported_from != null) {
+    const from = span(`imported from ${safeText(run.imported_from)}`, "dim");
+    return metric.length > 0 ? [...metric, dot(options.face), from] : [from];
+  }
   if (gpus.length === 0) return metric.length > 0 ? metric : [span(safeText(run.command), "dim")];
   const held = span(`GPU ${gpus.join(",")}`, "dim");
   return metric.length > 0 ? [...metric, dot(options.face), held] : [held];

@@ -22,6 +22,7 @@ const plain: Command = defineCommand({
     follow: flag.on("follow", { short: "f" }),
     tail: flag.number("N", "lines", { short: "n", least: 0, whole: true }),
     tag: flag.texts("TAG", "tags", { short: "t" }),
+    only: flag.texts("GLOB", "which", { bare: "**" }),
     maxRuntime: flag.text("TIME", "limit"),
   },
 });
@@ -45,6 +46,13 @@ const script = (...words: string[]) => {
   return { follow, priority, note, config, json, script };
 };
 const none = { follow: false, priority: null, note: null, config: null, json: false };
+
+test("a flag with a meaning of its own needs no value at the end or before another flag", () => {
+  const valuesOf = (...words: string[]) => parseCommand(plain, words).flags.only;
+  expect(valuesOf("k3f9ab", "--only")).toEqual(["**"]);
+  expect(valuesOf("k3f9ab", "--only", "-f")).toEqual(["**"]);
+  expect(valuesOf("--only", "*.pt", "k3f9ab")).toEqual(["*.pt"]);
+});
 
 describe("flags", () => {
   test("every spelling of a value is the same value", () => {

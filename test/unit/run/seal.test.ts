@@ -5,8 +5,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { discoverArtifacts, hashFile, walkFiles } from "../../../src/run/artifacts.ts";
 import { runPaths } from "../../../src/run/paths.ts";
-import { parseSumLine, sealRun, sumLine } from "../../../src/run/seal.ts";
+import { sealRun } from "../../../src/run/seal.ts";
 import type { Snapshot } from "../../../src/run/snapshot.ts";
+import { parseSumLine, sumLine } from "../../../src/run/sum-line.ts";
 import { needs } from "../../support/require.ts";
 import { tempFolder, until } from "../../support/temp.ts";
 

@@ -56,6 +56,7 @@ export function summary(given: Partial<RunSummary> = {}): RunSummary {
     tags: [],
     parent_run: null,
     source_run: null,
+    imported_from: null,
     retried_as: null,
     requested: { gpus: 1, gpu_memory_gb: null, cpu_cores: 1, ram_gb: null, disk_gb: null, max_runtime_hours: null },
     terms: null,

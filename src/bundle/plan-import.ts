@@ -1,0 +1,93 @@
+/**
+ * Under which id each run of a bundle arrives, and which of them are here already. Its first id where nobody has it; an id
+ * that follows from its content where another run does, so that importing again finds it again. Pure, but for `standing`.
+ */
+
+import { MlError } from "../core/error.ts";
+import { isRunId, runIdFrom } from "../core/ids.ts";
+import { type Manifest, schemaVersion } from "../run/manifest.ts";
+import { contentId, originOf } from "./content-id.ts";
+
+export interface GivenRun {
+  manifest: Manifest;
+  /** The text of its SHA256SUMS; "" without one. */
+  sums: string;
+}
+
+export interface PlannedRun extends GivenRun {
+  /** Its id here. */
+  runId: string;
+  /** A run of the same content has that id already: nothing is to be done. */
+  isHere: boolean;
+}
+
+/** The content that has an id here: null where nobody has it, "damaged" where it cannot be told. */
+export type Standing = (runId: string) => string | null;
+
+const dayOf = (manifest: Manifest, nowMs: number) => {
+  const queuedMs = Date.parse(manifest.queued_at);
+  return queuedMs >= 0 && queuedMs <= nowMs ? queuedMs : nowMs;
+};
+
+/** Throws `refused` for a run of a newer format, `conflict` where no id is left for it. */
+export function planImport(
+  given: readonly GivenRun[],
+  { standing, nowMs }: { standing: Standing; nowMs: number },
+): PlannedRun[] {
+  const taken = new Map<string, string>();
+  return given.map((run) => {
+    const { manifest, sums } = run;
+    if (manifest.schema_version > schemaVersion) {
+      throw new MlError(
+        "refused",
+        `run \`${manifest.run_id}\` was written by a newer version (format ${manifest.schema_version})`,
+        {
+          hint: "upgrade `ml`, then import it again",
+        },
+      );
+    }
+    const content = contentId(manifest, sums);
+    const first = originOf(manifest).run_id;
+    const candidates = [
+      ...(isRunId(first) && first.length <= 64 ? [first] : []),
+      runIdFrom(content, dayOf(manifest, nowMs)),
+    ];
+    for (const runId of candidates) {
+      const there = taken.get(runId) ?? standing(runId);
+      if (there !== null && there !== content) continue;
+      taken.set(runId, content);
+      return { ...run, runId, isHere: there === content };
+    }
+    throw new MlError("conflict", `run \`${manifest.run_id}\` cannot be imported: its ids are taken by other runs`);
+  });
+}
+
+export interface Arrival {
+  user: string;
+  at: string;
+  from: string;
+  sequence: number;
+  /** Ids in the bundle → ids here. */
+  renamed: ReadonlyMap<string, string>;
+}
+
+/** The manifest as it is kept here: owned by whoever brought it, marked, and asking nothing of this machine. */
+export function arrivedManifest({ manifest, runId }: PlannedRun, arrival: Arrival): Manifest {
+  const { user, at, from, sequence, renamed } = arrival;
+  const here = <Id extends string | null>(id: Id) => (id === null ? id : (renamed.get(id) ?? id));
+  const { lineage, launch, narrative } = manifest;
+  return {
+    ...manifest,
+    run_id: runId,
+    user,
+    narrative: { ...narrative, parent_run: here(narrative.parent_run) },
+    lineage: {
+      ...lineage,
+      kind: "import",
+      source_run: here(lineage.source_run),
+      retried_as: here(lineage.retried_as),
+      origin: { ...originOf(manifest), from, imported_at: at, imported_by: user },
+    },
+    launch: { ...launch, submit_id: null, sequence, held: false, held_why: null, retry: null, notify: null },
+  };
+}

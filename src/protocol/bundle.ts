@@ -1,0 +1,29 @@
+/** What the server answers about bundles: plain JSON over HTTP, since bytes travel with it. These shapes only grow. */
+
+export interface ImportedRun {
+  /** Its id here. */
+  run_id: string;
+  /** What it is called in the bundle. */
+  bundled_as: string;
+  name: string;
+  status: string;
+  state: "imported" | "here_already";
+}
+
+/** Reply of `PUT /bundles`. */
+export interface Imported {
+  runs: ImportedRun[];
+  files: number;
+  size_bytes: number;
+}
+
+/** Body of `POST /bundles`; the reply is the archive itself. */
+export interface ExportWish {
+  runs: string[];
+  packing: "gzip" | "zstd";
+  level: "all" | "some" | "metadata";
+  artifacts: string[];
+  redact: ("paths" | "names" | "secrets")[];
+  /** Curves as SVG, by run id. */
+  figures: Record<string, string>;
+}

@@ -1,0 +1,242 @@
+/**
+ * `PUT /bundles`: a bundle from somewhere else. It is unpacked into a folder of its own under staging/ while it arrives, judged
+ * entry by entry and checked as a whole; only then are its runs given their places. Whatever goes wrong before, nothing is
+ * kept. A server that dies between two runs of one bundle has the first of them; importing again brings the rest.
+ */
+import * as fs from "node:fs";
+import { dirname, join } from "node:path";
+import { bundleRecordOf, checkBundle, runIdsOf, snapshotsOf } from "../bundle/check.ts";
+import { contentId } from "../bundle/content-id.ts";
+import type { Place } from "../bundle/layout.ts";
+import { arrivedManifest, type GivenRun, type PlannedRun, planImport } from "../bundle/plan-import.ts";
+import { type ArchiveFacts, type FileSink, readArchive } from "../bundle/read-archive.ts";
+import { isoTime } from "../core/clock.ts";
+import { syncFolder } from "../core/durable.ts";
+import { MlError } from "../core/error.ts";
+import { syncFiles } from "../core/sync-batch.ts";
+import type { ImportedRun } from "../protocol/bundle.ts";
+import { BlobBatch, hasBlob } from "../run/blob-batch.ts";
+import { manifestSchema, manifestText } from "../run/manifest.ts";
+import { storeSnapshot } from "../run/objects.ts";
+import type { BasePaths } from "../run/paths.ts";
+import { prunedField } from "../run/pruned.ts";
+import { readManifest } from "../run/store.ts";
+import type { Asker } from "./asker.ts";
+import type { Services } from "./context.ts";
+import { takeApart } from "./removal.ts";
+
+/** After so many bytes it is asked again whether the disk has room. */
+const roomBytes = 64 * 1024 * 1024;
+
+/** Files under staging as they come. One is open at a time; `close` also serves where reading ended in the middle of it. */
+class StagedTree {
+  #fd = -1;
+  #sinceRoom = 0;
+
+  constructor(
+    readonly folder: string,
+    private readonly requireRoom: () => void,
+  ) {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  begin(path: string, place: Place, isExecutable: boolean): FileSink | null {
+    if (place.kind !== "run" && place.kind !== "code") return null;
+    const full = join(this.folder, path);
+    fs.mkdirSync(dirname(full), { recursive: true, mode: 0o755 });
+    this.#fd = fs.openSync(full, "wx", isExecutable ? 0o755 : 0o644);
+    return {
+      write: (bytes) => {
+        for (let done = 0; done < bytes.length; ) done += fs.writeSync(this.#fd, bytes, done);
+        this.#sinceRoom += bytes.length;
+        if (this.#sinceRoom < roomBytes) return;
+        this.#sinceRoom = 0;
+        this.requireRoom();
+      },
+      end: () => this.close(),
+    };
+  }
+
+  close(): void {
+    if (this.#fd >= 0) fs.closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+function requireGood(facts: ArchiveFacts): void {
+  const failed = checkBundle(facts).filter(({ state }) => state === "failed");
+  const [first] = failed;
+  if (first === undefined) return;
+  const evidence = first.evidence[0] ?? first.actual ?? "it does not fit";
+  throw new MlError("refused", `the bundle was refused: the check \`${first.name}\` failed: ${evidence}`, {
+    hint: "nothing of it was kept; `ml verify FILE` shows every check",
+    data: { checks: failed },
+  });
+}
+
+/** The runs of the bundle with their manifests as our schema reads them; status and id have been checked. */
+function givenRuns(facts: ArchiveFacts): GivenRun[] {
+  return runIdsOf(facts).map((runId) => {
+    const text = facts.texts.get(`runs/${runId}/run_manifest.json`) ?? "";
+    const parsed = manifestSchema.safeParse(JSON.parse(text));
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      throw new MlError(
+        "refused",
+        `the bundle was refused: the manifest of \`${runId}\` does not fit: ${issue?.path.join(".")}: ${issue?.message}`,
+        {
+          hint: "nothing of it was kept",
+        },
+      );
+    }
+    return { manifest: parsed.data, sums: facts.texts.get(`runs/${runId}/SHA256SUMS`) ?? "" };
+  });
+}
+
+function standingIn(base: BasePaths) {
+  return (runId: string): string | null => {
+    const paths = base.run(runId);
+    if (!fs.existsSync(paths.folder)) return null;
+    const read = readManifest(paths.manifest);
+    if (read.kind !== "ok") return "damaged";
+    const sums = fs.existsSync(paths.sums) ? fs.readFileSync(paths.sums, "utf8") : "";
+    return contentId(read.manifest, sums);
+  };
+}
+
+/** The code of the bundle becomes blobs and snapshots, which harm nobody if the import ends here. */
+async function keepCode(base: BasePaths, folder: string, facts: ArchiveFacts): Promise<void> {
+  const batch = new BlobBatch(base);
+  try {
+    for (const [name, snapshot] of snapshotsOf(facts)) {
+      const begun = new Set<string>();
+      for (const { path, kind, hash } of snapshot?.files ?? []) {
+        if (kind === "link" || begun.has(hash) || hasBlob(base, hash)) continue;
+        begun.add(hash);
+        const writer = batch.begin(hash);
+        for await (const chunk of Bun.file(join(folder, "code", name, path)).stream()) writer.write(chunk);
+        if (!writer.end()) throw new MlError("failed", "the code of the bundle has changed while it was kept");
+      }
+      await batch.publish();
+      if (snapshot !== null) storeSnapshot(base, snapshot);
+    }
+  } finally {
+    batch.discard();
+  }
+}
+
+/** What the bundle says it lacks, as a line of history: then whoever checks the run can tell it from damage. */
+function leftOutLine(facts: ArchiveFacts, bundledId: string, { at, by }: { at: string; by: string }): string | null {
+  const run = bundleRecordOf(facts)?.runs.find((one) => one.run_id === bundledId);
+  const files = (run?.left_out ?? []).flatMap(({ path, size_bytes, sha256 }) =>
+    typeof path === "string"
+      ? [{ path, size_bytes: Number(size_bytes) || 0, sha256: typeof sha256 === "string" ? sha256 : null }]
+      : [],
+  );
+  if (files.length === 0) return null;
+  return `${JSON.stringify({ at, by, field: prunedField, value: { files, reason: "left out of the bundle that it was imported from" } })}\n`;
+}
+
+const sealedMode = (mode: number) => mode & 0o7777 & ~0o222;
+
+/** Gives a staged run folder its links, its manifest and its modes; returns the files to be made durable. */
+function finishFolder(folder: string, facts: ArchiveFacts, planned: PlannedRun): string[] {
+  const root = `runs/${planned.manifest.run_id}/`;
+  const written = [...facts.files.keys()]
+    .filter((path) => path.startsWith(root))
+    .map((path) => path.slice(root.length));
+  for (const [path, target] of facts.links) {
+    if (!path.startsWith(root)) continue;
+    const full = join(folder, path.slice(root.length));
+    fs.mkdirSync(dirname(full), { recursive: true, mode: 0o755 });
+    fs.symlinkSync(target, full);
+  }
+  for (const path of written) {
+    if (!/^(work|env)\/|^[^/]*(\.log|metrics.*\.jsonl|samples\.tsv|SHA256SUMS)$/.test(path)) continue;
+    const full = join(folder, path);
+    fs.chmodSync(full, sealedMode(fs.lstatSync(full).mode));
+  }
+  for (const name of ["work", "env", ".run"]) fs.mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
+  fs.chmodSync(join(folder, ".run"), 0o700);
+  fs.chmodSync(folder, 0o700);
+  return written.map((path) => join(folder, path));
+}
+
+interface Importing {
+  services: Services;
+  asker: Asker;
+  staging: string;
+  facts: ArchiveFacts;
+}
+
+async function place({ services, asker, staging, facts }: Importing, planned: readonly PlannedRun[]): Promise<void> {
+  const { base, catalog } = services;
+  const at = isoTime(Date.now());
+  const renamed = new Map(planned.map(({ manifest, runId }) => [manifest.run_id, runId]));
+  const coming = planned.filter(({ isHere }) => !isHere);
+  const folders = new Map(coming.map((run) => [run.runId, join(staging, "runs", run.manifest.run_id)]));
+  for (const run of coming) {
+    const folder = folders.get(run.runId) ?? "";
+    const sequence = Math.min(Date.parse(run.manifest.queued_at) || Date.now(), Date.now());
+    const arrived = arrivedManifest(run, { user: asker.user, at, from: "bundle", sequence, renamed });
+    const files = finishFolder(folder, facts, run);
+    fs.writeFileSync(join(folder, "run_manifest.json"), manifestText(arrived));
+    const line = leftOutLine(facts, run.manifest.run_id, { at, by: asker.user });
+    if (line !== null) fs.appendFileSync(join(folder, "history.jsonl"), line);
+    await syncFiles(line === null ? files : [...files, join(folder, "history.jsonl")]);
+  }
+  const placed: string[] = [];
+  try {
+    for (const [runId, folder] of folders) {
+      if (fs.existsSync(base.run(runId).folder))
+        throw new MlError("conflict", `run \`${runId}\` appeared while it was imported`, {
+          hint: "import the bundle again",
+        });
+      fs.renameSync(folder, base.run(runId).folder);
+      placed.push(runId);
+    }
+  } catch (cause) {
+    for (const runId of placed) fs.renameSync(base.run(runId).folder, folders.get(runId) ?? "");
+    throw cause;
+  }
+  syncFolder(base.runs);
+  for (const runId of placed) {
+    catalog.apply(runId);
+    services.hub.changed(runId);
+  }
+  services.quota.forget(asker.user);
+}
+
+/** Throws `refused`, `too_large`, `not_allowed`, `no_space`, …; then nothing of the bundle is kept. */
+export async function receiveBundle(services: Services, asker: Asker, request: Request): Promise<Response> {
+  if (asker.role === "viewer") throw new MlError("not_allowed", "importing runs needs the role user");
+  services.disk.requireRoom("importing");
+  if (request.body === null) throw new MlError("usage", "the bundle is empty");
+  const { base } = services;
+  const staging = join(base.staging, `import-${crypto.randomUUID()}`);
+  const tree = new StagedTree(staging, () => services.disk.requireRoom("importing"));
+  try {
+    const facts = await readArchive(request.body as unknown as AsyncIterable<Uint8Array>, {
+      begin: (path, where, isExecutable) => tree.begin(path, where, isExecutable),
+    });
+    requireGood(facts);
+    const planned = planImport(givenRuns(facts), { standing: standingIn(base), nowMs: Date.now() });
+    await keepCode(base, staging, facts);
+    await place({ services, asker, staging, facts }, planned);
+    const runs = planned.map(
+      ({ manifest, runId, isHere }): ImportedRun => ({
+        run_id: runId,
+        bundled_as: manifest.run_id,
+        name: manifest.name,
+        status: manifest.status,
+        state: isHere ? "here_already" : "imported",
+      }),
+    );
+    const imported = runs.filter(({ state }) => state === "imported").map(({ run_id }) => run_id);
+    services.audit.note(asker, { action: "import", runs: imported, detail: `bundle of ${runs.length}` });
+    return Response.json({ reply: { runs, files: facts.files.size, size_bytes: facts.unpackedBytes } });
+  } finally {
+    tree.close();
+    await takeApart(staging);
+  }
+}

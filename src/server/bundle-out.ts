@@ -1,0 +1,73 @@
+/** `POST /bundles`: runs as one archive, streamed as it is made. Whoever may read the runs may have them. */
+import { z } from "zod";
+import { composeBundle } from "../bundle/compose.ts";
+import { redactions } from "../bundle/redact.ts";
+import { packBundle } from "../bundle/write-archive.ts";
+import { MlError } from "../core/error.ts";
+import type { ExportWish } from "../protocol/bundle.ts";
+import { isFinal } from "../run/status.ts";
+import { isSealed, requireManifest } from "../run/store.ts";
+import type { Asker } from "./asker.ts";
+import type { Services } from "./context.ts";
+import { idsOf } from "./owned.ts";
+
+const mostRuns = 1000;
+const mostSvg = 4 * 1024 * 1024;
+
+const wishSchema = z.object({
+  runs: z.array(z.string().min(1).max(256)).min(1).max(mostRuns),
+  packing: z.enum(["gzip", "zstd"]).default("gzip"),
+  level: z.enum(["all", "some", "metadata"]).default("all"),
+  artifacts: z.array(z.string().min(1).max(1024)).max(100).default([]),
+  redact: z.array(z.enum(redactions)).default([]),
+  figures: z.record(z.string().max(64), z.string().max(mostSvg)).default({}),
+}) satisfies z.ZodType<ExportWish, unknown>;
+
+/** A run is final a moment before it is sealed, longer where it wrote much; without its seal nobody could check the copy. */
+const sealMs = 60_000;
+
+async function requireSealed(services: Services, runIds: readonly string[]): Promise<void> {
+  const untilMs = performance.now() + sealMs;
+  for (const runId of runIds) {
+    const paths = services.base.run(runId);
+    while (isFinal(requireManifest(paths).status) && !isSealed(paths)) {
+      if (performance.now() > untilMs) {
+        throw new MlError("try_later", `run \`${runId}\` cannot be exported: it has ended and is not sealed yet`, {
+          hint: "try again in a moment; where no worker runs, `ml worker` seals it",
+        });
+      }
+      await Bun.sleep(50);
+    }
+  }
+}
+
+/** Throws `usage` for a body that does not fit, `not_found`, `conflict` for a run that has not ended. */
+export async function sendBundle(services: Services, asker: Asker, body: unknown): Promise<Response> {
+  const parsed = wishSchema.safeParse(body);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new MlError(
+      "usage",
+      `\`/bundles\` was asked with a body that does not fit: ${issue?.path.join(".")}: ${issue?.message}`,
+      {
+        hint: "docs/bundles.md has its form",
+      },
+    );
+  }
+  const { runs, packing, redact, figures, ...wish } = parsed.data;
+  const runIds = idsOf({ ...services, asker }, runs);
+  await requireSealed(services, runIds);
+  const composed = composeBundle(services.base, {
+    ...wish,
+    runIds,
+    redact: new Set(redact),
+    figures: new Map(Object.entries(figures)),
+    nowMs: Date.now(),
+  });
+  return new Response(packBundle(composed, packing), {
+    headers: {
+      "content-type": packing === "gzip" ? "application/gzip" : "application/zstd",
+      "cache-control": "no-store",
+    },
+  });
+}

@@ -1,0 +1,52 @@
+/** What `ml verify` found in a bundle, and what `ml import` did with it. */
+import { formatSize } from "../core/size.ts";
+import type { Imported } from "../protocol/bundle.ts";
+import type { RunCheck } from "../protocol/keep.ts";
+import { checkLines } from "./check-page.ts";
+import { cutLine, type Face, type Line, span } from "./face.ts";
+import { safeText } from "./safe-text.ts";
+
+export interface Verified {
+  file: string;
+  valid: boolean;
+  checks: RunCheck[];
+  runs: { run_id: string; name: string }[];
+  files: number;
+  size_bytes: number;
+}
+
+const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+export function verifyPage(found: Verified, face: Face): Line[] {
+  const failed = found.checks.filter(({ state }) => state === "failed").length;
+  const held = `${plural(found.runs.length, "run")}, ${plural(found.files, "file")}, ${formatSize(found.size_bytes)} unpacked`;
+  const sentence: Line = found.valid
+    ? [span("valid", "good"), span(`  ${safeText(found.file)}  ${held}`, "dim")]
+    : [
+        span("not valid", "bad"),
+        span(`: ${failed} of ${found.checks.length} checks failed`),
+        span(`  ${safeText(found.file)}`, "dim"),
+      ];
+  return [...found.checks.flatMap((check) => checkLines(check, face)), [], cutLine(sentence, face.width, face.unicode)];
+}
+
+export function importedPage({ runs }: Imported, face: Face): Line[] {
+  const mark = face.unicode ? "✓" : "+";
+  const same = face.unicode ? "–" : "-";
+  const lines = runs.map(({ run_id, bundled_as, name, status, state }): Line => {
+    const was = bundled_as === run_id ? "" : `  was ${bundled_as} there`;
+    return state === "imported"
+      ? [
+          span(mark, "good"),
+          span(` ${safeText(name)}`, "strong"),
+          span(`  ${run_id}`, "dim"),
+          span(`  ${status}`),
+          span(was, "dim"),
+        ]
+      : [span(same, "dim"), span(` ${safeText(name)}  ${run_id}  here already${was}`, "dim")];
+  });
+  const count = runs.filter(({ state }) => state === "imported").length;
+  const rest = runs.length - count;
+  const sentence = `imported ${plural(count, "run")}${rest > 0 ? `, ${rest} ${rest === 1 ? "was" : "were"} here already` : ""}`;
+  return [...lines, [span(sentence)]];
+}
