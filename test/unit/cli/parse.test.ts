@@ -48,7 +48,7 @@ const script = (...words: string[]) => {
 const none = { follow: false, priority: null, note: null, config: null, json: false };
 
 test("a flag with a meaning of its own needs no value at the end or before another flag", () => {
-  const valuesOf = (...words: string[]) => parseCommand(plain, words, []).flags.only;
+  const valuesOf = (line: string) => logs(line).flags.only;
   expect(valuesOf("k3f9ab --only")).toEqual(["**"]);
   expect(valuesOf("k3f9ab --only -f")).toEqual(["**"]);
   expect(valuesOf("--only *.pt k3f9ab")).toEqual(["*.pt"]);
