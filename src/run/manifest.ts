@@ -254,7 +254,7 @@ export const lineageSchema = z.looseObject({
       run_id: z.string(),
       user: z.string(),
       host: text,
-      /** `bundle`, `mlflow`, `tensorboard`, `csv`. */
+      /** What it was imported from. */
       from: z.string().default("bundle"),
       imported_at: text,
       imported_by: text,
