@@ -116,9 +116,15 @@ export class SearchIndex {
   /** Takes manifests that were just read, of rows that say so already, within the caller's transaction. */
   take(looked: readonly Looked[]): void {
     const isStill = this.database.query("SELECT 1 FROM runs WHERE doc = ? AND run_id = ?");
-    for (const one of [...looked].sort((a, b) => a.doc - b.doc))
-      if (isStill.get(one.doc, one.run_id) !== null) this.enter(one);
-    this.writeTexts();
+    try {
+      for (const one of [...looked].sort((a, b) => a.doc - b.doc))
+        if (isStill.get(one.doc, one.run_id) !== null) this.enter(one);
+      this.writeTexts();
+    } catch (cause) {
+      // Whatever was gathered belongs to a transaction that is undone.
+      this.unwritten = [];
+      throw cause;
+    }
   }
 
   private write(doc: number, found: SearchFacts, manifest: Manifest): void {
