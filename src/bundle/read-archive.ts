@@ -117,6 +117,9 @@ function asRefusal(cause: unknown): unknown {
   return refusedArchive(`it is damaged or cut off (${messageOf(cause).replace(/\.$/, "")})`);
 }
 
+/** Milliseconds after which reading lets other work of the process have its turn: a server answers meanwhile. */
+const sliceMs = 8;
+
 class Reading {
   readonly facts: ArchiveFacts = {
     top: "",
@@ -128,6 +131,7 @@ class Reading {
   };
   readonly judge: Judge;
   #textBytes = 0;
+  #pauseAtMs = performance.now() + sliceMs;
 
   constructor(
     private readonly limits: ArchiveLimits,
@@ -136,7 +140,14 @@ class Reading {
     this.judge = new Judge(limits);
   }
 
+  async breathe(): Promise<void> {
+    if (performance.now() < this.#pauseAtMs) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#pauseAtMs = performance.now() + sliceMs;
+  }
+
   async take({ header, body }: ParsedTarEntry): Promise<void> {
+    await this.breathe();
     const { name, type = "file", size, linkname = "", mode = 0 } = header;
     const judged = this.judge.judge({ name, type, sizeBytes: size, target: linkname });
     if (judged.kind !== "file" || judged.place === null) {
@@ -158,6 +169,7 @@ class Reading {
       sum.update(chunk);
       sizeBytes += chunk.length;
       sink?.write(chunk);
+      await this.breathe();
       if (kept === null) continue;
       this.#textBytes += chunk.length;
       if (sizeBytes > this.limits.textBytes || this.#textBytes > this.limits.allTextBytes)
