@@ -387,6 +387,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/verify.ts"),
   },
   {
+    name: "prewarm",
+    group: "data",
+    summary: "bring datasets to the local disk ahead of the runs that need them",
+    load: () => import("./commands/prewarm.ts"),
+  },
+  {
     name: "push",
     group: "data",
     summary: "bring a folder of data to the server",

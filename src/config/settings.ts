@@ -113,6 +113,14 @@ export const settings = {
   // Data.
   data_timeout_seconds: number("a dataset's folder that gives no sign for so long counts as hung", 30, { least: 1 }),
   data_hands: number("processes that read a dataset side by side", 4, { least: 1, most: 64, whole: true }),
+  cache_dir: text("folder on a local disk for copies of datasets; default: cache/ in the base directory"),
+  cache_max_gb: number("what those copies may take, in GB; default: all but a tenth of the disk", null, { least: 0 }),
+  prewarm: choice(
+    "which datasets are copied ahead of the runs that need them: those on network mounts, all, or none",
+    ["network", "all", "off"],
+    "network",
+  ),
+  prewarm_mb_s: number("so many MB a second are copied at most; 0: no limit", 0, { least: 0 }),
   data_policy: choice(
     "where a run's datasets are not on the local disk at its turn: wait, fetch them first, or read them where they are",
     ["wait", "fetch", "direct"],

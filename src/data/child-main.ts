@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
 import type { Job } from "./child.ts";
+import { copyDataset } from "./copy.ts";
 import { crewMain } from "./crew.ts";
 import { probePlace } from "./probe.ts";
 import { scanDataset } from "./scan.ts";
@@ -29,6 +30,7 @@ function teller(): (progress: object) => void {
 
 async function outcomeOf(job: Job): Promise<object> {
   if (job.kind === "scan") return scanDataset(job, teller());
+  if (job.kind === "copy") return copyDataset(job, teller());
   return probePlace(job.path);
 }
 

@@ -4,6 +4,7 @@
  * nobody here waits for it.
  */
 import { MlError } from "../core/error.ts";
+import type { Copied, CopyJob } from "./copy.ts";
 import { ownCommand } from "./own-command.ts";
 import type { Probed } from "./probe.ts";
 import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
@@ -13,9 +14,10 @@ export interface ProbeJob {
   path: string;
 }
 
-export type Job = ScanJob | ProbeJob;
+export type Job = ScanJob | CopyJob | ProbeJob;
 export interface Outcomes {
   scan: Scanned;
+  copy: Copied;
   probe: Probed;
 }
 

@@ -55,8 +55,8 @@ export function readDataFile(path: string, { copyTo = null, onBytes }: Reading):
     for (let attempt = 1; ; attempt += 1) {
       const before = lookOf(fd);
       if (copyTo !== null) {
-        if (out !== null) fs.closeSync(out);
-        out = fs.openSync(copyTo, O_WRONLY | O_CREAT | O_TRUNC, 0o644);
+        out ??= fs.openSync(copyTo, O_WRONLY | O_CREAT | O_TRUNC, 0o444);
+        if (attempt > 1) fs.ftruncateSync(out, 0);
       }
       const sha256 = readOnce(fd, out, { ...before, onBytes });
       const changedWhileReading = !isSame(before, lookOf(fd));

@@ -1,6 +1,8 @@
 /** Requests about datasets: registering, looking, checking, and what of them lies on a local disk. Part of the table in requests.ts. */
 import { z } from "zod";
 import type { DatasetCheck, DatasetRecord } from "../run/dataset-record.ts";
+import type { PrewarmWish } from "../run/prewarm-wishes.ts";
+import type { DataFacts } from "../run/worker-facts.ts";
 import { declare } from "./declare.ts";
 import type { RunSummary } from "./summary.ts";
 
@@ -76,6 +78,21 @@ export const dataRequests = {
     /** There are more runs. */
     more: boolean;
   }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
+  /** Asks for datasets, or those of runs, on the local disks; `pin` keeps them there. */
+  "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(
+    "user",
+    z.object({ names: z.array(z.string().min(1).max(256)).min(1).max(100), pin: z.boolean().default(false) }),
+  ),
+  /** Takes such wishes back; gives those that there were. */
+  "prewarm.cancel": declare<{ wishes: PrewarmWish[] }>()(
+    "user",
+    z.object({ names: z.array(z.string().min(1).max(256)).min(1).max(100) }),
+  ),
+  /** What lies on the local disk of each living worker, and what is on its way there. */
+  "prewarm.list": declare<{ wishes: PrewarmWish[]; workers: ({ worker: string } & DataFacts)[] }>()(
+    "viewer",
+    z.object({}),
+  ),
   /** Forgets a dataset, or one version of it. The files of it are not touched, and what runs recorded stays. */
   "dataset.remove": declare<{ name: string; versions: string[] }>()(
     "user",

@@ -14,8 +14,15 @@ export function entryFromManifest(manifest: Manifest): QueueEntry {
       group: manifest.narrative.experiment_group,
       terms: manifest.launch.terms,
       seconds: secondsOf(manifest.resources.predicted),
+      ...dataOf(manifest),
     },
   };
+}
+
+function dataOf({ datasets, launch }: Manifest): Pick<EntryFacts, "data"> {
+  if (launch.data_policy !== "wait") return {};
+  const named = datasets.flatMap(({ name, checksum }) => (checksum === null ? [] : [{ name, checksum }]));
+  return named.length === 0 ? {} : { data: named };
 }
 
 function secondsOf(predicted: Manifest["resources"]["predicted"]): EntryFacts["seconds"] {
@@ -36,6 +43,6 @@ export function factsText(facts: EntryFacts): string {
 /** The facts from the text that a backend kept; most runs have none, and share one object. Throws for what is no JSON. */
 export function factsFrom(text: string): EntryFacts {
   if (text === noneText || text === "" || text === "{}") return none;
-  const { group = null, terms = {}, seconds = null } = JSON.parse(text) as Partial<EntryFacts>;
-  return { group, terms: { ...noTerms, ...terms }, seconds };
+  const { group = null, terms = {}, seconds = null, data } = JSON.parse(text) as Partial<EntryFacts>;
+  return { group, terms: { ...noTerms, ...terms }, seconds, ...(data === undefined ? {} : { data }) };
 }

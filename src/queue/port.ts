@@ -25,6 +25,8 @@ export interface QueueEntry {
 
 /** What only schedule/ judges; a backend keeps it as one text. */
 export interface EntryFacts {
+  /** Datasets that must be on the machine's local disk before it may start; left out where none must. */
+  data?: readonly { name: string; checksum: string }[];
   group: string | null;
   /** What it waits for besides its turn. */
   terms: Terms;

@@ -16,6 +16,8 @@ export type Blocker =
   | { kind: "user_runs"; user: string; limit: number; runs: string[] }
   | { kind: "user_gpus"; user: string; limit: number; held: number; wanted: number }
   | { kind: "group_limit"; group: string; limit: number; runs: string[] }
+  /** It was queued to wait until these datasets are on the local disk. */
+  | { kind: "data"; datasets: string[] }
   | { kind: "no_worker" }
   | { kind: "never_fits"; why: string }
   | { kind: "door"; worker: string; why: string; until: string | null }

@@ -61,6 +61,8 @@ export interface BasePaths {
   data: string;
   /** Registered datasets: a file and a folder of lists each. */
   datasets: string;
+  /** Datasets that people want on the local disks: prewarm-wishes.ts. */
+  prewarm: string;
   workers: string;
   queueFolder: string;
   users: string;
@@ -127,6 +129,7 @@ export function basePaths(base: string): BasePaths {
     snapshots: join(base, "snapshots"),
     data: join(base, "data"),
     datasets: join(base, "datasets"),
+    prewarm: join(base, "prewarm.json"),
     workers: join(base, "workers"),
     queueFolder: join(base, "queue"),
     users: join(base, "users.toml"),

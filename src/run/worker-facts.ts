@@ -60,6 +60,53 @@ export interface HoldingFacts {
   ends_at: string | null;
 }
 
+/** What of the datasets lies on this machine's local disk, and what is on its way there. */
+export interface DataFacts {
+  /** Where; null: nothing is copied. */
+  folder: string | null;
+  mode: "network" | "all" | "off";
+  used_bytes: number;
+  /** Null: what the disk has, but for a tenth of it. */
+  limit_bytes: number | null;
+  copies: {
+    checksum: string;
+    name: string;
+    version: string;
+    size_bytes: number;
+    num_files: number;
+    fetched_at: string;
+    seconds: number;
+    last_used_at: string;
+    /** How often a run was given it. */
+    hits: number;
+    pinned: boolean;
+    /** Who reads it now. */
+    runs: string[];
+    /** The waiting run that needs it next. */
+    next_run: string | null;
+  }[];
+  /** Checksums of what is read where it is: a copy is not worth making. */
+  in_place: string[];
+  /** How many datasets waiting runs and people need, and how many of them are here. */
+  needed: number;
+  warm: number;
+  copying: {
+    name: string;
+    version: string;
+    for_run: string | null;
+    on_demand: boolean;
+    files: number;
+    done_bytes: number;
+    total_bytes: number;
+    started_at: string;
+    eta_seconds: number | null;
+  }[];
+  /** What is needed and could not be copied. */
+  failed: { name: string; version: string; reason: string; at: string }[];
+  /** The last that were removed, newest first, for what and why. */
+  evicted: { name: string; version: string; size_bytes: number; at: string; for: string; why: string }[];
+}
+
 export interface WorkerFacts {
   worker: string;
   host: string;
@@ -83,5 +130,6 @@ export interface WorkerFacts {
   gpu_problem: string | null;
   /** What the runs in its hands use; only those that were looked at. */
   uses: RunUseFacts[];
+  data: DataFacts | null;
   problems: string[];
 }

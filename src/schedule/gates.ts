@@ -91,17 +91,32 @@ function limitGates(entry: LineEntry, state: PlanState, tally: Tally): Blocker[]
   return found;
 }
 
+function dataGates({ facts: { data = [] } }: LineEntry, { isWarm }: PlanState): Blocker[] {
+  const cold = isWarm === undefined ? [] : data.filter(({ checksum }) => !isWarm(checksum));
+  return cold.length === 0 ? [] : [{ kind: "data", datasets: cold.map(({ name }) => name) }];
+}
+
 /** Every gate that is shut for this run; empty where it may start as soon as it fits. */
 export function gatesOf(entry: LineEntry, state: PlanState, tally: Tally): Blocker[] {
   const held: Blocker[] = entry.held ? [{ kind: "held" }] : [];
-  return [...held, ...parentGates(entry, state), ...clockGates(entry, state), ...limitGates(entry, state, tally)];
+  return [
+    ...held,
+    ...parentGates(entry, state),
+    ...clockGates(entry, state),
+    ...dataGates(entry, state),
+    ...limitGates(entry, state, tally),
+  ];
 }
 
 /** Whether any gate is shut; most runs have none, and cost nothing here. */
 export function isGated(entry: LineEntry, state: PlanState, tally: Tally): boolean {
   if (entry.held) return true;
-  const { terms } = entry.facts;
-  const plain = terms.after.length + terms.after_ok.length === 0 && terms.not_before === null && terms.when === null;
+  const { terms, data } = entry.facts;
+  const plain =
+    data === undefined &&
+    terms.after.length + terms.after_ok.length === 0 &&
+    terms.not_before === null &&
+    terms.when === null;
   const unlimited = state.limits.userRuns === null && state.limits.userGpus === null && terms.group_limit === null;
   return !(plain && unlimited) && gatesOf(entry, state, tally).length > 0;
 }

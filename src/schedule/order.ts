@@ -25,6 +25,8 @@ export interface LineEntry {
     terms: Terms;
     /** Seconds that it will take, as predicted. */
     seconds: { low: number; likely: number; high: number } | null;
+    /** Datasets that must be warm before it may start; left out where none must. */
+    data?: readonly { name: string; checksum: string }[];
   };
 }
 

@@ -64,4 +64,6 @@ export interface PlanState {
   hours: WishHours;
   reservations: readonly Reservation[];
   parentOf(runId: string): ParentState;
+  /** Whether a dataset is on the local disk of a machine, so that a run that waits for it may start. Left out: nobody knows, and none waits. */
+  isWarm?(checksum: string): boolean;
 }

@@ -27,6 +27,7 @@ import { metricsTry } from "./handlers/metrics-try.ts";
 import { narrativeChange } from "./handlers/narrative-change.ts";
 import { narrativeGet } from "./handlers/narrative-get.ts";
 import { placeSet } from "./handlers/place-set.ts";
+import { prewarmCancel, prewarmList, prewarmWish } from "./handlers/prewarm.ts";
 import { reindex } from "./handlers/reindex.ts";
 import { reservationAdd, reservationList, reservationRemove } from "./handlers/reservations.ts";
 import { runAnnotate } from "./handlers/run-annotate.ts";
@@ -83,6 +84,9 @@ export const handlers: Handlers = {
   "dataset.show": datasetShow,
   "dataset.remove": datasetRemove,
   "snapshot.known": snapshotKnown,
+  "prewarm.wish": prewarmWish,
+  "prewarm.cancel": prewarmCancel,
+  "prewarm.list": prewarmList,
   "snapshot.offer": snapshotOffer,
   "snapshot.commit": snapshotCommit,
   status,

@@ -84,6 +84,8 @@ export function blockerSentence(blocker: Blocker, telling: Telling): string {
       return `${safeText(blocker.user)} holds ${blocker.held} of at most ${blocker.limit} GPUs and this run wants ${blocker.wanted}`;
     case "group_limit":
       return `of group ${safeText(blocker.group)} at most ${blocker.limit} run at a time: ${listText(blocker.runs, telling)}`;
+    case "data":
+      return `it waits for its data on the local disk: ${blocker.datasets.map(safeText).join(", ")}; \`ml prewarm --list\` shows how far that is`;
     case "no_worker":
       return "no worker is alive; `ml worker` starts one";
     case "never_fits":
@@ -121,6 +123,8 @@ export function blockerWords(blocker: Blocker, nowMs: number): string {
       return `${safeText(blocker.user)} holds ${blocker.held} GPUs`;
     case "group_limit":
       return `${blocker.limit} of its group run`;
+    case "data":
+      return `for data: ${blocker.datasets.map(safeText).join(", ")}`;
     case "no_worker":
       return "no worker";
     case "never_fits":

@@ -8,6 +8,7 @@ import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { cutLine, type Face, type Line, lineWidth, type Span, span, textWidth, wrapText } from "./face.ts";
 import { dot } from "./mark.ts";
+import { prewarmLines } from "./prewarm-page.ts";
 import { runColumns, runRow, subtitle } from "./run-row.ts";
 import { safeText } from "./safe-text.ts";
 import { fitColumns, layRow, type Row } from "./table.ts";
@@ -126,7 +127,11 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
     { title: "Ended", runs: status.recent, total: null },
   ].filter((section) => section.runs.length > 0);
   const told = accuracyText(status);
-  const head = [cutLine(serverLine(status, face), face.width, face.unicode), ...problemLines(status, face)];
+  const head = [
+    cutLine(serverLine(status, face), face.width, face.unicode),
+    ...problemLines(status, face),
+    ...prewarmLines(status, face),
+  ];
   if (sections.length === 0 && options.filtered) return [...head, [], [span("No runs of this user.")]];
   if (sections.length === 0)
     return [

@@ -12,6 +12,7 @@ import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse, Manifest } from "../run/manifest.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest } from "../run/store.ts";
+import { neededOf, type Prewarmer } from "./prewarm.ts";
 import type { DataLooks, LiveRun, Shop } from "./shop.ts";
 
 /** A look takes so long at most; a larger dataset is looked at by `ml dataset verify`. */
@@ -76,6 +77,8 @@ function foldLook(manifest: Manifest, use: DatasetUse, { moment, look }: { momen
 export function beginDataLooks(shop: Shop, run: LiveRun, manifest: Manifest): DataLooks | null {
   const uses = manifest.datasets.filter((use) => folderOf(use) !== null);
   if (uses.length === 0 || isFinal(manifest.status)) return null;
+  for (const { checksum, local_path: local } of uses)
+    if (checksum !== null && local !== null) shop.prewarmer?.adopt(checksum, run.runId);
   const found: { use: DatasetUse; moment: Moment; look: Look }[] = [];
   const lookAll = (moment: Moment) =>
     Promise.all(uses.map(async (use) => found.push({ use, moment, look: await lookAt(shop, use) })));
@@ -121,26 +124,65 @@ export interface Unavailable {
   passing: boolean;
 }
 
+type Gift = Pick<DatasetUse, "local_path" | "fetched_via" | "fetched_why" | "fetched_at" | "fetch_time_seconds">;
+const inPlace = { local_path: null, fetched_via: "direct", fetched_at: null, fetch_time_seconds: null } as const;
+
+function giftOfCopy(
+  { folder, record }: NonNullable<ReturnType<Prewarmer["hold"]>>,
+  via: "prewarm" | "on_demand",
+  why: string,
+): { gift: Gift } {
+  const { fetched_at, seconds } = record;
+  const from = { fetched_via: via, fetched_why: why, fetched_at, fetch_time_seconds: seconds };
+  return { gift: { local_path: folder, ...from } };
+}
+
+/** A copy where there is one or one is worth waiting for, else the folder itself, if it answers. */
+async function giftOf(
+  shop: Shop,
+  run: LiveRun,
+  { use, policy }: { use: DatasetUse; policy: Manifest["launch"]["data_policy"] },
+): Promise<{ gift: Gift } | Omit<Unavailable, "name">> {
+  const { prewarmer } = shop;
+  const warm = prewarmer?.hold(use.checksum, run.runId) ?? null;
+  if (warm !== null) return giftOfCopy(warm, "prewarm", "hit");
+  let why = policy === "direct" ? "miss; its policy is to read it where it is" : "no copies are kept here";
+  if (policy !== "direct" && prewarmer !== null) {
+    try {
+      await prewarmer.fetch(neededOf(use, run.runId, null), true);
+      const fetched = prewarmer.hold(use.checksum, run.runId);
+      if (fetched !== null) return giftOfCopy(fetched, "on_demand", "miss");
+    } catch (cause) {
+      const { message, code } = asMlError(cause);
+      why = code === "refused" ? message : `miss; ${message}`;
+    }
+  }
+  try {
+    await runJob({ kind: "probe", path: use.nas_path ?? "" }, { stallMs: shop.settings.dataStallMs });
+    return { gift: { ...inPlace, fetched_why: why } };
+  } catch (cause) {
+    const { message, code } = asMlError(cause);
+    return { why: message, passing: code === "try_later" };
+  }
+}
+
 /**
  * Decides where the script finds each dataset and writes that down; null where all can be had. Looks at each folder in
  * a child process.
  */
 export async function giveDatasets(shop: Shop, run: LiveRun, manifest: Manifest): Promise<Unavailable | null> {
   if (manifest.datasets.length === 0) return null;
-  const stallMs = shop.settings.dataStallMs;
-  for (const { name, nas_path: path } of manifest.datasets) {
-    try {
-      await runJob({ kind: "probe", path: path ?? "" }, { stallMs });
-    } catch (cause) {
-      const { message, code } = asMlError(cause);
-      return { name, why: message, passing: code === "try_later" };
-    }
+  const gifts = new Map<string, Gift>();
+  for (const use of manifest.datasets) {
+    const gift = await giftOf(shop, run, { use, policy: manifest.launch.data_policy });
+    if ("why" in gift) return { name: use.name, ...gift };
+    gifts.set(use.name, gift.gift);
   }
   const given = changeManifest(run.paths, (now) => {
     if (isFinal(now.status)) return false;
     for (const use of now.datasets) {
       foldQueuedLook(shop, use);
-      Object.assign(use, { fetched_via: "direct", fetched_why: "read where it is" });
+      Object.assign(use, gifts.get(use.name));
     }
     return true;
   });

@@ -86,6 +86,7 @@ export class Heartbeat {
       gpus_seen_at: seenAtMs === null ? null : isoTime(clock.nowMs() - (clock.monotonicMs() - seenAtMs)),
       gpu_problem: gpus.trouble(),
       uses: [...live.values()].flatMap((run) => (run.meter === null ? [] : run.meter.facts())),
+      data: this.#shop.prewarmer?.facts() ?? null,
       problems: [...problems.values()],
       changes: [...this.#changes],
     };

@@ -2,6 +2,7 @@
  * The machine of a worker, as the settings and the hardware have it: what there is to hand out, who looks after the GPUs,
  * when the door is closed, and the power limit that is put on and taken back. The same for a worker in a server and alone.
  */
+import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { localZone, parseTariff, priceAt } from "../core/hours.ts";
 import { openAmd } from "../measure/amd.ts";
@@ -34,7 +35,10 @@ function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): 
 
 export function openMachine(
   places: MachinePlaces,
-): Pick<WorkerOptions, "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"> {
+): Pick<
+  WorkerOptions,
+  "prewarm" | "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"
+> {
   const { settings, env, base } = places;
   const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
   const gpus = new Gpus(meter, {
@@ -64,6 +68,14 @@ export function openMachine(
       gpuIdleStopMinutes: settings.gpu_idle_stop_minutes,
       dataStallMs: settings.data_timeout_seconds * 1000,
       dataHands: settings.data_hands,
+    },
+    prewarm: {
+      folder: settings.cache_dir ?? join(base.base, "cache"),
+      mode: settings.prewarm as "network" | "all" | "off",
+      limitBytes: settings.cache_max_gb === null ? null : settings.cache_max_gb * 1e9,
+      bytesPerSecond: settings.prewarm_mb_s === 0 ? null : settings.prewarm_mb_s * 1e6,
+      hands: settings.data_hands,
+      stallMs: settings.data_timeout_seconds * 1000,
     },
     gpus,
     door,

@@ -139,6 +139,7 @@ export class Planning implements Planner {
       hours,
       reservations: this.#reservations.read().map(reservationOf),
       parentOf: (runId) => this.#parents.of(runId),
+      isWarm: (checksum) => shop.prewarmer?.isReady(checksum) ?? true,
     };
   }
 

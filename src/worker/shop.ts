@@ -22,6 +22,7 @@ import type { Cgroups } from "./cgroup.ts";
 import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
 import type { LineView } from "./line-view.ts";
+import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
 import type { RunMeter } from "./run-meter.ts";
 
 export interface WorkerSettings {
@@ -62,6 +63,8 @@ export interface WorkerOptions {
   /** Looks after the cards; they take the place of those in `capacity`. Default: none, and the cards stay as they are. */
   gpus?: Gpus;
   settings?: Partial<WorkerSettings>;
+  /** Copies of datasets on the local disk. Default: none are made. */
+  prewarm?: PrewarmSettings | null;
   /** When the machine takes no new runs. Default: it always does. */
   door?: Door;
   /** Where control groups of runs are made; null: nowhere. Default: where the kernel and our rights allow it. */
@@ -198,6 +201,8 @@ export interface Shop {
   /** Of the disk, whole gigabytes, at the last look; null: nobody looked. */
   diskFreeGb: number | null;
   readonly gpus: Gpus;
+  /** Null where nothing is copied. */
+  readonly prewarmer: Prewarmer | null;
   readonly machineDoor: Door;
   price(atMs: number): number | null;
   readonly currency: string | null;
@@ -285,6 +290,7 @@ export function letGo(shop: Shop, run: LiveRun): void {
   shop.live.delete(run.runId);
   shop.problems.delete(run.runId);
   shop.problems.delete(idleProblem(run));
+  shop.prewarmer?.release(run.runId);
   freeResources(shop, run);
 }
 

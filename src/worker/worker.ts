@@ -37,7 +37,9 @@ import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
 import { LineView } from "./line-view.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
 import { readyMachine } from "./machine.ts";
+import { neededSoon } from "./needed.ts";
 import { Planning } from "./planning.ts";
+import { Prewarmer } from "./prewarm.ts";
 import { refillEveryMs, refillLine } from "./refill.ts";
 import { Sampler } from "./sampler.ts";
 import { quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
@@ -83,7 +85,25 @@ function putRunnerModule(options: WorkerOptions): void {
   writeDurable(path, runnerText, { mode: 0o444, sync: false });
 }
 
-function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoon">): Shop {
+interface Hooks extends Pick<Shop, "changed" | "lookSoon"> {
+  /** Writes the heartbeat soon. */
+  beatSoon(): void;
+}
+
+function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Prewarmer | null {
+  if (options.prewarm == null) return null;
+  const clock = options.clock ?? systemClock;
+  return new Prewarmer(options.base, options.prewarm, {
+    nowMs: () => clock.nowMs(),
+    onProgress: beatSoon,
+    onEnd: () => {
+      beatSoon();
+      lookSoon();
+    },
+  });
+}
+
+function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
   const policy = options.policy ?? policyOf(defaultSettings(), localZone);
   const shop: Omit<Shop, "planning"> = {
     base: options.base,
@@ -115,6 +135,7 @@ function makeShop(options: WorkerOptions, hooks: Pick<Shop, "changed" | "lookSoo
     notBeforeMs: 0,
     line: new LineView(options.queue, options.clock ?? systemClock),
     idlePlan: null,
+    prewarmer: prewarmerOf(options, hooks),
     ...hooks,
   };
   return Object.assign(shop, { planning: new Planning(shop, policy) });
@@ -145,6 +166,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       }
     },
     lookSoon: () => bell.ring(),
+    beatSoon: () => heartbeat.soon(),
   });
   const heartbeat = new Heartbeat(shop, { inServer: options.onChange !== undefined });
   await shop.gpus.open({
@@ -192,6 +214,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       const standing = [...shop.door.keys(), ...shop.blockedCards.keys(), ...shop.problems.keys()].join();
       if (standing !== told) heartbeat.soon();
       told = standing;
+      if (shop.prewarmer !== null) shop.prewarmer.look(await neededSoon(shop));
       sampler.wake();
       const restMs = shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
       await bell.wait(Math.min(restMs, shop.line.behindMs || restMs));
@@ -219,6 +242,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         await settleDown(shop);
         sampler.stop();
         shop.gpus.close();
+        shop.prewarmer?.close();
         await options.onClose?.();
         heartbeat.close();
         lock.release();

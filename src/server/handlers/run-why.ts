@@ -1,6 +1,7 @@
 /** Why a run waits: every reason that the plan has, and the names of the runs in them. */
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import type { Blocker } from "../../run/blocker.ts";
+import { readManifest } from "../../run/store.ts";
 import type { Context } from "../context.ts";
 import { idOf, recordOfRun } from "../owned.ts";
 import { summarise } from "../summary.ts";
@@ -23,10 +24,24 @@ function runsIn(blocker: Blocker): string[] {
   }
 }
 
+/** It asked to wait for its data, and no worker has all of it. */
+function dataBlockers({ base, workers }: Context, runId: string): Blocker[] {
+  const read = readManifest(base.run(runId).manifest);
+  if (read.kind !== "ok" || read.manifest.launch.data_policy !== "wait") return [];
+  const alive = workers.states().filter((state) => state.alive);
+  const isReady = (checksum: string | null) =>
+    alive.some(({ data }) => {
+      if (data === null || data.mode === "off" || checksum === null) return true;
+      return data.in_place.includes(checksum) || data.copies.some((copy) => copy.checksum === checksum);
+    });
+  const cold = read.manifest.datasets.filter(({ checksum }) => !isReady(checksum)).map(({ name }) => name);
+  return cold.length === 0 ? [] : [{ kind: "data", datasets: cold }];
+}
+
 export function runWhy(context: Context, body: ParsedBody<"run.why">): Reply<"run.why"> {
   const runId = idOf(context, body.run);
   const record = recordOfRun(context, runId);
-  const blockers = record.status === "queued" ? context.line.why(runId) : [];
+  const blockers = record.status === "queued" ? [...dataBlockers(context, runId), ...context.line.why(runId)] : [];
   context.line.foresee([runId]);
   const known = context.catalog.many([...new Set(blockers.flatMap(runsIn))]);
   return {

@@ -4,7 +4,7 @@ import { type Area, box, inside, type Layer, piece } from "../cells.ts";
 import type { Scene } from "../scene.ts";
 
 const sentences = {
-  data: "This server does not keep datasets yet, so there is nothing to warm up ahead of a run. What a run read from disk is its script's own business until then.",
+  data: "`ml dataset list` shows the registered datasets, `ml prewarm` what of them is warm; this view does not show them yet. What a run used stands with its environment.",
   containers: "This server runs scripts in the worker's own environment; it does not start containers yet.",
 } as const;
 const titles = { data: "Datasets", containers: "Containers" } as const;

@@ -188,6 +188,7 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     gpus_seen_at: null,
     gpu_problem: null,
     uses: [],
+    data: null,
     problems: [],
   };
   expect(capacityOf(facts)).toEqual(capacity);

@@ -157,6 +157,7 @@ export function status(given: Partial<Status> = {}): Status {
         capacity: { slots: 2, cpu_cores: 16, gpus: 2, ram_gb: 64, disk_gb: 500 },
         free: { slots: 1, cpu_cores: 15, gpus: 1, ram_gb: 60, disk_gb: 412 },
         running: ["2026-11-23_k3f9ab"],
+        data: null,
         holding: [],
         door: [],
         gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],

@@ -1,0 +1,71 @@
+/** `ml prewarm`: what should lie on the local disk before anybody needs it, what does, and what was removed for what. */
+import { MlError } from "../../core/error.ts";
+import { prewarmPage } from "../../view/prewarm-page.ts";
+import { type Context, defineCommand } from "../command.ts";
+import { flag } from "../flags.ts";
+import { faceOf, pageText, serverNowMs } from "../page.ts";
+
+async function list(context: Context): Promise<void> {
+  const connection = await context.connect();
+  const reply = await connection.ask("prewarm.list", {});
+  context.output.result({
+    schema: "ml.prewarm.list/1",
+    value: () => reply,
+    ids: () => reply.workers.flatMap(({ copies }) => copies.map(({ name, version }) => `${name}=${version}`)),
+    rows: () =>
+      reply.workers.flatMap(({ worker, copies }) =>
+        copies.map((copy) => [worker, copy.name, copy.version, copy.size_bytes, copy.last_used_at, copy.pinned]),
+      ),
+    human: () => pageText(prewarmPage(reply, faceOf(context.output, serverNowMs(connection))), context.output),
+  });
+}
+
+export const command = defineCommand({
+  name: "prewarm",
+  group: "data",
+  summary: "bring datasets to the local disk ahead of the runs that need them",
+  about:
+    "What waiting runs need is brought without being asked, in the order in which they are expected to start. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
+  positionals: [{ name: "NAME|RUN", about: "datasets, or runs", many: true, optional: true, complete: "dataset" }],
+  flags: {
+    list: flag.on("show what is warm and what is under way"),
+    cancel: flag.on("take a wish back; a copy under way for nobody else ends"),
+    pin: flag.on("never remove it to make room"),
+  },
+  examples: [
+    ["ml prewarm imagenet-train --pin", "and keep it"],
+    ["ml prewarm --list", "what is where"],
+  ],
+  schemas: {
+    "ml.prewarm/1": "`wishes`: each `name`, `version`, `checksum`, `by`, `at`, `pinned`",
+    "ml.prewarm.list/1":
+      "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`",
+  },
+  async run(context, args) {
+    const { list: listed, cancel, pin } = args.flags;
+    const names = args.words;
+    if (listed || names.length === 0) {
+      if (cancel) throw new MlError("usage", "`--cancel` wants a name", { hint: "ml prewarm --cancel NAME" });
+      await list(context);
+      return undefined;
+    }
+    const connection = await context.connect();
+    const { wishes } = cancel
+      ? await connection.ask("prewarm.cancel", { names })
+      : await connection.ask("prewarm.wish", { names, pin });
+    const what = wishes.map(({ name, version }) => `${name} ${version}`).join(", ");
+    context.output.result({
+      schema: "ml.prewarm/1",
+      value: () => ({ wishes }),
+      ids: () => wishes.map(({ name, version }) => `${name}=${version}`),
+      rows: () => wishes.map(({ name, version, by, at, pinned }) => [name, version, by, at, pinned]),
+      human: () => {
+        if (wishes.length === 0) return "there was no such wish\n";
+        return cancel
+          ? `no longer asked for: ${what}\n`
+          : `asked for: ${what}; \`ml prewarm --list\` shows how far it is\n`;
+      },
+    });
+    return undefined;
+  },
+});

@@ -1,0 +1,104 @@
+/**
+ * Copies a dataset to a local folder, several files at a time, and compares each with what was registered while its bytes pass.
+ * What was copied before a cut stays: `<target>.done` names the files that are whole. Runs in a child process.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readAll, type Wanted } from "./crew.ts";
+import { type ListedFile, readList } from "./file-list.ts";
+import type { ScanProgress } from "./scan.ts";
+
+export interface CopyJob {
+  kind: "copy";
+  root: string;
+  target: string;
+  listPath: string;
+  /** Lists of other copies on the same disk with their folders: what they have is linked to, not copied. */
+  twins: { listPath: string; folder: string }[];
+  hands: number;
+  bytesPerSecond: number | null;
+}
+
+export interface Copied {
+  files: number;
+  sizeBytes: number;
+  /** Files that were there from a copy before that was cut. */
+  resumedFiles: number;
+  /** What is otherwise than registered, or cannot be read; empty: the copy is whole. */
+  wrong: string[];
+}
+
+const namedWrong = 20;
+
+function doneBefore(path: string, target: string, list: readonly ListedFile[]): Set<string> {
+  if (!existsSync(path)) return new Set();
+  const named = new Set(readFileSync(path, "utf8").split("\0"));
+  const isThere = ({ path: file, sizeBytes }: ListedFile) =>
+    named.has(file) && statSync(join(target, file), { throwIfNoEntry: false })?.size === sizeBytes;
+  return new Set(list.filter(isThere).map((file) => file.path));
+}
+
+function twinsOf(job: CopyJob): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { listPath, folder } of job.twins) {
+    if (!existsSync(listPath)) continue;
+    for (const { path, sha256 } of readList(listPath)) if (sha256 !== null) found.set(sha256, join(folder, path));
+  }
+  return found;
+}
+
+function putLinks(job: CopyJob, list: readonly ListedFile[]): void {
+  for (const { path, link } of list) {
+    if (link === null) continue;
+    const to = join(job.target, path);
+    mkdirSync(dirname(to), { recursive: true });
+    rmSync(to, { force: true });
+    symlinkSync(link, to);
+  }
+}
+
+export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) => void): Promise<Copied> {
+  // A mount that is gone is no dataset that has changed.
+  statSync(job.root);
+  const list = readList(job.listPath);
+  const donePath = `${job.target}.done`;
+  mkdirSync(job.target, { recursive: true, mode: 0o755 });
+  const done = doneBefore(donePath, job.target, list);
+  const twins = twinsOf(job);
+  const totalBytes = list.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const wanted: Wanted[] = list
+    .filter(({ path, link }) => link === null && !done.has(path))
+    .map(({ path, sizeBytes, sha256 }) => ({
+      path,
+      sizeBytes,
+      sha256,
+      twin: sha256 === null ? null : (twins.get(sha256) ?? null),
+    }));
+  let files = done.size;
+  let doneBytes = totalBytes - wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const wrong: string[] = [];
+  let finished: string[] = [];
+  const keep = () => {
+    if (finished.length > 0) appendFileSync(donePath, finished.map((path) => `${path}\0`).join(""));
+    finished = [];
+  };
+  await readAll(wanted, {
+    ...{ root: job.root, target: job.target, hands: job.hands, bytesPerSecond: job.bytesPerSecond },
+    onBytes: (count) => {
+      doneBytes += count;
+      tell({ phase: "reading", files, doneBytes, totalBytes });
+    },
+    onRow: ({ path, failed, differs }) => {
+      if (failed !== null || differs) {
+        if (wrong.length < namedWrong) wrong.push(failed === null ? path : `${path}: ${failed}`);
+        return;
+      }
+      files += 1;
+      finished.push(path);
+      if (finished.length >= 128) keep();
+    },
+  });
+  keep();
+  putLinks(job, list);
+  return { files: list.length, sizeBytes: totalBytes, resumedFiles: done.size, wrong };
+}

@@ -1,0 +1,134 @@
+/** What lies on the local disks: copies, what is under way, what was removed for what. And the one line of it in `ml status`. Pure. */
+import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/size.ts";
+import type { Reply } from "../protocol/requests.ts";
+import { type Face, type Line, span, wrapText } from "./face.ts";
+import { shortId } from "./mark.ts";
+import { safeText } from "./safe-text.ts";
+import { type Column, layTable, type Row } from "./table.ts";
+import { ago, clockTime } from "./time.ts";
+
+type List = Reply<"prewarm.list">;
+type Store = List["workers"][number];
+type Copying = Store["copying"][number];
+
+const columns: readonly Column[] = [
+  { name: "copy", least: 8 },
+  { name: "version" },
+  { name: "size", align: "right" },
+  { name: "used", keep: 2 },
+  { name: "next", least: 10, keep: 1 },
+];
+
+const title = ({ name, version }: { name: string; version: string }) => `${safeText(name)} ${safeText(version)}`;
+
+/** `45 %, 450 MB of 1.0 GB, 12 s left`. */
+export function copyingText(copying: Copying): string {
+  const { done_bytes: done, total_bytes: total, eta_seconds: eta } = copying;
+  const share = total > 0 ? `${Math.floor((Math.min(done, total) / total) * 100)} %, ` : "";
+  const left = eta === null ? "" : `, ${formatDuration(Math.max(1000, eta * 1000))} left`;
+  return `${share}${formatSize(done)} of ${formatSize(total)}${left}`;
+}
+
+function copyRow(copy: Store["copies"][number], face: Face): Row {
+  const next =
+    copy.runs.length > 0
+      ? [span(`in use by ${copy.runs.map(shortId).join(", ")}`, "live")]
+      : copy.next_run !== null
+        ? [span(`next for ${shortId(copy.next_run)}`)]
+        : [span("nobody waits for it", "dim")];
+  return {
+    copy: [span(safeText(copy.name), "strong")],
+    version: [span(safeText(copy.version))],
+    size: [span(formatSize(copy.size_bytes))],
+    used: [
+      span(`${copy.hits === 0 ? "not yet" : `${copy.hits}×, ${ago(copy.last_used_at, face.nowMs) ?? ""}`}`, "dim"),
+    ],
+    next: [...next, ...(copy.pinned ? [span(face.unicode ? " · pinned" : " | pinned", "accent")] : [])],
+  };
+}
+
+function storeLines(store: Store, face: Face): Line[] {
+  const limit = store.limit_bytes === null ? "" : ` of ${formatSize(store.limit_bytes)}`;
+  const where =
+    store.folder === null
+      ? "nothing is copied here"
+      : `${formatSize(store.used_bytes)}${limit} in ${safeText(store.folder)}`;
+  const lines: Line[] = [[span(safeText(store.worker), "strong"), span(`  ${where}`, "dim")]];
+  if (store.copies.length > 0) {
+    const head = Object.fromEntries(columns.map(({ name }) => [name, [span(name, "dim")]]));
+    lines.push(...layTable(columns, [head, ...store.copies.map((copy) => copyRow(copy, face))], { face, indent: 2 }));
+  } else lines.push([span("  no copies", "dim")]);
+  const say = (text: string, tone: "live" | "warn" | "dim") => {
+    for (const part of wrapText(text, face.width - 2)) lines.push([span("  "), span(part, tone)]);
+  };
+  for (const copying of store.copying) {
+    const who = copying.for_run === null ? "asked for" : `for ${shortId(copying.for_run)}`;
+    say(`copying ${title(copying)} ${who}: ${copyingText(copying)}`, "live");
+  }
+  for (const failed of store.failed) say(`not copied: ${title(failed)}: ${safeText(failed.reason)}`, "warn");
+  for (const gone of store.evicted.slice(0, 5))
+    say(
+      `removed ${title(gone)} (${formatSize(gone.size_bytes)}) ${ago(gone.at, face.nowMs) ?? ""} for ${safeText(gone.for)}: ${gone.why}`,
+      "dim",
+    );
+  return lines;
+}
+
+export function prewarmPage({ wishes, workers }: List, face: Face): Line[] {
+  if (workers.length === 0) return [[span("no living worker keeps copies", "dim")]];
+  const asked: Line[] = wishes.map((wish) => [
+    span("asked for "),
+    span(title(wish), "strong"),
+    span(` by ${safeText(wish.by)}${wish.pinned ? ", pinned" : ""}, ${ago(wish.at, face.nowMs) ?? ""}`, "dim"),
+  ]);
+  return [
+    ...workers.flatMap((store, at) => [...(at === 0 ? [] : [[]]), ...storeLines(store, face)]),
+    ...(asked.length > 0 ? [[], ...asked] : []),
+  ];
+}
+
+/** `Next in queue: warmup (priority 5)`; only where something is to be said of its data. */
+function nextLine({ waiting }: Reply<"status">, face: Face): Line[] {
+  const [next] = waiting;
+  if (next === undefined) return [];
+  const at = clockTime(next.eta, face.nowMs);
+  const when = at === null ? "" : `, starts about ${at}`;
+  const who: Line = [
+    span(`${safeText(next.name)} ${shortId(next.run_id)}`),
+    span(` (priority ${next.priority}${when})`, "dim"),
+  ];
+  return [[span("Next in queue: ", "strong"), ...who]];
+}
+
+/**
+ * `Prewarming: dataset imagenet-train (2/5 complete) 45 %, …` with the run that is next; nothing where no waiting run needs
+ * a copy.
+ */
+export function prewarmLines(status: Reply<"status">, face: Face): Line[] {
+  const lines = storesLines(status.workers, face);
+  return lines.length === 0 ? [] : [...nextLine(status, face), ...lines];
+}
+
+function storesLines(workers: Reply<"status">["workers"], face: Face): Line[] {
+  return workers.flatMap(({ alive, data }) => {
+    if (!alive || data == null || data.needed === 0) return [];
+    const counted = `(${data.warm}/${data.needed} complete)`;
+    const [copying] = data.copying;
+    const [failed] = data.failed;
+    if (copying !== undefined)
+      return [
+        [
+          span("Prewarming: ", "strong"),
+          span(`dataset ${safeText(copying.name)} ${counted}`),
+          span(` ${copyingText(copying)}`, "dim"),
+        ],
+      ];
+    if (failed !== undefined)
+      return wrapText(
+        `Prewarming: dataset ${safeText(failed.name)} ${counted}: ${safeText(failed.reason)}`,
+        face.width,
+      ).map((text) => [span(text, "warn")]);
+    return [[span("Prewarmed: ", "strong"), span(`all that waits has its data here ${counted}`, "good")]];
+  });
+}

@@ -1,0 +1,361 @@
+/**
+ * Brings what waiting runs need to the local disk before their turn, in the order in which the plan expects them to start: one
+ * dataset at a time, in a gentle child process, within a quota. Best effort: whatever goes wrong here is told and tried
+ * again, and no run is later for it but one that asked to wait.
+ *
+ * What is warm is what cache-folder.ts says; a copy that a run was given stays until that run has ended.
+ */
+import * as fs from "node:fs";
+import { isoTime } from "../core/clock.ts";
+import { asMlError, MlError } from "../core/error.ts";
+import {
+  type CopyRecord,
+  completeCopy,
+  copyFolder,
+  partFolder,
+  readCopies,
+  removeCopy,
+  writeCopy,
+} from "../data/cache-folder.ts";
+import { runJob } from "../data/child.ts";
+import { makeRoom } from "../data/eviction.ts";
+import { datasetList, readDataset } from "../run/dataset-record.ts";
+import type { DatasetUse } from "../run/manifest.ts";
+import type { BasePaths } from "../run/paths.ts";
+import { type PrewarmWish, readWishes } from "../run/prewarm-wishes.ts";
+import type { DataFacts } from "../run/worker-facts.ts";
+
+export interface PrewarmSettings {
+  /** Where copies lie; null: nothing is copied. */
+  folder: string | null;
+  /** `network`: only what lies on a network mount; `all`: whatever is asked for; `off`: nothing, and on demand neither. */
+  mode: "network" | "all" | "off";
+  limitBytes: number | null;
+  bytesPerSecond: number | null;
+  hands: number;
+  stallMs: number;
+}
+
+/** What is to be warm: a version of a dataset, for which run or whose wish. */
+export type Needed = Pick<DatasetUse, "name" | "version" | "checksum" | "nas_path"> & {
+  sizeBytes: number;
+  forRun: string | null;
+  /** When it is expected to start, milliseconds since 1970; null where nobody knows. */
+  startMs: number | null;
+};
+
+interface Copying {
+  needed: Needed;
+  onDemand: boolean;
+  startedMs: number;
+  doneBytes: number;
+  files: number;
+  stop: AbortController;
+  over: Promise<CopyRecord>;
+}
+
+export interface PrewarmerOptions {
+  nowMs(): number;
+  /** A copy has got on. */
+  onProgress(): void;
+  /** A copy is whole, or is given up. */
+  onEnd(): void;
+}
+
+const retryMs = 60_000;
+/** Room may be there in a moment. */
+const roomRetryMs = 2000;
+const networkKnownMs = 300_000;
+const toldEvictions = 10;
+/** Without a quota this share of the disk stays free. */
+const keptFree = 0.1;
+
+export class Prewarmer {
+  readonly #copies: Map<string, CopyRecord>;
+  readonly #copying = new Map<string, Copying>();
+  readonly #failed = new Map<string, { needed: Needed; reason: string; atMs: number; againMs: number }>();
+  readonly #holds = new Map<string, Set<string>>();
+  readonly #networks = new Map<string, { network: string | null; atMs: number }>();
+  /** What is read where it is, because a copy is not worth making. */
+  readonly #inPlace = new Set<string>();
+  readonly #evicted: DataFacts["evicted"] = [];
+  #needed: Needed[] = [];
+
+  constructor(
+    private readonly base: BasePaths,
+    private readonly settings: PrewarmSettings,
+    private readonly options: PrewarmerOptions,
+  ) {
+    this.#copies = settings.folder === null ? new Map() : readCopies(settings.folder);
+  }
+
+  isWarm(checksum: string | null): boolean {
+    return checksum !== null && this.#copies.has(checksum);
+  }
+
+  /** A run that asked to wait for its data may start: a copy is here, or none will be made. */
+  isReady(checksum: string): boolean {
+    return this.isWarm(checksum) || this.#inPlace.has(checksum) || this.settings.mode === "off";
+  }
+
+  /** Grows with every copy that comes or goes. */
+  changes = 0;
+
+  /** Gives a run the copy, until `release`; null where there is none. */
+  hold(checksum: string | null, runId: string): { folder: string; record: CopyRecord } | null {
+    const record = checksum === null ? undefined : this.#copies.get(checksum);
+    const { folder } = this.settings;
+    if (record === undefined || folder === null || !fs.existsSync(copyFolder(folder, record.checksum))) return null;
+    const holders = this.#holds.get(record.checksum) ?? new Set();
+    this.#holds.set(record.checksum, holders.add(runId));
+    this.#touch(record);
+    return { folder: copyFolder(folder, record.checksum), record };
+  }
+
+  #touch(record: CopyRecord): void {
+    record.last_used_at = isoTime(this.options.nowMs());
+    record.hits += 1;
+    try {
+      if (this.settings.folder !== null) writeCopy(this.settings.folder, record);
+    } catch {
+      // It only says when the copy was last used.
+    }
+  }
+
+  /** For a run that an earlier worker started: its copies stay as well. */
+  adopt(checksum: string, runId: string): void {
+    this.#holds.set(checksum, (this.#holds.get(checksum) ?? new Set()).add(runId));
+  }
+
+  release(runId: string): void {
+    for (const [checksum, holders] of this.#holds) {
+      holders.delete(runId);
+      if (holders.size === 0) this.#holds.delete(checksum);
+    }
+  }
+
+  /** Why it is read where it is, in a few words; null where a copy is worth making. */
+  async #whyNot({ nas_path: path }: Pick<Needed, "nas_path">): Promise<string | null> {
+    const { mode, folder, stallMs } = this.settings;
+    if (mode === "off" || folder === null) return "prewarm is off";
+    if (mode === "all" || path === null) return null;
+    const known = this.#networks.get(path);
+    const nowMs = this.options.nowMs();
+    if (known !== undefined && nowMs - known.atMs < networkKnownMs)
+      return known.network === null ? "it is on a local disk" : null;
+    const { network } = await runJob({ kind: "probe", path }, { stallMs });
+    this.#networks.set(path, { network, atMs: nowMs });
+    return network === null ? "it is on a local disk" : null;
+  }
+
+  /** What is needed, soonest first, and what people wish for after that; starts the next copy. Throws nothing. */
+  look(needed: readonly Needed[]): void {
+    if (this.settings.mode === "off" || this.settings.folder === null) return;
+    const wishes = readWishes(this.base.prewarm).flatMap((wish) => this.#ofWish(wish) ?? []);
+    const seen = new Set<string>();
+    this.#needed = [...needed, ...wishes].filter(({ checksum }) => {
+      if (checksum === null || seen.has(checksum)) return false;
+      seen.add(checksum);
+      return true;
+    });
+    for (const [checksum, { onDemand, stop }] of this.#copying) if (!onDemand && !seen.has(checksum)) stop.abort();
+    if (this.#copying.size > 0) return;
+    const nowMs = this.options.nowMs();
+    const next = this.#needed.find(({ checksum }) => {
+      const failed = this.#failed.get(checksum ?? "");
+      return !this.isReady(checksum ?? "") && (failed === undefined || nowMs > failed.againMs);
+    });
+    if (next !== undefined) void this.fetch(next, false).catch(() => {});
+  }
+
+  #ofWish({ name, version, checksum }: PrewarmWish): Needed | null {
+    const found = readDataset(this.base, name)?.versions.find((one) => one.version === version);
+    if (found === undefined || found.checksum !== checksum) return null;
+    return { name, version, checksum, nas_path: found.path, sizeBytes: found.size_bytes, forRun: null, startMs: null };
+  }
+
+  /** Copies, or joins the copy that is under way. Rejects with MlError; `refused` where a copy is not worth making or has no room. */
+  fetch(needed: Needed, onDemand: boolean): Promise<CopyRecord> {
+    const checksum = needed.checksum ?? "";
+    const under = this.#copying.get(checksum);
+    if (under !== undefined) {
+      under.onDemand ||= onDemand;
+      return under.over;
+    }
+    const stop = new AbortController();
+    const copying: Copying = {
+      ...{ needed, onDemand, startedMs: this.options.nowMs(), doneBytes: 0, files: 0, stop },
+      over: Promise.reject(new Error("not begun")),
+    };
+    copying.over.catch(() => {});
+    this.#copying.set(checksum, copying);
+    copying.over = this.#copy(copying)
+      .catch((cause) => {
+        const error = asMlError(cause, `copying dataset ${needed.name}`);
+        const atMs = this.options.nowMs();
+        const againMs = atMs + (error.code === "refused" ? roomRetryMs : retryMs);
+        this.#failed.set(checksum, { needed, reason: error.message, atMs, againMs });
+        throw error;
+      })
+      .finally(() => {
+        this.#copying.delete(checksum);
+        this.changes += 1;
+        this.options.onEnd();
+      });
+    return copying.over;
+  }
+
+  async #copy(copying: Copying): Promise<CopyRecord> {
+    const { needed, startedMs } = copying;
+    const { folder, hands, bytesPerSecond, stallMs } = this.settings;
+    const why = await this.#whyNot(needed);
+    const checksum = needed.checksum ?? "";
+    if (why !== null || folder === null) {
+      this.#inPlace.add(checksum);
+      throw new MlError("refused", why ?? "prewarm is off");
+    }
+    await this.#makeRoom(needed);
+    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const copied = await runJob(
+      {
+        ...{ kind: "copy", root: needed.nas_path ?? "", target: partFolder(folder, checksum), hands, bytesPerSecond },
+        listPath: datasetList(this.base, needed.name, needed.version ?? ""),
+        twins: this.#twinsOf(needed, folder),
+      },
+      {
+        ...{ stallMs, signal: copying.stop.signal },
+        onProgress: ({ files, doneBytes }) => {
+          Object.assign(copying, { files, doneBytes });
+          this.options.onProgress();
+        },
+      },
+    );
+    if (copied.wrong.length > 0) {
+      const more = copied.wrong.length > 3 ? " and more" : "";
+      throw new MlError(
+        "conflict",
+        `it has changed since it was registered: ${copied.wrong.slice(0, 3).join(", ")}${more}`,
+      );
+    }
+    const now = isoTime(this.options.nowMs());
+    const record: CopyRecord = {
+      ...{ checksum, name: needed.name, version: needed.version ?? "", size_bytes: copied.sizeBytes },
+      ...{ num_files: copied.files, fetched_at: now, last_used_at: now, hits: 0 },
+      seconds: Math.round(this.options.nowMs() - startedMs) / 1000,
+    };
+    completeCopy(folder, record);
+    this.#copies.set(checksum, record);
+    this.#failed.delete(checksum);
+    return record;
+  }
+
+  /** Other versions of the same dataset: most of their files are the same. */
+  #twinsOf({ name }: Needed, folder: string): { listPath: string; folder: string }[] {
+    return [...this.#copies.values()]
+      .filter((record) => record.name === name)
+      .map((record) => ({
+        listPath: datasetList(this.base, name, record.version),
+        folder: copyFolder(folder, record.checksum),
+      }));
+  }
+
+  #limitBytes(usedBytes: number): number {
+    const { folder, limitBytes } = this.settings;
+    if (limitBytes !== null || folder === null) return limitBytes ?? 0;
+    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const { bavail, blocks, bsize } = fs.statfsSync(folder);
+    return usedBytes + Math.max(0, bavail * bsize - keptFree * blocks * bsize);
+  }
+
+  #usedBytes(): number {
+    return [...this.#copies.values()].reduce((sum, record) => sum + record.size_bytes, 0);
+  }
+
+  #pinned(): Set<string> {
+    const wishes = readWishes(this.base.prewarm).filter((wish) => wish.pinned);
+    return new Set(wishes.map((wish) => wish.checksum));
+  }
+
+  async #makeRoom(needed: Needed): Promise<void> {
+    const { folder } = this.settings;
+    if (folder === null) return;
+    const others = [...this.#copying.values()].filter((one) => one.needed.checksum !== needed.checksum);
+    const usedBytes = this.#usedBytes() + others.reduce((sum, one) => sum + one.needed.sizeBytes, 0);
+    const pinned = this.#pinned();
+    const useOf = (checksum: string) => {
+      const at = this.#needed.findIndex((one) => one.checksum === checksum && one.forRun !== null);
+      return at < 0 ? null : at;
+    };
+    const copies = [...this.#copies.values()].map(({ checksum, size_bytes: sizeBytes, last_used_at: last }) => ({
+      ...{ checksum, sizeBytes, lastUsedMs: Date.parse(last), pinned: pinned.has(checksum) },
+      ...{ held: this.#holds.has(checksum), nextUse: useOf(checksum) },
+    }));
+    const limitBytes = this.#limitBytes(usedBytes);
+    const wanted = { sizeBytes: needed.sizeBytes, nextUse: useOf(needed.checksum ?? "") };
+    const gone = makeRoom(copies, wanted, { usedBytes, limitBytes });
+    if (gone === null)
+      throw new MlError("refused", "the cache has no room for it: what is there is in use, pinned or needed sooner");
+    for (const { checksum, nextUse } of gone) {
+      const record = this.#copies.get(checksum);
+      if (record === undefined) continue;
+      this.#copies.delete(checksum);
+      const why =
+        nextUse === null ? "no waiting run needs it, and it was unused longest" : "it was needed later than all others";
+      const { name, version, size_bytes } = record;
+      this.#evicted.unshift({ name, version, size_bytes, at: isoTime(this.options.nowMs()), for: needed.name, why });
+      this.#evicted.splice(toldEvictions);
+      await removeCopy(folder, checksum);
+    }
+  }
+
+  #toCopy(): Needed[] {
+    return this.#needed.filter(({ checksum }) => !this.#inPlace.has(checksum ?? ""));
+  }
+
+  facts(): DataFacts {
+    const { folder, mode } = this.settings;
+    const usedBytes = this.#usedBytes();
+    const pinned = this.#pinned();
+    const forRun = (checksum: string) => this.#needed.find((one) => one.checksum === checksum)?.forRun ?? null;
+    const nowMs = this.options.nowMs();
+    return {
+      ...{ folder, mode, used_bytes: usedBytes, limit_bytes: this.settings.limitBytes },
+      in_place: [...this.#inPlace],
+      copies: [...this.#copies.values()].map((record) => ({
+        ...record,
+        pinned: pinned.has(record.checksum),
+        runs: [...(this.#holds.get(record.checksum) ?? [])],
+        next_run: forRun(record.checksum),
+      })),
+      needed: this.#toCopy().length,
+      warm: this.#toCopy().filter(({ checksum }) => this.isWarm(checksum)).length,
+      copying: [...this.#copying.values()].map(({ needed, onDemand, doneBytes, files, startedMs }) => ({
+        ...{ name: needed.name, version: needed.version ?? "", for_run: needed.forRun, on_demand: onDemand, files },
+        ...{ done_bytes: doneBytes, total_bytes: needed.sizeBytes, started_at: isoTime(startedMs) },
+        eta_seconds:
+          doneBytes > 0
+            ? Math.round(((needed.sizeBytes - doneBytes) / doneBytes) * ((nowMs - startedMs) / 1000))
+            : null,
+      })),
+      failed: [...this.#failed.values()]
+        .filter(({ needed }) => this.#toCopy().some((one) => one.checksum === needed.checksum))
+        .map(({ needed, reason, atMs }) => ({
+          name: needed.name,
+          version: needed.version ?? "",
+          reason,
+          at: isoTime(atMs),
+        })),
+      evicted: [...this.#evicted],
+    };
+  }
+
+  close(): void {
+    for (const { stop } of this.#copying.values()) stop.abort();
+  }
+}
+
+/** A version of a dataset, as somebody needs it. */
+export function neededOf(use: DatasetUse, forRun: string, startMs: number | null): Needed {
+  const { name, version, checksum, nas_path } = use;
+  return { name, version, checksum, nas_path, sizeBytes: (use.size_gb ?? 0) * 1e9, forRun, startMs };
+}
