@@ -21,10 +21,11 @@ import { row as p12 } from "./p12-decision.ts";
 import { row as p13 } from "./p13-capture.ts";
 import { row as p14 } from "./p14-screen.ts";
 import { row as p15 } from "./p15-executable.ts";
+import { row as p16 } from "./p16-prewarm.ts";
 import { compileNoop } from "./peers.ts";
 import { type BenchContext, type Line, type Row, renderTable } from "./table.ts";
 
-const rows: readonly Row[] = [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15];
+const rows: readonly Row[] = [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16];
 const root = join(import.meta.dir, "..");
 
 function temporaryFolder(): string {

@@ -4,6 +4,7 @@ import { formatSize } from "../core/size.ts";
 import { version } from "../core/version.ts";
 import type { Check } from "../protocol/check.ts";
 import type { Services } from "./context.ts";
+import { dataChecks } from "./data-checks.ts";
 import { serverState } from "./server-state.ts";
 
 const programMs = 3000;
@@ -178,6 +179,7 @@ export async function runChecks(services: Services): Promise<Check[]> {
               .join(", ")}`,
       cure: damaged.length === 0 ? null : `look at them; copies are in ${services.base.quarantine}`,
     },
+    ...(await dataChecks(services)),
     ...programs,
   ];
 }

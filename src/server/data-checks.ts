@@ -1,0 +1,70 @@
+/**
+ * What `ml doctor` says of data: where base, state and copies lie and how full that is, and whether each dataset's folder
+ * answers. Folders are looked at in child processes, all at once; one that hangs costs its time limit and nothing else.
+ */
+import { asMlError } from "../core/error.ts";
+import { formatSize } from "../core/size.ts";
+import { runJob } from "../data/child.ts";
+import type { Probed } from "../data/probe.ts";
+import type { Check } from "../protocol/check.ts";
+import { listDatasets } from "../run/dataset-record.ts";
+import type { Services } from "./context.ts";
+
+const probeMs = 5000;
+const mostFolders = 20;
+/** A look at a folder that takes longer makes everything slow that reads it. */
+const slowMs = 1000;
+
+const probe = (path: string): Promise<Probed | string> =>
+  runJob({ kind: "probe", path }, { stallMs: probeMs }).catch((cause) => asMlError(cause).message);
+
+const fullness = ({ network, freeBytes, totalBytes }: Probed) =>
+  `${network ?? "a local disk"}, ${formatSize(freeBytes)} of ${formatSize(totalBytes)} free`;
+
+async function placesCheck({ base, state, workers }: Services): Promise<Check> {
+  const copies = workers.states().flatMap(({ alive, data }) => (alive && data?.folder ? [data.folder] : []));
+  const places = new Map([["base", base.base]]);
+  if (state.stateDir !== base.base) places.set("state", state.stateDir);
+  for (const folder of copies) places.set("copies of data", folder);
+  const found = await Promise.all(
+    [...places].map(async ([what, path]) => {
+      const probed = await probe(path);
+      // Made with the first copy.
+      if (typeof probed === "string")
+        return what === "base" ? `${what} ${probed}` : `${what} ${path}: nothing there yet`;
+      return `${what} ${path}: ${fullness(probed)}`;
+    }),
+  );
+  return { name: "places", ok: true, found: found.join("; "), cure: null };
+}
+
+async function folderCheck(path: string, names: readonly string[]): Promise<Check> {
+  const name = `data ${names.slice(0, 3).join(", ")}${names.length > 3 ? " and more" : ""}`;
+  const probed = await probe(path);
+  if (typeof probed === "string")
+    return {
+      name,
+      ok: false,
+      found: probed,
+      cure: `is it mounted? \`findmnt -T ${path}\`; runs that need it wait or fail`,
+    };
+  const slow = probed.latencyMs > slowMs;
+  return {
+    name,
+    ok: slow ? null : true,
+    found: `${path}: ${fullness(probed)}, answers in ${probed.latencyMs} ms`,
+    cure: slow ? "the mount is slow: look at its server and the network" : null,
+  };
+}
+
+export async function dataChecks(services: Services): Promise<Check[]> {
+  const folders = new Map<string, string[]>();
+  for (const { name, current, versions } of listDatasets(services.base)) {
+    const path = versions.find(({ version }) => version === current)?.path;
+    if (path !== undefined) folders.set(path, [...(folders.get(path) ?? []), name]);
+  }
+  return Promise.all([
+    placesCheck(services),
+    ...[...folders].slice(0, mostFolders).map(([path, names]) => folderCheck(path, names)),
+  ]);
+}
