@@ -49,7 +49,15 @@ export function openTerminal(command: string, options: TerminalOptions): Termina
     ...["set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on", ";"],
     ...["new-session", "-d", "-x", String(columns), "-y", String(rows), "-c", options.cwd, command],
   );
-  const kill = () => void Bun.spawnSync(["tmux", "-L", name, "kill-server"], { env, stderr: "ignore" });
+  const server = Number(tmux("display-message", "-p", "#{pid}"));
+  // By its pid: the folder with its socket is gone when a test is cleaned up after.
+  const kill = () => {
+    try {
+      process.kill(server, "SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+  };
   afterTest(kill);
   const terminal: Terminal = {
     screen: () => tmux("capture-pane", "-p"),
