@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { messageOf } from "../core/error.ts";
+import { messageOf, systemCode } from "../core/error.ts";
 import { ownCommand } from "./own-command.ts";
 import { type ReadFile, readDataFile } from "./read-file.ts";
 
@@ -61,7 +61,23 @@ const failedRow = (path: string, cause: unknown): Row => ({
   ...{ changedWhileReading: false, differs: false, failed: messageOf(cause) },
 });
 
-/** Clones where the file system can (FICLONE, ioctl_ficlone(2)), else copies while reading. */
+/** Set by the first file that could not be cloned: the file system, or another disk, will not clone the others either. */
+let clones = true;
+
+/** False where the two cannot share their blocks (FICLONE, ioctl_ficlone(2)); nothing is left then. */
+function isCloned(from: string, to: string): boolean {
+  if (!clones) return false;
+  try {
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch (cause) {
+    clones = !["ENOTSUP", "EOPNOTSUPP", "EXDEV", "EINVAL", "ENOSYS"].includes(systemCode(cause) ?? "");
+    fs.rmSync(to, { force: true });
+    return false;
+  }
+}
+
+/** Clones where the file system can, else copies while reading. */
 function placeCopy(
   { path, twin }: Wanted,
   orders: Orders & { target: string },
@@ -78,12 +94,7 @@ function placeCopy(
       // Another disk, or it is gone: copied like the rest.
     }
   }
-  try {
-    fs.copyFileSync(join(orders.root, path), to, fs.constants.COPYFILE_FICLONE_FORCE);
-    return readDataFile(to, { onBytes });
-  } catch {
-    fs.rmSync(to, { force: true });
-  }
+  if (isCloned(join(orders.root, path), to)) return readDataFile(to, { onBytes });
   return readDataFile(join(orders.root, path), { copyTo: to, onBytes });
 }
 
