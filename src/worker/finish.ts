@@ -116,10 +116,15 @@ function kernelWords(run: LiveRun): KernelEvidence {
   return { ...kernelEvidence({ sinceUs, pids }), groupKills: group?.oomKills ?? 0 };
 }
 
+/** How far the moments that a supervisor records may lie before those of our own clock (execute/start.ts). */
+const supervisorLagMs = 20;
+
 /** Why we, or a worker before us, stopped it; null where nobody did. */
 function stoppedOf(run: LiveRun, ending: Ending): Evidence["stopped"] {
   if (run.stopped !== null) return run.stopped;
-  const begun = stopBegun(run.paths, ending.endedAtMs);
+  // The supervisor's clock ticks, and may be two ticks behind ours: an end by one of our signals belongs to our stop.
+  const bySignal = ending.exit?.rc === 128 + 15 || ending.exit?.rc === 128 + 9;
+  const begun = stopBegun(run.paths, ending.endedAtMs + (bySignal ? supervisorLagMs : 0));
   return begun && { why: begun.why ?? "asked", by: begun.asked_by ?? null, reason: begun.reason ?? null };
 }
 
