@@ -38,6 +38,9 @@ needs("sha256sum")(
       snapshot: null,
     }));
     const { runs } = await at.ask<Submitted>("submit", { runs: specs });
+    // A start that takes the worker down three times is given up, by design: here all of them run before the first kill.
+    const begun = () => runs.every(({ run_id: runId }) => fs.existsSync(at.base.run(runId).processRecord));
+    await until("twenty running scripts", begun, 30_000);
     for (let kills = 0; kills < 50; kills += 1) {
       await Bun.sleep(random() * 150);
       server.kill("SIGKILL");
