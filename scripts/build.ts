@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { compressedFilesPlugin } from "./compressed.ts";
 import { licenceText } from "./licences.ts";
 import { hasTerminalUi, nativePackage, terminalUiPlugin } from "./terminal-ui.ts";
 
@@ -53,7 +54,7 @@ const build = await Bun.build({
     TUI_COMPILED: String(hasTerminalUi),
     LICENCES_TEXT: JSON.stringify(licenceText()),
   },
-  plugins: [terminalUiPlugin],
+  plugins: [terminalUiPlugin, compressedFilesPlugin],
   compile: { outfile: temporary, autoloadDotenv: false, autoloadBunfig: false },
   throw: false,
 });

@@ -4,9 +4,10 @@
  * native parts of other machines are left out. Where the native part for this machine is not installed the build goes
  * on without the terminal UI, and `ml monitor` says so.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { BunPlugin } from "bun";
+import { compressedFile } from "./compressed.ts";
 
 const root = join(import.meta.dir, "..");
 export const nativePackage = `@opentui/core-${process.platform}-${process.arch}`;
@@ -22,21 +23,9 @@ export const hasTerminalUi =
 const unused = /(\.scm|\.wasm|parser\.worker(\.js)?)$/;
 const highlighter = /node_modules\/(@opentui|web-tree-sitter)\//;
 
-/** A third of its size; its name says of which content, and how large that is. */
-function compressedLibrary(): string {
-  const bytes = readFileSync(library);
-  const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex").slice(0, 16);
-  const path = join(root, "node_modules/.cache/ml", `libopentui-${hash}-${bytes.length}.so.zst`);
-  if (existsSync(path)) return path;
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.${process.pid}`, Bun.zstdCompressSync(bytes, { level: 19 }));
-  renameSync(`${path}.${process.pid}`, path);
-  return path;
-}
-
 /** In the executable the library is compressed; from source it is used where it is installed. */
 function unpacking(): string {
-  return `import embedded from ${JSON.stringify(compressedLibrary())} with { type: "file" };
+  return `import embedded from ${JSON.stringify(compressedFile(library))} with { type: "file" };
 import { unpackLibrary } from ${JSON.stringify(join(root, "src/tui/native-library.ts"))};
 export default unpackLibrary(embedded);`;
 }
