@@ -2,9 +2,8 @@
 import { formatDuration } from "../core/duration.ts";
 import type { ComparedColumn, Comparison } from "../think/comparison.ts";
 import type { Cell } from "../think/difference.ts";
-import { verdictSpan } from "./expectation-lines.ts";
 import { type Face, type Line, span } from "./face.ts";
-import { shortId, unknown } from "./mark.ts";
+import { shortId, unknown, verdictSpan } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";

@@ -3,24 +3,12 @@
 import { formatDuration } from "../core/duration.ts";
 import type { Reply } from "../protocol/requests.ts";
 import type { Checked, ExpectationReply } from "../think/expectation-check.ts";
-import { type Face, type Line, type Span, span, type Tone, textWidth } from "./face.ts";
-import { shortId, unknown } from "./mark.ts";
+import { type Face, type Line, type Span, span, textWidth } from "./face.ts";
+import { shortId, unknown, verdictSpan } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 
 type Manifest = Reply<"run.get">["manifest"];
-
-const verdictTones: Record<string, Tone> = {
-  validates: "good",
-  refutes: "bad",
-  inconclusive: "warn",
-  partial: "warn",
-};
-
-/** A verdict as a word in its tone; what stands for none where there is none. */
-export function verdictSpan(verdict: string | null, face: Pick<Face, "unicode">): Span {
-  return verdict === null ? unknown(face) : span(safeText(verdict), verdictTones[verdict] ?? "plain");
-}
 
 function checkMark({ met }: Checked, { unicode }: Face): Span {
   if (met === null) return span("?", "warn");

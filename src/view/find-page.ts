@@ -8,7 +8,7 @@ import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { cutLine, type Face, type Line, type Span, span } from "./face.ts";
-import { dot, markOf, shortId, unknown, wordOf } from "./mark.ts";
+import { dot, markOf, shortId, unknown, verdictTone, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, fitColumns, layRow, type Row } from "./table.ts";
@@ -30,10 +30,7 @@ function valueText(column: string, value: number | string, face: Face): string {
 
 function stateSpan(run: RunSummary): Span {
   if (run.status === "failed" && run.failure !== null) return span(run.failure.kind, "bad");
-  if (run.validation_status !== null) {
-    const tone = { validates: "good", refutes: "bad" }[run.validation_status] as "good" | "bad" | undefined;
-    return span(safeText(run.validation_status), tone ?? "warn");
-  }
+  if (run.validation_status !== null) return span(safeText(run.validation_status), verdictTone(run.validation_status));
   return wordOf(run);
 }
 

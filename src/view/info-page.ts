@@ -8,7 +8,7 @@ import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
 import { type Fact, type FactSection, factPage } from "./facts.ts";
 import { machineFacts } from "./machine-facts.ts";
-import { markOf, wordOf } from "./mark.ts";
+import { markOf, verdictSpan, wordOf } from "./mark.ts";
 import { type Curve, formatMetric } from "./metric.ts";
 import { metricTable } from "./metric-page.ts";
 import { safeLines, safeText } from "./safe-text.ts";
@@ -52,7 +52,9 @@ function whyFacts({ manifest, expectation }: RunDetail, face: Face): Fact[] {
     ...listFact("tags", narrative.tags, ", "),
     ...fact("parent", narrative.parent_run),
     ...fact("outcome", narrative.outcome),
-    ...fact("verdict", narrative.validation_status),
+    ...(narrative.validation_status === null
+      ? []
+      : [{ label: "verdict", value: [verdictSpan(narrative.validation_status, face)] }]),
     ...listFact("learnings", narrative.learnings),
     ...listFact("next steps", narrative.next_steps),
     ...manifest.annotations.flatMap((one) =>

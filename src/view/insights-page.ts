@@ -1,9 +1,8 @@
 /** What a set of runs has to say, in words that claim no more than its numbers bear. */
 import { formatDuration } from "../core/duration.ts";
 import type { Reply } from "../protocol/requests.ts";
-import { verdictSpan } from "./expectation-lines.ts";
 import { type Face, type Line, type Span, span, type Tone } from "./face.ts";
-import { shortId } from "./mark.ts";
+import { shortId, verdictCounts } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
@@ -68,21 +67,14 @@ const wasteTexts: Record<string, (asked: number, used: number) => string> = {
     `time limit: ${formatDuration(asked * 3_600_000)} asked for, ${formatDuration(used * 3_600_000)} needed`,
 };
 
-function verdictSpans(verdicts: Insights["verdicts"], face: Face): Span[] {
-  return Object.entries(verdicts).flatMap(([verdict, n], index): Span[] => [
-    span(index === 0 ? "  " : ", ", "dim"),
-    span(`${n} `),
-    verdict === "none" ? span("without a verdict", "dim") : verdictSpan(verdict, face),
-  ]);
-}
-
 export function insightsPage(insights: Insights, face: Face): Line[] {
   const { metric, best, noise } = insights;
   const lines: Line[] = [
     [
       span(`${insights.runs} ${insights.runs === 1 ? "run" : "runs"}`, "strong"),
       span(`: ${counts(insights.statuses)}`),
-      ...verdictSpans(insights.verdicts, face),
+      span("  "),
+      ...verdictCounts(insights.verdicts, face),
     ],
   ];
   if (best !== null && metric !== null)

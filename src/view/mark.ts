@@ -1,6 +1,7 @@
-/** The marks and words of a run's state, one table for every page: a mark is never the only carrier of a meaning. */
+/** The marks, words and tones of a run's state and verdict, one table for every page: a mark is never the only carrier of a meaning. */
 import type { RunSummary } from "../protocol/summary.ts";
 import { type Face, type Span, span, type Tone } from "./face.ts";
+import { safeText } from "./safe-text.ts";
 
 type State = RunSummary["status"] | "held" | "stopping";
 
@@ -37,6 +38,31 @@ export function markOf(run: Stateful, face: Pick<Face, "unicode">): Span {
 export function wordOf(run: Stateful): Span {
   const mark = marks[stateOf(run)];
   return span(mark.word, mark.tone);
+}
+
+const verdictTones: Record<string, Tone> = {
+  validates: "good",
+  refutes: "bad",
+  inconclusive: "warn",
+  partial: "warn",
+};
+
+/** The tone of a person's verdict, the same on every page. */
+export function verdictTone(verdict: string): Tone {
+  return verdictTones[verdict] ?? "plain";
+}
+
+/** A verdict as a word in its tone; what stands for none where there is none. */
+export function verdictSpan(verdict: string | null, face: Pick<Face, "unicode">): Span {
+  return verdict === null ? unknown(face) : span(safeText(verdict), verdictTone(verdict));
+}
+
+/** `2 validates, 1 without a verdict`, each in its tone. */
+export function verdictCounts(verdicts: Readonly<Record<string, number>>, face: Pick<Face, "unicode">): Span[] {
+  return Object.entries(verdicts).flatMap(([verdict, count], index): Span[] => [
+    span(`${index === 0 ? "" : ", "}${count} `, "dim"),
+    verdict === "none" ? span("without a verdict", "dim") : verdictSpan(verdict, face),
+  ]);
 }
 
 /** What stands for something unknown: never 0, never empty. */

@@ -1,8 +1,7 @@
 /** Lessons, dead ends and lineage as pages: the words first, then who said them, where and when. */
 import type { Reply } from "../protocol/requests.ts";
-import { verdictSpan } from "./expectation-lines.ts";
 import { cutLine, type Face, type Line, type Span, span, wrapText } from "./face.ts";
-import { shortId } from "./mark.ts";
+import { shortId, verdictSpan } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { clockTime } from "./time.ts";

@@ -2,10 +2,9 @@
 import type { Reply } from "../protocol/requests.ts";
 import type { Narrated } from "../protocol/think-requests.ts";
 import { fieldNamed, narrativeFields } from "../think/narrative-field.ts";
-import { verdictSpan } from "./expectation-lines.ts";
 import { type Face, type Line, span } from "./face.ts";
 import { type Fact, factPage } from "./facts.ts";
-import { shortId, unknown } from "./mark.ts";
+import { shortId, unknown, verdictCounts, verdictSpan } from "./mark.ts";
 import { safeLines, safeText } from "./safe-text.ts";
 import { fullTime } from "./time.ts";
 
@@ -46,16 +45,15 @@ function historyLine(entry: Narrated1["history"][number]): Line {
   ];
 }
 
-function title(told: Narrated1): Line {
+function title(told: Narrated1, face: Face): Line {
   if (told.kind === "run") return [span(safeText(told.name), "strong"), span(`  ${told.id}`, "dim")];
-  const verdicts = Object.entries(told.runs?.verdicts ?? {}).map(
-    ([verdict, count]) => `${count} ${verdict === "none" ? "without a verdict" : verdict}`,
-  );
+  const verdicts = verdictCounts(told.runs?.verdicts ?? {}, face);
   const total = told.runs?.total ?? 0;
   return [
     span("group "),
     span(safeText(told.name), "strong"),
-    span(`  ${total} ${total === 1 ? "run" : "runs"}${verdicts.length === 0 ? "" : `: ${verdicts.join(", ")}`}`, "dim"),
+    span(`  ${total} ${total === 1 ? "run" : "runs"}${verdicts.length === 0 ? "" : ": "}`, "dim"),
+    ...verdicts,
   ];
 }
 
@@ -69,7 +67,7 @@ export function narrativePage(told: Narrated1, options: { face: Face; history: b
     .filter((field) => !field.before)
     .map(({ word, key }) => fieldFact(word, told.narrative[key], face));
   const page = [
-    title(told),
+    title(told, face),
     [],
     ...factPage(
       [

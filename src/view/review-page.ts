@@ -1,8 +1,7 @@
 /** One ended run as `ml review` puts it before somebody: what was thought, what came, and which keys say what. */
 import type { Reply } from "../protocol/requests.ts";
-import { verdictSpan } from "./expectation-lines.ts";
 import { cutLine, type Face, type Line, span } from "./face.ts";
-import { dot, markOf, shortId, unknown, wordOf } from "./mark.ts";
+import { dot, markOf, shortId, unknown, verdictSpan, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { ago } from "./time.ts";

@@ -5,7 +5,7 @@
 import type { RunSummary } from "../protocol/summary.ts";
 import { blockerWords } from "./blocker-text.ts";
 import { type Face, type Line, type Span, span } from "./face.ts";
-import { dot, markOf, shortId, stateOf, unknown, wordOf } from "./mark.ts";
+import { dot, markOf, shortId, stateOf, unknown, verdictSpan, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText, visible } from "./safe-text.ts";
 import { progressBar } from "./spark.ts";
@@ -50,7 +50,7 @@ function stateCell(run: RunSummary, face: Face): Line {
   if (state === "stopping" && run.stopping?.kill_in_seconds != null)
     return [wordOf(run), span(` (${Math.ceil(run.stopping.kill_in_seconds)} s left)`, "warn")];
   if (state === "failed" && run.failure !== null) return [span(run.failure.kind, "bad")];
-  if (state === "completed" && run.validation_status !== null) return [span(run.validation_status, "good")];
+  if (state === "completed" && run.validation_status !== null) return [verdictSpan(run.validation_status, face)];
   return progressCell(run, face);
 }
 

@@ -1,7 +1,7 @@
 /** `ml similar`, and what `ml queue` says of runs that were the same: how near, what differs, what it yielded. */
 import type { SimilarReply, SimilarRow } from "../protocol/find.ts";
 import { cutLine, type Face, type Line, type Span, span } from "./face.ts";
-import { dot, markOf, shortId, wordOf } from "./mark.ts";
+import { dot, markOf, shortId, verdictTone, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
@@ -34,10 +34,8 @@ function yielded({ run, outcome, learnings }: SimilarRow): string | null {
 }
 
 function verdictSpan({ run }: SimilarRow): Span {
-  if (run.validation_status !== null) {
-    const bad = run.validation_status === "refutes";
-    return span(verdictWords[run.validation_status] ?? safeText(run.validation_status), bad ? "bad" : "good");
-  }
+  const verdict = run.validation_status;
+  if (verdict !== null) return span(verdictWords[verdict] ?? safeText(verdict), verdictTone(verdict));
   return run.status === "failed" && run.failure !== null ? span(run.failure.kind, "bad") : wordOf(run);
 }
 

@@ -5,7 +5,7 @@ import { lineWidth, span, wrapText } from "../../view/face.ts";
 import { type FactSection, factPage } from "../../view/facts.ts";
 import { fileTable } from "../../view/file-page.ts";
 import { infoSections } from "../../view/info-page.ts";
-import { markOf, wordOf } from "../../view/mark.ts";
+import { markOf, verdictTone, wordOf } from "../../view/mark.ts";
 import { metricTable } from "../../view/metric-page.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { progressBar } from "../../view/spark.ts";
@@ -109,9 +109,11 @@ function narrativeLines(scene: Scene, width: number): Line[] {
     const filled = texts.filter((text) => text.trim() !== "");
     if (filled.length === 0) continue;
     lines.push([span(label, "dim")]);
+    const tone = label === "verdict" ? verdictTone(filled[0] ?? "") : "plain";
     for (const text of filled)
       for (const part of text.split("\n"))
-        for (const wrapped of wrapText(safeText(part), Math.max(10, width - 2))) lines.push([span(`  ${wrapped}`)]);
+        for (const wrapped of wrapText(safeText(part), Math.max(10, width - 2)))
+          lines.push([span(`  ${wrapped}`, tone)]);
     lines.push([]);
   }
   const about = [narrative.experiment_group, ...narrative.tags.map((tag) => `#${tag}`)].filter((one) => one !== null);

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { lineWidth, paint } from "../../../src/view/face.ts";
 import { fileTable } from "../../../src/view/file-page.ts";
+import { findPage } from "../../../src/view/find-page.ts";
 import { infoPage } from "../../../src/view/info-page.ts";
+import { verdictCounts } from "../../../src/view/mark.ts";
 import { curves } from "../../../src/view/metric.ts";
 import { metricTable } from "../../../src/view/metric-page.ts";
-import { changeLine, plainRun } from "../../../src/view/run-row.ts";
+import { changeLine, plainRun, runRow } from "../../../src/view/run-row.ts";
+import { similarPage } from "../../../src/view/similar-page.ts";
 import { statusPage } from "../../../src/view/status-page.ts";
 import { submittedLine } from "../../../src/view/submitted-line.ts";
 import { verdictBlock } from "../../../src/view/verdict-block.ts";
@@ -137,6 +140,35 @@ describe("one run", () => {
     expect(text([changeLine(sample.failed, face(Infinity))])).toBe(
       "21:14:00 ✗ failed  batch_128 2026-11-23_bbbbbb  after 3m12s  gpu_oom: CUDA out of memory: tried to allocate 2.00 GiB\n",
     ));
+  test("a verdict has the tone of what it means, the same in every list and page", () => {
+    const tones = { validates: "good", refutes: "bad", inconclusive: "warn", partial: "warn" } as const;
+    for (const [verdict, tone] of Object.entries(tones)) {
+      const run = { ...sample.completed, validation_status: verdict };
+      const similar = { run, score: 1, same_code: true, differs: [], outcome: null, learnings: [] };
+      const detail = sample.detail(run);
+      detail.manifest.narrative.validation_status = verdict as keyof typeof tones;
+      const found = { run, values: {}, snippet: null };
+      const search = {
+        query: "",
+        interpreted: false,
+        columns: [],
+        next: null,
+        more: false,
+        total: 1,
+        behind: 0,
+        explain: [],
+      };
+      const pages = [
+        [runRow(run, { face: face(100), showUser: false }).state ?? []],
+        similarPage({ run_id: null, runs: [similar], behind: 0 }, face(100)),
+        infoPage(detail, null, face(100)),
+        findPage({ ...search, runs: [found] }, face(100)),
+        [verdictCounts({ [verdict]: 2 }, face(100))],
+      ];
+      for (const page of pages)
+        expect(page.flat().find((part) => part.text.startsWith(verdict.slice(0, 4)))?.tone).toBe(tone);
+    }
+  });
   test("plain fields are whole, and null where unknown", () =>
     expect(plainRun(sample.waiting)).toEqual([
       ...["2026-11-23_x2k4aa", "queued", "warmup_test", "ana", 5, 1, "2026-11-23T20:00:00Z", null, null, null, null],
