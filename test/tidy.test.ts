@@ -54,12 +54,14 @@ const walls: Record<string, readonly string[]> = {
   view: ["protocol", "think", "core"],
   // Charts as files; loaded by `ml plot` alone.
   picture: ["view", "core"],
+  // Reports: the words and tables of the pages, as documents; loaded by `ml report` alone.
+  report: ["view", "protocol", "think", "core"],
   client: ["protocol", "transfer", "core"],
-  cli: ["view", "picture", "client", "transfer", "bundle", "protocol", "think", "config", "core"],
+  cli: ["view", "picture", "report", "client", "transfer", "bundle", "protocol", "think", "config", "core"],
   tui: ["view", "client", "protocol", "think", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */
-const thin = new Set(["cli", "tui", "client", "view", "think"]);
+const thin = new Set(["cli", "tui", "client", "view", "think", "report"]);
 const heavy = new Set(["zod", "bun:sqlite", "bun:ffi"]);
 const typeOnlyFor: Record<string, readonly string[]> = {
   protocol: ["requests", "find", "declare", "think-requests", "sweep-requests", "log-requests", "terminal-requests"],

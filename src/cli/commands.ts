@@ -381,6 +381,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/import.ts"),
   },
   {
+    name: "report",
+    group: "keep",
+    summary: "an experiment for a paper's appendix: Markdown, LaTeX tables, an HTML page with plots",
+    load: () => import("./commands/report.ts"),
+  },
+  {
     name: "verify",
     group: "keep",
     summary: "check a bundle, without a server",

@@ -1,7 +1,7 @@
 /** A picture with its numbers as one HTML file that needs nothing else: no script, no font and no line from elsewhere. */
 import type { DrawnSeries } from "../view/curve-points.ts";
+import { escapeXml } from "../view/escape-xml.ts";
 import { formatMetric } from "../view/metric.ts";
-import { escapeXml } from "./line-chart.ts";
 
 export interface PageParts {
   title: string;

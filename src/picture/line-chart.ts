@@ -4,6 +4,7 @@
  */
 import { parse, type Spec, View } from "vega";
 import type { Axis, DrawnSeries } from "../view/curve-points.ts";
+import { escapeXml } from "../view/escape-xml.ts";
 
 export interface ChartWishes {
   title: string | null;
@@ -129,11 +130,6 @@ function specOf(series: readonly DrawnSeries[], wishes: ChartWishes): Spec {
       },
     ],
   };
-}
-
-export function escapeXml(text: string): string {
-  const named: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return text.replace(/[&<>"]/g, (character) => named[character] ?? character);
 }
 
 /** `about` is kept inside the file, so that a picture still says what it shows when it has lost its name. */

@@ -9,7 +9,7 @@ import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
 
 /** Rows of the best values of a metric; none where no value is better than another. */
-function bestRows(column: ComparedColumn): Set<number> {
+export function bestRows(column: ComparedColumn): Set<number> {
   const numbers = column.values.filter((value): value is number => typeof value === "number");
   if (column.better === null || new Set(numbers).size < 2) return new Set();
   const best = column.better === "max" ? Math.max(...numbers) : Math.min(...numbers);
@@ -17,13 +17,13 @@ function bestRows(column: ComparedColumn): Set<number> {
 }
 
 /** A value as people write it; numbers as short as a reader can use. */
-function shortText(column: ComparedColumn, value: Cell): string {
+export function shortText(column: ComparedColumn, value: Cell): string {
   if (value === null) return "";
   if (column.name === "seconds" && typeof value === "number") return formatDuration(value * 1000);
   return typeof value === "number" ? formatMetric(value) : String(value);
 }
 
-const title = (column: ComparedColumn) => (column.name === "seconds" ? "time" : column.name);
+export const columnTitle = (column: ComparedColumn) => (column.name === "seconds" ? "time" : column.name);
 
 export function compareTable(comparison: Comparison, face: Face): Line[] {
   const { columns, runs } = comparison;
@@ -40,7 +40,7 @@ export function compareTable(comparison: Comparison, face: Face): Line[] {
   ];
   const header: Row = Object.fromEntries([
     ["run", [span("run", "dim")]],
-    ...columns.map((column, index) => [String(index), [span(safeText(title(column)), "dim")]]),
+    ...columns.map((column, index) => [String(index), [span(safeText(columnTitle(column)), "dim")]]),
   ]);
   const best = columns.map(bestRows);
   const rows = runs.map((run, at): Row => {
@@ -74,7 +74,7 @@ export function sameLine({ same }: Comparison): Line | null {
 
 function tableOf(comparison: Comparison, cell: (column: ComparedColumn, at: number) => string): string[][] {
   return [
-    ["run", ...comparison.columns.map(title)],
+    ["run", ...comparison.columns.map(columnTitle)],
     ...comparison.runs.map((run, at) => [run.run_id, ...comparison.columns.map((column) => cell(column, at))]),
   ];
 }
@@ -108,7 +108,7 @@ const latexSpecial: Record<string, string> = {
   "^": "\\textasciicircum{}",
 };
 
-const latexText = (text: string) =>
+export const latexText = (text: string) =>
   safeText(text).replace(/[\\~^&%$#_{}]/g, (character) => latexSpecial[character] ?? `\\${character}`);
 
 /** For the booktabs package: the usual way of papers. */

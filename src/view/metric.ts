@@ -58,10 +58,14 @@ function rank(name: string): number {
 export function headline(
   metrics: Readonly<Record<string, number | string>>,
 ): { name: string; value: number | string } | null {
-  const names = Object.keys(metrics).filter((name) => !derived.test(name));
-  const [name] = names.sort((a, b) => rank(b) - rank(a));
+  const [name] = tellingFirst(Object.keys(metrics));
   const value = name === undefined ? undefined : metrics[name];
   return name === undefined || value === undefined ? null : { name, value };
+}
+
+/** Names of metrics, the most telling first; without those derived from others. */
+export function tellingFirst(names: Iterable<string>): string[] {
+  return [...new Set(names)].filter((name) => !derived.test(name)).sort((a, b) => rank(b) - rank(a));
 }
 
 function summarise(name: string, points: readonly Point[]): Curve {

@@ -9,7 +9,7 @@ type Facts = Reply<"runs.facts">;
 type Run = Facts["runs"][number];
 
 /** Text of people in Markdown: kept as they wrote it, but for what would begin a heading or a fence of its own. */
-function prose(text: string, indent: string): string {
+export function prose(text: string, indent: string): string {
   return text
     .split("\n")
     .map((line) => safeText(line).replace(/^(\s*)(#{1,6}\s|```|~~~)/, "$1\\$2"))
@@ -27,12 +27,45 @@ function resultText(run: Run): string {
   return parts.filter((part) => part !== null).join(", ");
 }
 
-const item = (label: string, text: string | null) => (text === null ? [] : [`- ${label}: ${prose(text, "  ")}`]);
+/** What people said, in the order in which a reader wants it. */
+export interface Saying {
+  label: string;
+  text: string;
+}
+
+const saying = (label: string, text: string | null): Saying[] => (text === null ? [] : [{ label, text }]);
+
+/** What people said of a run. */
+export function sayingsOf(run: Run): Saying[] {
+  return [
+    ...saying("Hypothesis", run.hypothesis),
+    ...saying("Intent", run.intent),
+    ...saying("Expected", run.expected),
+    ...saying("Note", run.note),
+    ...saying("Outcome", run.outcome),
+    ...run.learnings.flatMap((text) => saying("Learned", text)),
+    ...run.next_steps.flatMap((text) => saying("Next", text)),
+    ...run.annotations.map((one) => ({
+      label: `${safeText(one.author)}, ${fullTime(one.timestamp)?.slice(0, 16) ?? "?"}`,
+      text: one.note,
+    })),
+  ];
+}
+
+/** What people said of a whole experiment. */
+export function groupSayings(group: Facts["groups"][number]): Saying[] {
+  return [
+    ...saying("Hypothesis", group.hypothesis),
+    ...saying("Outcome", group.outcome),
+    ...group.learnings.flatMap((text) => saying("Learned", text)),
+    ...group.next_steps.flatMap((text) => saying("Next", text)),
+  ];
+}
+
+const items = (sayings: readonly Saying[]) => sayings.map(({ label, text }) => `- ${label}: ${prose(text, "  ")}`);
 
 /** Whether people said anything about the run: then it has a section, else a line in the table. */
-const isTold = (run: Run) =>
-  [run.hypothesis, run.intent, run.note, run.outcome, run.verdict].some((text) => text !== null) ||
-  run.learnings.length + run.next_steps.length + run.annotations.length > 0;
+export const isTold = (run: Run) => run.verdict !== null || sayingsOf(run).some(({ label }) => label !== "Expected");
 
 function runSection(run: Run): string[] {
   const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
@@ -43,16 +76,7 @@ function runSection(run: Run): string[] {
     `\`${setUp}\`  `,
     `${resultText(run)}`,
     "",
-    ...item("Hypothesis", run.hypothesis),
-    ...item("Intent", run.intent),
-    ...item("Expected", run.expected),
-    ...item("Note", run.note),
-    ...item("Outcome", run.outcome),
-    ...run.learnings.flatMap((text) => item("Learned", text)),
-    ...run.next_steps.flatMap((text) => item("Next", text)),
-    ...run.annotations.map(
-      (one) => `- ${safeText(one.author)}, ${fullTime(one.timestamp)?.slice(0, 16) ?? "?"}: ${prose(one.note, "  ")}`,
-    ),
+    ...items(sayingsOf(run)),
     "",
   ];
 }
@@ -71,15 +95,12 @@ function groupSection(group: Facts["groups"][number]): string[] {
   return [
     `### Group ${safeText(group.group)}${group.verdict === null ? "" : `: **${group.verdict}**`}`,
     "",
-    ...item("Hypothesis", group.hypothesis),
-    ...item("Outcome", group.outcome),
-    ...group.learnings.flatMap((text) => item("Learned", text)),
-    ...group.next_steps.flatMap((text) => item("Next", text)),
+    ...items(groupSayings(group)),
     "",
   ];
 }
 
-function counted(runs: readonly Run[]): string {
+export function counted(runs: readonly Run[]): string {
   const counts = [...Map.groupBy(runs, (run) => run.status)].map(([status, same]) => `${same.length} ${status}`);
   return `${runs.length} ${runs.length === 1 ? "run" : "runs"}: ${counts.join(", ")}.`;
 }
