@@ -11,13 +11,22 @@ import { blobPath } from "../run/blob-batch.ts";
 import { type Manifest, manifestText } from "../run/manifest.ts";
 import { readSnapshot } from "../run/objects.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
+import { readSums } from "../run/seal.ts";
 import { type Snapshot, snapshotText } from "../run/snapshot.ts";
 import { isFinal } from "../run/status.ts";
 import { requireManifest } from "../run/store.ts";
 import { parseSumLine, sumLine } from "../run/sum-line.ts";
 import { crateText } from "./crate.ts";
 import { type GatheredFile, type GatherWish, gatherRun } from "./gather.ts";
-import { type BundledRun, type BundleRecord, bundleFormat, bundleVersion, files, folders } from "./layout.ts";
+import {
+  type BundledRun,
+  type BundleRecord,
+  bundleFormat,
+  bundleVersion,
+  files,
+  folders,
+  type ThinFile,
+} from "./layout.ts";
 import { readmeText } from "./readme.ts";
 import { type Redaction, Redactor } from "./redact.ts";
 import { reproduceScript } from "./reproduce-script.ts";
@@ -27,6 +36,8 @@ export interface BundleEntry {
   path: string;
   isExecutable: boolean;
   modifiedMs: number;
+  /** Where it is known without reading the file: by a seal, or by the list of code. */
+  sha256?: string | null;
   from:
     | { text: string }
     | { target: string }
@@ -39,6 +50,8 @@ export interface BundleWish extends GatherWish {
   redact: ReadonlySet<Redaction>;
   /** Curves as SVG, by run id. */
   figures: ReadonlyMap<string, string>;
+  /** Contents (sha256) that the receiver has: they do not travel. Not together with `redact`. */
+  have?: ReadonlySet<string>;
   nowMs: number;
 }
 
@@ -46,6 +59,7 @@ export interface Composed {
   top: string;
   record: BundleRecord;
   entries: BundleEntry[];
+  thin: readonly ThinFile[];
 }
 
 /** A longer text is not redacted: it is left out. */
@@ -69,10 +83,10 @@ interface RunParts {
   manifest: Manifest;
 }
 
-function fileEntry(paths: RunPaths, file: GatheredFile): BundleEntry {
+function fileEntry(paths: RunPaths, file: GatheredFile, sha256: string | null): BundleEntry {
   const { path, sizeBytes, modifiedMs, isExecutable, target } = file;
   const from = target === null ? { root: paths.folder, inside: path, sizeBytes } : { target };
-  return { path: `${folders.runs}/${paths.runId}/${path}`, isExecutable, modifiedMs, from };
+  return { path: `${folders.runs}/${paths.runId}/${path}`, isExecutable, modifiedMs, sha256, from };
 }
 
 /** The texts of a run without what was to go; a seal and a manifest that agree with them. */
@@ -132,8 +146,9 @@ function runParts(base: BasePaths, runId: string, wish: BundleWish): RunParts {
   }
   const { files: found, leftOut } = gatherRun(paths, wish);
   const { snapshot } = manifest.environment;
+  const sums = readSums(paths);
   return {
-    entries: found.map((file) => fileEntry(paths, file)),
+    entries: found.map((file) => fileEntry(paths, file, sums?.get(file.path) ?? null)),
     bundled: {
       run_id: runId,
       name: manifest.name,
@@ -164,9 +179,24 @@ function codeEntries(
       if (text !== null) redactor.see(path, text);
     }
     const inside = blob.slice(base.objects.length + 1);
-    return { ...common, from: { root: base.objects, inside, sizeBytes: file.size } };
+    return { ...common, sha256: file.hash, from: { root: base.objects, inside, sizeBytes: file.size } };
   });
   return [list, ...laidOut];
+}
+
+/** Parts what the receiver has from what must travel. */
+function partThin(
+  entries: readonly BundleEntry[],
+  have: ReadonlySet<string>,
+): { thin: ThinFile[]; body: BundleEntry[] } {
+  const thin: ThinFile[] = [];
+  const body: BundleEntry[] = [];
+  for (const entry of entries) {
+    const { path, sha256, from, isExecutable } = entry;
+    if (sha256 == null || !("root" in from) || !have.has(sha256)) body.push(entry);
+    else thin.push({ path, size_bytes: from.sizeBytes, sha256, executable: isExecutable });
+  }
+  return { thin, body };
 }
 
 /** Throws `conflict` for a run that has not ended, and what reading its folder and its code throws. */
@@ -186,10 +216,12 @@ export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
   };
   const manifests = runs.map(({ manifest }) => manifest);
   const snapshots = new Set(record.runs.flatMap((run) => run.snapshot ?? []));
-  const body = [
+  const all = [
     ...runs.flatMap(({ entries }) => entries),
     ...[...snapshots].flatMap((name) => codeEntries(base, name, { redactor, nowMs: wish.nowMs })),
   ];
+  const { thin, body } = partThin(all, wish.have ?? new Set());
+  if (thin.length > 0) record.thin = thin;
   const made = (path: string, text: string, isExecutable = false): BundleEntry => ({
     ...{ path, isExecutable, modifiedMs: wish.nowMs },
     from: { text: redactor.clean(path, text) },
@@ -199,7 +231,7 @@ export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
   const figures = drawn.map(
     ([runId, svg]): BundleEntry => ({ ...made(`${folders.figures}/${runId}.svg`, ""), from: { text: svg } }),
   );
-  const present = new Set(body.map(({ path }) => path));
+  const present = new Set(all.map(({ path }) => path));
   const head = [
     made(files.readme, readmeText({ record, manifests, figures: new Set(drawn.map(([runId]) => runId)) })),
     ...(wish.level === "metadata" ? [] : [made(files.reproduce, reproduceScript(manifests), true)]),
@@ -210,5 +242,5 @@ export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
   if (redactor.isNeeded) head.push({ ...made(files.redacted, ""), from: { text: redactor.report() } });
   const [first = ""] = wish.runIds;
   const top = runs.length === 1 ? first : `${runs.length}-runs-${first}`;
-  return { top, record, entries: [...head, ...figures, ...body] };
+  return { top, record, entries: [...head, ...figures, ...body], thin };
 }

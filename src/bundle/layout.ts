@@ -36,6 +36,14 @@ export interface BundledRun {
   left_out: LeftOut[];
 }
 
+/** A file whose content the receiver has already: named here instead of travelling. No bundle that is kept as a file has one. */
+export interface ThinFile {
+  path: string;
+  size_bytes: number;
+  sha256: string;
+  executable: boolean;
+}
+
 export interface BundleRecord {
   format: string;
   version: number;
@@ -47,6 +55,7 @@ export interface BundleRecord {
   /** What was taken out of texts on request: `paths`, `names`, `secrets`. */
   redacted: string[];
   runs: BundledRun[];
+  thin?: ThinFile[];
 }
 
 /** Names in the top folder. */

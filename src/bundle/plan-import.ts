@@ -24,10 +24,31 @@ export interface PlannedRun extends GivenRun {
 /** The content that has an id here: null where nobody has it, "damaged" where it cannot be told. */
 export type Standing = (runId: string) => string | null;
 
-const dayOf = (manifest: Manifest, nowMs: number) => {
-  const queuedMs = Date.parse(manifest.queued_at);
-  return queuedMs >= 0 && queuedMs <= nowMs ? queuedMs : nowMs;
-};
+/** What decides under which id a run arrives. */
+export interface RunIdentity {
+  /** As content-id.ts has it. */
+  content: string;
+  /** Its id where it was first made. */
+  firstId: string;
+  queuedAt: string;
+}
+
+/** The ids under which a run may arrive, the best first. */
+export function candidateIds({ content, firstId, queuedAt }: RunIdentity, nowMs: number): string[] {
+  const queuedMs = Date.parse(queuedAt);
+  const dayMs = queuedMs >= 0 && queuedMs <= nowMs ? queuedMs : nowMs;
+  return [...(isRunId(firstId) && firstId.length <= 64 ? [firstId] : []), runIdFrom(content, dayMs)];
+}
+
+/** The id that a run has here already, or null. */
+export function idHere(run: RunIdentity, { standing, nowMs }: { standing: Standing; nowMs: number }): string | null {
+  for (const runId of candidateIds(run, nowMs)) {
+    const there = standing(runId);
+    if (there === run.content) return runId;
+    if (there === null) return null;
+  }
+  return null;
+}
 
 /** Throws `refused` for a run of a newer format, `conflict` where no id is left for it. */
 export function planImport(
@@ -47,12 +68,8 @@ export function planImport(
       );
     }
     const content = contentId(manifest, sums);
-    const first = originOf(manifest).run_id;
-    const candidates = [
-      ...(isRunId(first) && first.length <= 64 ? [first] : []),
-      runIdFrom(content, dayOf(manifest, nowMs)),
-    ];
-    for (const runId of candidates) {
+    const identity = { content, firstId: originOf(manifest).run_id, queuedAt: manifest.queued_at };
+    for (const runId of candidateIds(identity, nowMs)) {
       const there = taken.get(runId) ?? standing(runId);
       if (there !== null && there !== content) continue;
       taken.set(runId, content);

@@ -39,13 +39,23 @@ export interface ArchiveFacts {
 /** Takes the bytes of one file. `end` is called once all of them are there. */
 export interface FileSink {
   write(bytes: Uint8Array): void;
-  end(): void;
+  end(sha256: string): void;
+}
+
+/** A file that is taken as if it had been in the archive. */
+export interface ThinContent {
+  path: string;
+  sizeBytes: number;
+  isExecutable: boolean;
+  body: AsyncIterable<Uint8Array>;
 }
 
 export interface ReadOptions {
   limits?: ArchiveLimits;
   /** Null: only hashed. May throw, which ends the reading. */
   begin?: (path: string, place: Place, isExecutable: boolean) => FileSink | null;
+  /** Once the archive has ended: what it names without having it. Judged, hashed and counted like all else. May throw. */
+  fill?: (facts: ArchiveFacts) => Iterable<ThinContent>;
   onProgress?: (packedBytes: number) => void;
 }
 
@@ -154,18 +164,28 @@ class Reading {
       await body.cancel();
       return;
     }
-    await this.takeFile(judged, { place: judged.place, body, isExecutable: (mode & 0o111) !== 0 });
+    const bytes = body as unknown as AsyncIterable<Uint8Array>;
+    await this.takeFile(judged, { place: judged.place, body: bytes, isExecutable: (mode & 0o111) !== 0 });
+  }
+
+  async takeThin({ path, sizeBytes, isExecutable, body }: ThinContent): Promise<void> {
+    await this.breathe();
+    const judged = this.judge.judge({ name: `${this.judge.top}/${path}`, type: "file", sizeBytes, target: "" });
+    const { place } = judged;
+    if (place?.kind !== "run" && place?.kind !== "code")
+      throw refusedArchive("only files of runs may be named so", path);
+    await this.takeFile(judged, { place, body, isExecutable });
   }
 
   private async takeFile(
     { path }: Judged,
-    { place, body, isExecutable }: { place: Place; body: ReadableStream<Uint8Array>; isExecutable: boolean },
+    { place, body, isExecutable }: { place: Place; body: AsyncIterable<Uint8Array>; isExecutable: boolean },
   ): Promise<void> {
     const sum = new Bun.CryptoHasher("sha256");
     const sink = this.begin?.(path, place, isExecutable) ?? null;
     const kept: Uint8Array[] | null = isKept(place) ? [] : null;
     let sizeBytes = 0;
-    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       sum.update(chunk);
       sizeBytes += chunk.length;
       sink?.write(chunk);
@@ -176,9 +196,10 @@ class Reading {
         throw tooLargeArchive(`\`${path}\` is longer than a text of its kind may be`);
       kept.push(chunk.slice());
     }
-    sink?.end();
+    const sha256 = sum.digest("hex");
+    sink?.end(sha256);
     if (kept !== null) this.facts.texts.set(path, Buffer.concat(kept).toString("utf8"));
-    this.facts.files.set(path, { sizeBytes, sha256: sum.digest("hex"), isExecutable });
+    this.facts.files.set(path, { sizeBytes, sha256, isExecutable });
   }
 }
 
@@ -188,7 +209,7 @@ class Reading {
  */
 export async function readArchive(
   source: AsyncIterable<Uint8Array>,
-  { limits = archiveLimits, begin, onProgress }: ReadOptions = {},
+  { limits = archiveLimits, begin, fill, onProgress }: ReadOptions = {},
 ): Promise<ArchiveFacts> {
   const reading = new Reading(limits, begin);
   const { facts, judge } = reading;
@@ -209,6 +230,7 @@ export async function readArchive(
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) await reading.take(next.value);
     await feeding;
+    for (const content of fill?.(facts) ?? []) await reading.takeThin(content);
     judge.requireLinksInside();
   } catch (cause) {
     await reader.cancel(cause).catch(() => {});

@@ -1,4 +1,4 @@
-/** A composed bundle as a stream of bytes: tar, compressed, with SHA256SUMS of everything before as its last entry. */
+/** A composed bundle as a stream of bytes: tar, compressed, with SHA256SUMS of everything, thin files too, as its last entry. */
 import * as fs from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
@@ -49,8 +49,8 @@ async function writeEntry(tar: TarPackController, top: string, entry: BundleEntr
   return sum.digest("hex");
 }
 
-async function writeAll(tar: TarPackController, { top, entries }: Composed): Promise<void> {
-  let sums = "";
+async function writeAll(tar: TarPackController, { top, entries, thin }: Composed): Promise<void> {
+  let sums = thin.map(({ path, sha256 }) => sumLine(path, sha256)).join("");
   for (const entry of entries) {
     const sum = await writeEntry(tar, top, entry);
     if (sum !== null) sums += sumLine(entry.path, sum);

@@ -4,7 +4,8 @@ import { type ConfigFile, missingConfig, type Resolved, resolveSettings } from "
 import { readText } from "./read-early.ts";
 import type { Environment } from "./terminal.ts";
 
-async function readFile(path: string, named: boolean): Promise<ConfigFile | null> {
+/** The text of a config file and who may read it. Throws as missingConfig. */
+export async function configFileAt(path: string, named: boolean): Promise<ConfigFile | null> {
   try {
     const text = await readText(path);
     return { path, text, mode: (await Bun.file(path).stat()).mode & 0o777 };
@@ -25,6 +26,6 @@ export async function loadCommandSettings(
   env: Environment,
 ): Promise<Resolved> {
   const { configPath, configNamed } = homePaths(env, { configFlag: (flags.config as string | null) ?? null });
-  const file = configPath === null ? null : await readFile(configPath, configNamed);
+  const file = configPath === null ? null : await configFileAt(configPath, configNamed);
   return resolveSettings({ flags: flagSettings(flags), env, file });
 }

@@ -26,4 +26,7 @@ export interface ExportWish {
   redact: ("paths" | "names" | "secrets")[];
   /** Curves as SVG, by run id. */
   figures: Record<string, string>;
+  /** For another server that asked: contents (sha256) and trees of code that it has, which need not travel. */
+  have?: string[];
+  have_snapshots?: string[];
 }

@@ -13,6 +13,7 @@ import { datasetPolicies, lineageKinds, requestedSchema } from "../run/manifest.
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
+import { bundleRequests } from "./bundle-requests.ts";
 import type { Check } from "./check.ts";
 import { dataRequests } from "./data-requests.ts";
 import { declare, freeText, page, type Role, ref, refs } from "./declare.ts";
@@ -159,6 +160,7 @@ export interface ServerState {
 export const requests = {
   ...lineRequests,
   ...keepRequests,
+  ...bundleRequests,
   ...transferRequests,
   /** First words of a connection: who am I talking to, and may I? */
   hello: declare<{

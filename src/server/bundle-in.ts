@@ -12,7 +12,7 @@ import { arrivedManifest, type GivenRun, type PlannedRun, planImport } from "../
 import { type ArchiveFacts, type FileSink, readArchive } from "../bundle/read-archive.ts";
 import { isoTime } from "../core/clock.ts";
 import { syncFolder } from "../core/durable.ts";
-import { MlError } from "../core/error.ts";
+import { MlError, systemCode } from "../core/error.ts";
 import { syncFiles } from "../core/sync-batch.ts";
 import type { ImportedRun } from "../protocol/bundle.ts";
 import { BlobBatch, hasBlob } from "../run/blob-batch.ts";
@@ -22,6 +22,8 @@ import type { BasePaths } from "../run/paths.ts";
 import { prunedField } from "../run/pruned.ts";
 import { readManifest } from "../run/store.ts";
 import type { Asker } from "./asker.ts";
+import { sumsText } from "./bundle-out.ts";
+import { type ArrivedFile, dropKept, keepArrived, thinContents, thinFiles } from "./carried.ts";
 import type { Services } from "./context.ts";
 import { takeApart } from "./removal.ts";
 
@@ -32,6 +34,8 @@ const roomBytes = 64 * 1024 * 1024;
 class StagedTree {
   #fd = -1;
   #sinceRoom = 0;
+  /** Those that came whole. */
+  readonly arrived: ArrivedFile[] = [];
 
   constructor(
     readonly folder: string,
@@ -45,15 +49,20 @@ class StagedTree {
     const full = join(this.folder, path);
     fs.mkdirSync(dirname(full), { recursive: true, mode: 0o755 });
     this.#fd = fs.openSync(full, "wx", isExecutable ? 0o755 : 0o644);
+    let sizeBytes = 0;
     return {
       write: (bytes) => {
+        sizeBytes += bytes.length;
         for (let done = 0; done < bytes.length; ) done += fs.writeSync(this.#fd, bytes, done);
         this.#sinceRoom += bytes.length;
         if (this.#sinceRoom < roomBytes) return;
         this.#sinceRoom = 0;
         this.requireRoom();
       },
-      end: () => this.close(),
+      end: (sha256) => {
+        this.close();
+        this.arrived.push({ path: full, sizeBytes, sha256 });
+      },
     };
   }
 
@@ -93,14 +102,13 @@ function givenRuns(facts: ArchiveFacts): GivenRun[] {
   });
 }
 
-function standingIn(base: BasePaths) {
+export function standingIn(base: BasePaths) {
   return (runId: string): string | null => {
     const paths = base.run(runId);
     if (!fs.existsSync(paths.folder)) return null;
     const read = readManifest(paths.manifest);
     if (read.kind !== "ok") return "damaged";
-    const sums = fs.existsSync(paths.sums) ? fs.readFileSync(paths.sums, "utf8") : "";
-    return contentId(read.manifest, sums);
+    return contentId(read.manifest, sumsText(paths));
   };
 }
 
@@ -207,8 +215,33 @@ async function place({ services, asker, staging, facts }: Importing, planned: re
   services.quota.forget(asker.user);
 }
 
-/** Throws `refused`, `too_large`, `not_allowed`, `no_space`, …; then nothing of the bundle is kept. */
-export async function receiveBundle(services: Services, asker: Asker, request: Request): Promise<Response> {
+/** Reads to the end. Where the sender says that it will come again, files that came whole before a cut are kept for a day. */
+async function readStaged(
+  services: Services,
+  tree: StagedTree,
+  { request, resumable }: { request: Request; resumable: boolean },
+): Promise<ArchiveFacts> {
+  try {
+    return await readArchive(request.body as unknown as AsyncIterable<Uint8Array>, {
+      begin: (path, where, isExecutable) => tree.begin(path, where, isExecutable),
+      fill: (facts) => thinContents(services.base, facts),
+    });
+  } catch (cause) {
+    const full = systemCode(cause) === "ENOSPC" || (cause instanceof MlError && cause.code === "no_space");
+    if (resumable && !full) keepArrived(services.base, tree.arrived);
+    throw cause;
+  }
+}
+
+/**
+ * Throws `refused`, `too_large`, `not_allowed`, `no_space`, …; then none of the runs is kept. `try_later`: what it builds upon
+ * is gone from here.
+ */
+export async function receiveBundle(
+  services: Services,
+  asker: Asker,
+  { request, resumable }: { request: Request; resumable: boolean },
+): Promise<Response> {
   if (asker.role === "viewer") throw new MlError("not_allowed", "importing runs needs the role user");
   services.disk.requireRoom("importing");
   if (request.body === null) throw new MlError("usage", "the bundle is empty");
@@ -216,9 +249,7 @@ export async function receiveBundle(services: Services, asker: Asker, request: R
   const staging = join(base.staging, `import-${crypto.randomUUID()}`);
   const tree = new StagedTree(staging, () => services.disk.requireRoom("importing"));
   try {
-    const facts = await readArchive(request.body as unknown as AsyncIterable<Uint8Array>, {
-      begin: (path, where, isExecutable) => tree.begin(path, where, isExecutable),
-    });
+    const facts = await readStaged(services, tree, { request, resumable });
     requireGood(facts);
     const planned = planImport(givenRuns(facts), { standing: standingIn(base), nowMs: Date.now() });
     await keepCode(base, staging, facts);
@@ -233,6 +264,7 @@ export async function receiveBundle(services: Services, asker: Asker, request: R
       }),
     );
     const imported = runs.filter(({ state }) => state === "imported").map(({ run_id }) => run_id);
+    dropKept(base, thinFiles(facts));
     services.audit.note(asker, { action: "import", runs: imported, detail: `bundle of ${runs.length}` });
     return Response.json({ reply: { runs, files: facts.files.size, size_bytes: facts.unpackedBytes } });
   } finally {

@@ -2,6 +2,8 @@
 import type { Ask, ParsedBody, Reply } from "../protocol/requests.ts";
 import type { Context } from "./context.ts";
 import { auditList } from "./handlers/audit-list.ts";
+import { bundleKnown } from "./handlers/bundle-known.ts";
+import { bundlePlan } from "./handlers/bundle-plan.ts";
 import { complete } from "./handlers/complete.ts";
 import { dataPut } from "./handlers/data-put.ts";
 import {
@@ -111,6 +113,8 @@ export const handlers: Handlers = {
   "run.edit": runEdit,
   "run.annotate": runAnnotate,
   "run.delete": runDelete,
+  "bundle.known": bundleKnown,
+  "bundle.plan": bundlePlan,
   "run.prune": runPrune,
   "run.reproduced": runReproduced,
   "run.validate": runValidate,

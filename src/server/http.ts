@@ -87,7 +87,10 @@ async function routeBundle(
   { request, server }: { request: Request; server: Server<SessionData> },
 ): Promise<Response> {
   server.timeout(request, 0);
-  if (request.method === "PUT") return await receiveBundle(services, asker, request);
+  if (request.method === "PUT") {
+    const resumable = new URL(request.url).searchParams.get("resumable") === "1";
+    return await receiveBundle(services, asker, { request, resumable });
+  }
   if (request.method === "POST")
     return await sendBundle(services, asker, await readJson(request, packFrameBytes, "bundles"));
   throw new MlError("usage", "`/bundles` wants PUT or POST");

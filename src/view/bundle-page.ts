@@ -30,6 +30,48 @@ export function verifyPage(found: Verified, face: Face): Line[] {
   return [...found.checks.flatMap((check) => checkLines(check, face)), [], cutLine(sentence, face.width, face.unicode)];
 }
 
+export interface CarriedRun {
+  run_id: string;
+  there_as: string | null;
+  name: string;
+  status: string;
+  state: "pushed" | "there_already" | "refused";
+  why: string | null;
+}
+
+/** What became of runs on their way to another server; `place` is that server. */
+export function pushedPage(
+  { runs, sentBytes, place }: { runs: readonly CarriedRun[]; sentBytes: number; place: string },
+  face: Face,
+): Line[] {
+  const mark = face.unicode ? "✓" : "+";
+  const same = face.unicode ? "–" : "-";
+  const wrong = face.unicode ? "✗" : "x";
+  const lines = runs.map(({ run_id, there_as, name, status, state, why }): Line => {
+    const as = there_as === null || there_as === run_id ? "" : `  as ${there_as}`;
+    if (state === "refused")
+      return [span(wrong, "bad"), span(` ${safeText(name)}`, "strong"), span(`  ${run_id}  ${safeText(why ?? "")}`)];
+    if (state === "there_already")
+      return [span(same, "dim"), span(` ${safeText(name)}  ${run_id}  there already${as}`, "dim")];
+    return [
+      span(mark, "good"),
+      span(` ${safeText(name)}`, "strong"),
+      span(`  ${run_id}`, "dim"),
+      span(`  ${status}`),
+      span(as, "dim"),
+    ];
+  });
+  const count = (state: CarriedRun["state"]) => runs.filter((run) => run.state === state).length;
+  const there = count("there_already");
+  const refused = count("refused");
+  const sentence = [
+    `pushed ${plural(count("pushed"), "run")} to ${safeText(place)}, ${formatSize(sentBytes)} sent`,
+    ...(there > 0 ? [`${there} ${there === 1 ? "was" : "were"} there already`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ].join(", ");
+  return [...lines.map((line) => cutLine(line, face.width, face.unicode)), [span(sentence)]];
+}
+
 export function importedPage({ runs }: Imported, face: Face): Line[] {
   const mark = face.unicode ? "✓" : "+";
   const same = face.unicode ? "–" : "-";

@@ -8,6 +8,7 @@ import type { ExportWish } from "../../protocol/bundle.ts";
 import type { Verified } from "../../view/bundle-page.ts";
 import { shortId } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
+import { levelFlags, levelOf } from "../bundle-level.ts";
 import { searchedIds } from "../chosen-runs.ts";
 import { type Arguments, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
@@ -16,8 +17,7 @@ import { refusal } from "../run-files.ts";
 const flags = {
   out: flag.text("FILE", "the bundle: x.tar.gz or x.tar.zst", { short: "o", complete: "file" }),
   bundle: flag.text("FILE", "the same", { complete: "file" }),
-  metadataOnly: flag.on("records and measurements alone: no output, code or artifacts"),
-  includeArtifacts: flag.texts("GLOB", "of the artifacts only these; alone: all, as without it", { bare: "**" }),
+  ...levelFlags,
   redact: flag.text("WHAT", "take out of the texts: paths, names, secrets; several with commas"),
   where: flag.text("QUERY", "all runs that a search means"),
   force: flag.on("replace FILE where it is there"),
@@ -91,10 +91,7 @@ export const command = defineCommand({
 });
 
 function wishOf({ metadataOnly, includeArtifacts, redact }: Flags): Pick<ExportWish, "level" | "artifacts" | "redact"> {
-  if (metadataOnly && includeArtifacts.length > 0)
-    throw new MlError("usage", "`--metadata-only` and `--include-artifacts` contradict each other", {
-      hint: "leave one out",
-    });
+  const level = levelOf({ metadataOnly, includeArtifacts });
   const kinds = (redact ?? "")
     .split(",")
     .map((word) => word.trim())
@@ -105,9 +102,7 @@ function wishOf({ metadataOnly, includeArtifacts, redact }: Flags): Pick<ExportW
     throw new MlError("usage", `\`--redact ${redact}\` is not understood`, {
       hint: "paths, names, secrets: `--redact paths,secrets`",
     });
-  const all = includeArtifacts.length === 0 || includeArtifacts.includes("**");
-  const level = metadataOnly ? "metadata" : all ? "all" : "some";
-  return { level, artifacts: level === "some" ? includeArtifacts : [], redact: [...new Set(kinds.filter(isKind))] };
+  return { ...level, redact: [...new Set(kinds.filter(isKind))] };
 }
 
 const endings = /\.(tar\.gz|tgz|tar\.zst|tzst)$/i;

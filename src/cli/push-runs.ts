@@ -1,0 +1,210 @@
+/**
+ * Whole runs from one server to another, through here: each as a bundle of its own that streams from the one to the other and
+ * lies nowhere in between. Who keeps it checks all of it before. A run that is there already is not sent, nor is code that is
+ * there, nor a file that came whole before a cut.
+ */
+import { createZstdDecompress } from "node:zlib";
+import type { Connection } from "../client/connection.ts";
+import { MlError, messageOf } from "../core/error.ts";
+import type { ExportWish, Imported, ImportedRun } from "../protocol/bundle.ts";
+import type { TravellingRun } from "../protocol/bundle-requests.ts";
+import { limitRate } from "../transfer/rate.ts";
+import type { Context } from "./command.ts";
+import { refusal } from "./run-files.ts";
+
+export interface PushedRun {
+  /** Its id here, and there; null where it did not get there. */
+  run_id: string;
+  there_as: string | null;
+  name: string;
+  status: string;
+  state: "pushed" | "there_already" | "refused";
+  why: string | null;
+}
+
+export interface PushWish {
+  runIds: readonly string[];
+  level: ExportWish["level"];
+  artifacts: string[];
+  bytesPerSecond: number | null;
+  signal: AbortSignal;
+  /** Called as each run is settled. */
+  onRun(run: PushedRun): void;
+  onProgress(doneBytes: number, totalBytes: number): void;
+}
+
+export interface Pushed {
+  sentBytes: number;
+}
+
+/** Runs are asked about so many at a time. */
+const askedRuns = 200;
+const patienceMs = 600_000;
+/** Tries of one run in a row before giving up. */
+const tries = 5;
+const retryable: ReadonlySet<string> = new Set(["unreachable", "try_later", "timed_out"]);
+/** What is wrong with one run; the others may go. */
+const ofOneRun: ReadonlySet<string> = new Set(["refused", "too_large", "conflict", "not_found"]);
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+/** What would travel, oldest first, so that what a run came from is there before it. */
+export async function planRuns(
+  from: Connection,
+  { runIds, level, artifacts }: Pick<PushWish, "runIds" | "level" | "artifacts">,
+): Promise<TravellingRun[]> {
+  const planned: TravellingRun[] = [];
+  for (const runs of chunksOf(runIds, askedRuns))
+    planned.push(...(await from.ask("bundle.plan", { runs, level, artifacts }, { timeoutMs: patienceMs })).runs);
+  return planned.sort((a, b) => (a.queued_at < b.queued_at ? -1 : 1));
+}
+
+interface Known {
+  runIds: (string | null)[];
+  snapshots: string[];
+  kept: string[];
+}
+
+async function knownThere(to: Connection, runs: readonly TravellingRun[], signal: AbortSignal): Promise<Known> {
+  const known: Known = { runIds: [], snapshots: [], kept: [] };
+  for (const some of chunksOf(runs, askedRuns)) {
+    const asked = some.map(({ content, first_id, queued_at }) => ({ content: content ?? "", first_id, queued_at }));
+    const snapshots = [...new Set(some.flatMap(({ snapshot }) => snapshot ?? []))];
+    const reply = await to.ask("bundle.known", { runs: asked, snapshots }, { timeoutMs: patienceMs, signal });
+    known.runIds.push(...reply.run_ids);
+    known.snapshots.push(...reply.snapshots);
+    known.kept = reply.kept;
+  }
+  return known;
+}
+
+/** The same stream; tells how much of it has passed, and how much that is unpacked. */
+function counted(
+  source: AsyncIterable<Uint8Array>,
+  { onPacked, onUnpacked }: { onPacked(bytes: number): void; onUnpacked(bytes: number): void },
+): ReadableStream<Uint8Array> {
+  const unpacker = createZstdDecompress();
+  unpacker.on("data", (chunk: Uint8Array) => onUnpacked(chunk.length));
+  // A damaged stream is the receiver's to refuse.
+  unpacker.on("error", () => {});
+  const chunks = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(stream) {
+      const next = await chunks.next();
+      if (next.done === true) return stream.close();
+      onPacked(next.value.length);
+      if (!unpacker.destroyed) await new Promise((resolve) => unpacker.write(next.value, resolve));
+      stream.enqueue(next.value);
+    },
+    async cancel() {
+      unpacker.destroy();
+      await chunks.return?.();
+    },
+  });
+}
+
+class Push {
+  sentBytes = 0;
+  private doneBytes = 0;
+
+  constructor(
+    private readonly from: Connection,
+    private readonly to: Connection,
+    private readonly wish: PushWish,
+    private readonly totalBytes: number,
+  ) {}
+
+  settled(run: TravellingRun, outcome: Pick<PushedRun, "there_as" | "state" | "why">): void {
+    this.doneBytes += run.size_bytes;
+    this.wish.onProgress(this.doneBytes, this.totalBytes);
+    this.wish.onRun({ run_id: run.run_id, name: run.name, status: run.status, ...outcome });
+  }
+
+  /** One bundle from there to there. Throws MlError; `unreachable` where a connection broke. */
+  private async carry(run: TravellingRun, known: Known): Promise<ImportedRun> {
+    const { level, artifacts, bytesPerSecond, signal } = this.wish;
+    const body: ExportWish = {
+      ...{ runs: [run.run_id], packing: "zstd", level, artifacts, redact: [], figures: {} },
+      ...{ have: known.kept, have_snapshots: known.snapshots },
+    };
+    const bundle = await this.from.fetch("/bundles", { method: "POST", body: JSON.stringify(body), signal });
+    if (!bundle.ok) throw await refusal(bundle, `reading run \`${run.run_id}\``);
+    if (bundle.body === null) throw new MlError("unreachable", `${this.from.place} sent nothing`);
+    let unpacked = 0;
+    const stream = counted(bundle.body as unknown as AsyncIterable<Uint8Array>, {
+      onPacked: (bytes) => {
+        this.sentBytes += bytes;
+      },
+      onUnpacked: (bytes) => {
+        unpacked += bytes;
+        this.wish.onProgress(this.doneBytes + Math.min(unpacked, run.size_bytes), this.totalBytes);
+      },
+    });
+    const answer = await this.to.fetch("/bundles?resumable=1", {
+      ...{ method: "PUT", body: limitRate(stream, bytesPerSecond), signal },
+    });
+    if (!answer.ok) throw await refusal(answer, `pushing run \`${run.run_id}\``);
+    const { reply } = (await answer.json()) as { reply: Imported };
+    const [arrived] = reply.runs;
+    if (arrived === undefined) throw new MlError("failed", `${this.to.place} says nothing of run \`${run.run_id}\``);
+    return arrived;
+  }
+
+  /** Until it is there: after a cut the other side is asked anew what it has. Throws what may not be tried again. */
+  async push(run: TravellingRun, first: Known): Promise<void> {
+    let known = first;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const [there = null] = known.runIds;
+        if (there !== null) return this.settled(run, { there_as: there, state: "there_already", why: null });
+        const { run_id: id, state } = await this.carry(run, known);
+        const outcome = state === "imported" ? "pushed" : "there_already";
+        return this.settled(run, { there_as: id, state: outcome, why: null });
+      } catch (cause) {
+        this.wish.signal.throwIfAborted();
+        const mayHelp = !(cause instanceof MlError) || retryable.has(cause.code);
+        if (!mayHelp || attempt >= tries) throw asPushError(cause, run);
+        await Bun.sleep(200 * 2 ** attempt);
+        known = await knownThere(this.to, [run], this.wish.signal);
+      }
+    }
+  }
+}
+
+function asPushError(cause: unknown, run: TravellingRun): MlError {
+  if (cause instanceof MlError) return cause;
+  return new MlError("unreachable", `the connection was lost while run \`${run.run_id}\` was pushed`, {
+    cause: messageOf(cause),
+    hint: "type it again: what is there is not sent again",
+  });
+}
+
+/** Throws what stops all of them: no key, no room, nobody there. One run that is refused stops no other. */
+export async function pushRuns(
+  context: Context,
+  { from, to, runs, wish }: { from: Connection; to: Connection; runs: readonly TravellingRun[]; wish: PushWish },
+): Promise<Pushed> {
+  const known = await knownThere(to, runs, wish.signal);
+  const push = new Push(
+    from,
+    to,
+    wish,
+    runs.reduce((sum, run) => sum + run.size_bytes, 0),
+  );
+  const snapshots = new Set(known.snapshots);
+  for (const [index, run] of runs.entries()) {
+    wish.signal.throwIfAborted();
+    const there = known.runIds[index] ?? null;
+    try {
+      await push.push(run, { runIds: [there], snapshots: [...snapshots].slice(-askedRuns), kept: known.kept });
+      if (run.snapshot !== null) snapshots.add(run.snapshot);
+    } catch (cause) {
+      if (!(cause instanceof MlError) || !ofOneRun.has(cause.code)) throw cause;
+      context.output.warn(`run ${run.run_id} was not taken: ${cause.message}`);
+      push.settled(run, { there_as: null, state: "refused", why: cause.message });
+    }
+  }
+  return { sentBytes: push.sentBytes };
+}
