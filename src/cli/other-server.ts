@@ -49,10 +49,22 @@ export async function otherTarget(context: Context, { place, key }: OtherServer)
   return key === null ? target : { ...target, key };
 }
 
+/** What helps with another server is not what helps with one's own. */
+function explained(cause: unknown, place: string): unknown {
+  if (!(cause instanceof MlError)) return cause;
+  const hint =
+    cause.code === "unauthenticated"
+      ? "give the key that you have there by `--to-key KEY` or ML_TO_KEY, or write a config file for it (`ml push --help`)"
+      : cause.code === "unreachable" && /^[A-Za-z0-9_-]+$/.test(place)
+        ? `\`${place}\` was taken for a host, since no ${place}.toml lies beside your config file`
+        : "is `--to` the right address?";
+  return new MlError(cause.code, cause.message, { ...cause.detail, hint });
+}
+
 export async function connectOther(context: Context, other: OtherServer): Promise<Connection> {
   const target = await otherTarget(context, other);
-  return connect(async () => target, {
-    transport: context.settings.transport,
-    warn: (sentence) => context.output.warn(sentence),
+  const warn = (sentence: string) => context.output.warn(sentence);
+  return connect(async () => target, { transport: context.settings.transport, warn }).catch((cause) => {
+    throw explained(cause, other.place);
   });
 }

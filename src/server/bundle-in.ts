@@ -23,7 +23,7 @@ import { prunedField } from "../run/pruned.ts";
 import { readManifest } from "../run/store.ts";
 import type { Asker } from "./asker.ts";
 import { sumsText } from "./bundle-out.ts";
-import { type ArrivedFile, dropKept, keepArrived, thinContents, thinFiles } from "./carried.ts";
+import { type ArrivedFile, dropKept, keepArrived, thinContents } from "./carried.ts";
 import type { Services } from "./context.ts";
 import { takeApart } from "./removal.ts";
 
@@ -264,7 +264,7 @@ export async function receiveBundle(
       }),
     );
     const imported = runs.filter(({ state }) => state === "imported").map(({ run_id }) => run_id);
-    dropKept(base, thinFiles(facts));
+    dropKept(base, tree.arrived);
     services.audit.note(asker, { action: "import", runs: imported, detail: `bundle of ${runs.length}` });
     return Response.json({ reply: { runs, files: facts.files.size, size_bytes: facts.unpackedBytes } });
   } finally {

@@ -45,12 +45,13 @@ export function keptContents(base: BasePaths): string[] {
 }
 
 /** Once their run is in its place nobody needs them. */
-export function dropKept(base: BasePaths, thin: readonly ThinFile[]): void {
-  for (const { sha256 } of thin) fs.rmSync(keptPath(base, sha256), { force: true });
+export function dropKept(base: BasePaths, arrived: readonly ArrivedFile[]): void {
+  const kept = new Set(keptContents(base));
+  for (const { sha256 } of arrived) if (kept.has(sha256)) fs.rmSync(keptPath(base, sha256), { force: true });
 }
 
 /** The files that a bundle names without bringing them, by its own record. Nothing of it is believed: `path` is judged by the reader. */
-export function thinFiles(facts: ArchiveFacts): ThinFile[] {
+function thinFiles(facts: ArchiveFacts): ThinFile[] {
   const { thin } = bundleRecordOf(facts) ?? {};
   if (!Array.isArray(thin)) return [];
   const isHash = (text: unknown) => typeof text === "string" && /^[0-9a-f]{64}$/.test(text);
