@@ -109,15 +109,26 @@ class Push {
   sentBytes = 0;
   private doneBytes = 0;
 
-  constructor(
-    private readonly from: Connection,
-    private readonly to: Connection,
-    private readonly wish: PushWish,
-    private readonly totalBytes: number,
-  ) {}
+  private readonly from: Connection;
+  private readonly to: Connection;
+  private readonly wish: PushWish;
+  /** Of the runs that are not there yet. */
+  private readonly totalBytes: number;
+
+  constructor({
+    from,
+    to,
+    wish,
+    totalBytes,
+  }: { from: Connection; to: Connection; wish: PushWish; totalBytes: number }) {
+    this.from = from;
+    this.to = to;
+    this.wish = wish;
+    this.totalBytes = totalBytes;
+  }
 
   settled(run: TravellingRun, outcome: Pick<PushedRun, "there_as" | "state" | "why">): void {
-    this.doneBytes += run.size_bytes;
+    if (outcome.state !== "there_already") this.doneBytes += run.size_bytes;
     this.wish.onProgress(this.doneBytes, this.totalBytes);
     this.wish.onRun({ run_id: run.run_id, name: run.name, status: run.status, ...outcome });
   }
@@ -187,12 +198,9 @@ export async function pushRuns(
   { from, to, runs, wish }: { from: Connection; to: Connection; runs: readonly TravellingRun[]; wish: PushWish },
 ): Promise<Pushed> {
   const known = await knownThere(to, runs, wish.signal);
-  const push = new Push(
-    from,
-    to,
-    wish,
-    runs.reduce((sum, run) => sum + run.size_bytes, 0),
-  );
+  const lacking = runs.filter((_, index) => known.runIds[index] == null);
+  const totalBytes = lacking.reduce((sum, run) => sum + run.size_bytes, 0);
+  const push = new Push({ from, to, wish, totalBytes });
   const snapshots = new Set(known.snapshots);
   for (const [index, run] of runs.entries()) {
     wish.signal.throwIfAborted();
