@@ -111,6 +111,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./commands/fork.ts"),
   },
   {
+    name: "debug",
+    group: "queue",
+    summary: "what a failed run ran, again, in a terminal under pdb where it failed",
+    load: () => import("./commands/debug.ts"),
+  },
+  {
     name: "edit",
     group: "queue",
     summary: "change a waiting run in your editor: command, name, variables, what it asks for",

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MlError } from "../core/error.ts";
 import { forkFileName } from "../transfer/ignore.ts";
+import { codeOfSource, type Source } from "./derived-run.ts";
 import type { CodeFields, PlannedRun } from "./planned-run.ts";
 import type { Wishes } from "./submission.ts";
 
@@ -22,7 +23,26 @@ export interface ForkFile {
   snapshot: string | null;
 }
 
-export function writeForkFile(folder: string, file: ForkFile): void {
+/** What `folder`, in which the code of `source` was laid out, was forked from. */
+export function writeFork(folder: string, source: Source): void {
+  const { manifest } = source;
+  const { narrative, argv, cwd, environment } = manifest;
+  const file: ForkFile = {
+    version: 1,
+    source: manifest.run_id,
+    argv,
+    cwd,
+    wishes: {
+      group: narrative.experiment_group,
+      tags: narrative.tags,
+      hypothesis: narrative.hypothesis,
+      context: narrative.context,
+      intent: narrative.intent,
+      expected_outcome: narrative.expected_outcome,
+    },
+    git: codeOfSource(source).git,
+    snapshot: environment.snapshot,
+  };
   writeFileSync(join(folder, forkFileName), `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
 }
 

@@ -159,6 +159,11 @@ export async function checkoutCode(
   return out;
 }
 
+/** Files of `snapshot` that are not, or no longer, under `target` with the content that they had. Links do not count. */
+export function unlikeSnapshot(target: string, snapshot: Snapshot): string[] {
+  return snapshot.files.filter((file) => file.kind !== "link" && !stands(target, file)).map(({ path }) => path);
+}
+
 export interface Difference {
   path: string;
   how: "added" | "removed" | "changed";

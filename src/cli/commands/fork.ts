@@ -6,8 +6,8 @@ import { quoteCommand } from "../../core/shell-quote.ts";
 import { checkoutCode, fetchSnapshot } from "../../transfer/checkout.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
-import { codeOfSource, readSource } from "../derived-run.ts";
-import { writeForkFile } from "../fork-file.ts";
+import { readSource } from "../derived-run.ts";
+import { writeFork } from "../fork-file.ts";
 import { fetchCodeOf } from "../run-files.ts";
 
 export const command = defineCommand({
@@ -50,35 +50,20 @@ export const command = defineCommand({
         signal,
         onProgress: (done, total) => progress.update(done, total),
       }).finally(() => progress.end());
-      const { narrative, argv, cwd } = manifest;
-      writeForkFile(target, {
-        version: 1,
-        source: manifest.run_id,
-        argv,
-        cwd,
-        wishes: {
-          group: narrative.experiment_group,
-          tags: narrative.tags,
-          hypothesis: narrative.hypothesis,
-          context: narrative.context,
-          intent: narrative.intent,
-          expected_outcome: narrative.expected_outcome,
-        },
-        git: codeOfSource(source).git,
-        snapshot: name,
-      });
+      writeFork(target, source);
+      const command = quoteCommand(manifest.argv);
       context.output.result({
         schema: "ml.fork/1",
         value: () => ({
           run_id: manifest.run_id,
           to: target,
           files: snapshot.files.length,
-          command: quoteCommand(argv),
+          command,
         }),
         ids: () => [target],
-        rows: () => [[manifest.run_id, target, snapshot.files.length, quoteCommand(argv)]],
+        rows: () => [[manifest.run_id, target, snapshot.files.length, command]],
         human: () =>
-          `forked ${manifest.run_id} (${snapshot.files.length} files) into ${safeText(target)}; from there \`ml queue\` runs: ${safeText(quoteCommand(argv))}\n`,
+          `forked ${manifest.run_id} (${snapshot.files.length} files) into ${safeText(target)}; from there \`ml queue\` runs: ${safeText(command)}\n`,
       });
       return 0;
     });
