@@ -27,6 +27,8 @@ const wishesOfFlag: Readonly<Record<string, readonly (keyof Wishes)[]>> = {
   splitOutput: ["split_output"],
   data: ["datasets"],
   dataPolicy: ["data_policy"],
+  venv: ["venv"],
+  traceReads: ["trace_reads"],
   tty: ["tty"],
   notify: ["notify"],
   retries: ["retries"],
@@ -63,6 +65,8 @@ function wishesOfSource({ manifest }: Source): Wishes {
     // The very version that it had: the same again is what is asked for.
     datasets: manifest.datasets.map(({ name, version }) => (version === null ? name : `${name}=${version}`)),
     data_policy: launch.data_policy,
+    venv: manifest.environment.venv?.lock ?? null,
+    trace_reads: launch.trace_reads,
     tty: launch.tty,
     grace_seconds: launch.grace_seconds,
     notify: launch.notify,

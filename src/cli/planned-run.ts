@@ -31,7 +31,8 @@ export interface PlanSources extends WishSources {
 }
 
 function surroundings(flags: RunFlags, { cwd, local, env, settings }: PlanSources): Surroundings {
-  return { cwd, local, env, python: flags.python ?? settings.python };
+  // An environment of its own takes the place of the one that is active here.
+  return { cwd, local: local && flags.venv === null, env, python: flags.python ?? settings.python };
 }
 
 /** The file of the tree that a command names, by which its presence in the snapshot can be checked; else null. */
@@ -74,7 +75,7 @@ function planWords(
 const textKeys = ["name", "note", "hypothesis", "context", "intent", "expected_outcome", "parent", "group"] as const;
 const objectKeys = [
   ...["command", "argv", "priority", "tags", "held", "env", "requested", "split_output", "tty", "grace_seconds"],
-  ...["datasets", "data_policy"],
+  ...["datasets", "data_policy", "venv", "trace_reads"],
   ...["warn_signal", "warn_seconds", "retries", "retry_on", "notify"],
   ...["after", "after_ok", "not_before", "when", "group_limit"],
   ...textKeys,
@@ -126,6 +127,8 @@ function planObject(given: Record<string, unknown>, flags: RunFlags, sources: Pl
     held: typed<boolean>(given, "held", truth) ?? wishes.held,
     datasets: [...(wishes.datasets ?? []), ...(typed<string[]>(given, "datasets", texts) ?? [])],
     data_policy: typed<NonNullable<Wishes["data_policy"]>>(given, "data_policy", text) ?? wishes.data_policy,
+    venv: typed<string>(given, "venv", text) ?? wishes.venv ?? null,
+    trace_reads: typed<boolean>(given, "trace_reads", truth) ?? wishes.trace_reads,
     split_output: typed<boolean>(given, "split_output", truth) ?? wishes.split_output,
     tty: typed<boolean>(given, "tty", truth) ?? wishes.tty,
     grace_seconds: typed<number>(given, "grace_seconds", number) ?? wishes.grace_seconds,

@@ -62,6 +62,12 @@ export const runFlags = {
     ["wait", "fetch", "direct"],
     "where its datasets are not on the local disk at its turn: wait, fetch them first, or read them where they are",
   ),
+  venv: flag.text(
+    "LOCK",
+    "start it in a virtual environment built from this file of the code while it waits: uv.lock, or requirements.txt",
+    { complete: "file" },
+  ),
+  traceReads: flag.on("record which files it reads, and whether it reads a dataset that `--data` does not name"),
   hold: flag.on("queue it, but let it wait for `ml release`"),
   metricPattern: flag.texts(
     "PATTERN",
@@ -211,6 +217,8 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     split_output: flags.splitOutput,
     datasets: splitTags(flags.data),
     data_policy: (flags.dataPolicy ?? settings.data_policy) as NonNullable<Wishes["data_policy"]>,
+    venv: checkLength("venv", flags.venv, 1024),
+    trace_reads: flags.traceReads,
     tty: flags.tty,
     metric_patterns: [...flags.metricPattern, ...(settings.metric_pattern === null ? [] : [settings.metric_pattern])],
     repro_level: (flags.reproLevel ?? settings.repro_level) as NonNullable<Wishes["repro_level"]>,

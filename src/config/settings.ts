@@ -126,6 +126,8 @@ export const settings = {
     ["wait", "fetch", "direct"],
     "fetch",
   ),
+  venv_max_gb: number("what the virtual environments of `--venv` may take, in GB", 20, { least: 0 }),
+  venv_build_minutes: number("a build of one takes so long at most, in minutes", 30, { least: 1 }),
   // The machine.
   gpu_headroom: number("share of a GPU's memory that is never handed out in parts, 0 to 0.5", 0.05, {
     least: 0,

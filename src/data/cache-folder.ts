@@ -15,6 +15,8 @@ export interface CopyRecord {
   num_files: number;
   fetched_at: string;
   seconds: number;
+  /** It went on from a copy that was cut, so that `seconds` is not all that it took. */
+  resumed?: boolean;
   last_used_at: string;
   hits: number;
 }

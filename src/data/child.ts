@@ -46,9 +46,14 @@ interface Told {
 
 /** Gentle to what else the machine does, where the programs for that are there. */
 export function gently(command: readonly string[]): string[] {
-  const nice = Bun.which("nice") === null ? [] : ["nice", "-n", "10"];
-  const ionice = Bun.which("ionice") === null ? [] : ["ionice", "-c", "2", "-n", "7"];
-  return [...nice, ...ionice, ...command];
+  // By their paths: what is started may have a PATH of its own.
+  const nice = Bun.which("nice");
+  const ionice = Bun.which("ionice");
+  return [
+    ...(nice === null ? [] : [nice, "-n", "10"]),
+    ...(ionice === null ? [] : [ionice, "-c", "2", "-n", "7"]),
+    ...command,
+  ];
 }
 
 /** `root` or `path`: what the job is about. */

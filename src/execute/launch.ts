@@ -8,7 +8,13 @@ import { quoteCommand, quoteWord } from "../core/shell-quote.ts";
 import { datasetVariable } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
-import { buildScript, builtVariables, launchedArgv, rebuildsEnvironment } from "./rebuild-env.ts";
+import {
+  buildScript,
+  environmentFolder,
+  environmentVariables,
+  launchedArgv,
+  rebuildsEnvironment,
+} from "./rebuild-env.ts";
 
 /** The worker's environment as it is handed on: without Bun's switches and without anything of ours (keys, settings). */
 export function inheritedEnvironment(own: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -109,15 +115,17 @@ export function scriptEnvironment(
 ): Record<string, string> {
   const all = { ...inherited, ...addedEnvironment(paths, options) };
   const own = pythonFolder(options.base);
-  if (rebuildsEnvironment(options.manifest)) Object.assign(all, builtVariables(paths, all.PATH));
+  const folder = environmentFolder(paths, options.manifest);
+  if (folder !== null) Object.assign(all, environmentVariables(folder, all.PATH));
   return { ...all, PYTHONPATH: all.PYTHONPATH ? `${all.PYTHONPATH}:${own}` : own };
 }
 
-/** Builds the environment first, and puts it before everything else. */
-function rebuildLines(paths: RunPaths): string[] {
-  const { VIRTUAL_ENV: folder = "" } = builtVariables(paths, "");
+/** Puts the run's environment before everything else; one that is built anew is built first. */
+function environmentLines(paths: RunPaths, manifest: Manifest): string[] {
+  const folder = environmentFolder(paths, manifest);
+  if (folder === null) return [];
   return [
-    `/bin/sh ${quoteWord(buildScript(paths))} || exit 1`,
+    ...(rebuildsEnvironment(manifest) ? [`/bin/sh ${quoteWord(buildScript(paths))} || exit 1`] : []),
     `export VIRTUAL_ENV=${quoteWord(folder)}`,
     `export PATH=${quoteWord(`${folder}/bin`)}:"$PATH"`,
   ];
@@ -137,7 +145,7 @@ export function launchScript(paths: RunPaths, options: LaunchOptions): string {
     `cd ${quoteWord(folder)} || exit 126`,
     ...exports,
     `export PYTHONPATH="\${PYTHONPATH:+$PYTHONPATH:}"${quoteWord(pythonFolder(options.base))}`,
-    ...(rebuildsEnvironment(manifest) ? rebuildLines(paths) : []),
+    ...environmentLines(paths, manifest),
     `exec ${quoteCommand(launchedArgv(paths, manifest))}`,
     "",
   ].join("\n");

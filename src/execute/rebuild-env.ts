@@ -1,7 +1,8 @@
 /**
- * The environment of a reproduction, built anew before its script starts: `.run/build-env.sh`, which launch.sh runs first. As part of
- * the run it is seen in the log, stopped with it, and works with no worker up. It takes the most exact description there is:
- * uv.lock in the code, else conda's exact list, else the list of packages that was captured of the source.
+ * The environment that a run is started in where it is not the machine's own. That of a reproduction is built anew before its
+ * script starts: `.run/build-env.sh`, which launch.sh runs first. As part of the run it is seen in the log, stopped with it,
+ * and works with no worker up. It takes the most exact description there is: uv.lock in the code, else conda's exact list,
+ * else the list of packages that was captured of the source. One that many runs share was built by worker/venvs.ts.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -9,9 +10,8 @@ import { quoteWord } from "../core/shell-quote.ts";
 import { withDatasets } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
-
-/** Begins the line with which a build says that it failed; verdict.ts reads it. */
-export const buildFailed = "ml: the environment could not be built anew:";
+import { isPython } from "../run/venv-lock.ts";
+import { buildScriptText, installLines, syncLines } from "./build-env.ts";
 
 export const rebuildsEnvironment = ({ launch }: Pick<Manifest, "launch">) => launch.reproduce?.rebuild_env === true;
 
@@ -19,8 +19,6 @@ export const buildScript = (paths: RunPaths) => join(paths.private, "build-env.s
 const builtFolder = (paths: RunPaths) => join(paths.private, "venv");
 /** Appears when the environment is whole. */
 export const builtMark = (paths: RunPaths) => join(paths.private, "venv-built");
-
-const isPython = (word: string) => /(^|\/)(python|pypy)[\d.]*$/.test(word);
 
 /** The arguments with the folders of datasets filled in. */
 function filledArgv({ argv, datasets }: Manifest): string[] {
@@ -36,13 +34,18 @@ function filledArgv({ argv, datasets }: Manifest): string[] {
 export function launchedArgv(paths: RunPaths, manifest: Manifest): string[] {
   const argv = filledArgv(manifest);
   const [program = "", ...rest] = argv;
-  if (!rebuildsEnvironment(manifest) || !isPython(program)) return argv;
-  return [join(builtFolder(paths), "bin/python"), ...rest];
+  const folder = environmentFolder(paths, manifest);
+  if (folder === null || !isPython(program)) return argv;
+  return [join(folder, "bin/python"), ...rest];
 }
 
-/** Variables that put the new environment first. `path` is what PATH was. */
-export function builtVariables(paths: RunPaths, path: string | undefined): Record<string, string> {
-  const folder = builtFolder(paths);
+/** Where the environment is that the run is started in: built anew for it, or built ahead and shared; null: the machine's own. */
+export function environmentFolder(paths: RunPaths, manifest: Manifest): string | null {
+  return rebuildsEnvironment(manifest) ? builtFolder(paths) : (manifest.environment.venv?.folder ?? null);
+}
+
+/** Variables that put an environment first. `path` is what PATH was. */
+export function environmentVariables(folder: string, path: string | undefined): Record<string, string> {
   return { VIRTUAL_ENV: folder, PATH: `${folder}/bin:${path ?? "/usr/local/bin:/usr/bin:/bin"}` };
 }
 
@@ -50,41 +53,27 @@ export function builtVariables(paths: RunPaths, path: string | undefined): Recor
 export function buildText(paths: RunPaths, base: BasePaths, manifest: Manifest): string {
   const source = base.run(manifest.lineage.source_run ?? manifest.run_id);
   const read = (name: string) => (fs.existsSync(join(source.env, name)) ? join(source.env, name) : "");
-  const version = sourceVersion(source) ?? "";
-  return `#!/bin/sh
-# Builds the environment of run ${manifest.run_id} as ${source.runId} had it. Started by launch.sh.
-venv=${quoteWord(builtFolder(paths))}
-freeze=${quoteWord(read("pip_freeze.txt"))}
+  const title = `Builds the environment of run ${manifest.run_id} as ${source.runId} had it. Started by launch.sh.`;
+  const building = { title, venv: builtFolder(paths), mark: builtMark(paths), python: sourceVersion(source) ?? "" };
+  return buildScriptText(
+    building,
+    `\
+list=${quoteWord(read("pip_freeze.txt"))}
 explicit=${quoteWord(read("conda-explicit.txt"))}
-python=${quoteWord(version)}
-fail() { echo "${buildFailed} $1" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
-rm -rf "$venv" ${quoteWord(builtMark(paths))}
 if [ -f uv.lock ] && [ -f pyproject.toml ] && has uv; then
-  echo "ml: building the environment from uv.lock"
-  UV_PROJECT_ENVIRONMENT="$venv" uv sync --frozen || fail "uv could not install what uv.lock names"
+${syncLines("")}
 elif [ -n "$explicit" ] && [ -s "$explicit" ]; then
   for tool in conda mamba micromamba ""; do has "$tool" && break; done
   [ -n "$tool" ] || fail "the run was made with conda, and no conda is on PATH"
   echo "ml: building the environment from conda's list"
   "$tool" create --yes --quiet --prefix "$venv" --file "$explicit" || fail "$tool could not install the packages"
-elif [ -n "$freeze" ]; then
-  echo "ml: building the environment from $(grep -c . "$freeze") packages"
-  interpreter=python3
-  has "python\${python%.*}" && interpreter="python\${python%.*}"
-  if has uv; then
-    uv venv --quiet --python "\${python:-3}" "$venv" && uv pip install --python "$venv/bin/python" --no-deps -r "$freeze" ||
-      fail "uv could not install the packages"
-  else
-    "$interpreter" -m venv "$venv" || fail "$interpreter cannot make a virtual environment"
-    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps -r "$freeze" ||
-      fail "pip could not install the packages (is the network there? are they all published?)"
-  fi
+elif [ -n "$list" ]; then
+  echo "ml: building the environment from $(grep -c . "$list") packages"
+${installLines("--no-deps ")}
 else
   fail "${source.runId} has neither a lock nor a list of packages"
-fi
-: > ${quoteWord(builtMark(paths))}
-`;
+fi`,
+  );
 }
 
 /** `3.11.7`, as the source's Python said it. */

@@ -7,8 +7,8 @@
 import { constants } from "node:os";
 import { formatDuration } from "../core/duration.ts";
 import type { Failure } from "../run/manifest.ts";
+import { buildFailed } from "./build-env.ts";
 import type { Evidence } from "./evidence.ts";
-import { buildFailed } from "./rebuild-env.ts";
 import type { ExitRecord } from "./records.ts";
 import { byMachine, byTraceback, makeFailure, remarksOn } from "./symptoms.ts";
 import { lastTraceback } from "./traceback.ts";

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { DatasetCheck, DatasetRecord } from "../run/dataset-record.ts";
 import type { PrewarmWish } from "../run/prewarm-wishes.ts";
-import type { DataFacts } from "../run/worker-facts.ts";
+import type { DataFacts, VenvFacts } from "../run/worker-facts.ts";
 import { declare } from "./declare.ts";
 import type { RunSummary } from "./summary.ts";
 
@@ -89,10 +89,10 @@ export const dataRequests = {
     z.object({ names: z.array(z.string().min(1).max(256)).min(1).max(100) }),
   ),
   /** What lies on the local disk of each living worker, and what is on its way there. */
-  "prewarm.list": declare<{ wishes: PrewarmWish[]; workers: ({ worker: string } & DataFacts)[] }>()(
-    "viewer",
-    z.object({}),
-  ),
+  "prewarm.list": declare<{
+    wishes: PrewarmWish[];
+    workers: ({ worker: string; venvs: VenvFacts | null } & DataFacts)[];
+  }>()("viewer", z.object({})),
   /** Forgets a dataset, or one version of it. The files of it are not touched, and what runs recorded stays. */
   "dataset.remove": declare<{ name: string; versions: string[] }>()(
     "user",

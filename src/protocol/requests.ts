@@ -9,7 +9,8 @@ import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
 import type { Blocker } from "../run/blocker.ts";
 import type { Manifest } from "../run/manifest.ts";
-import { datasetPolicies, lineageKinds, requestedSchema } from "../run/manifest.ts";
+import { lineageKinds, requestedSchema } from "../run/manifest.ts";
+import { datasetPolicies } from "../run/manifest-data.ts";
 import { statuses } from "../run/status.ts";
 import type { WorkerFacts } from "../run/worker-facts.ts";
 import type { ExpectationReply } from "../think/expectation-check.ts";
@@ -64,6 +65,10 @@ export const submitSchema = z.object({
   datasets: z.array(z.string().min(1).max(201)).max(50).default([]),
   /** Where they are not on the local disk at its turn: wait for that, fetch them before the start, or read them where they are. */
   data_policy: z.enum(datasetPolicies).default("fetch"),
+  /** A uv.lock or requirements file of the code, from `cwd`: it is started in an environment built from that (docs/data.md). */
+  venv: z.string().min(1).max(1024).nullable().optional(),
+  /** The files that it reads are looked for while it runs. */
+  trace_reads: z.boolean().default(false),
   /** On a terminal of its own, for `run.attach`; one terminal has one output, so not with `split_output`. */
   tty: z.boolean().default(false),
   grace_seconds: z.number().min(0).max(3600).default(30),

@@ -1,5 +1,6 @@
 /** What the waiting line knows of a run, taken from its manifest: the folder is the truth, the entry a copy. */
 import { type Manifest, type Terms, termsSchema } from "../run/manifest.ts";
+import { venvNeed } from "../run/venv-lock.ts";
 import type { EntryFacts, QueueEntry } from "./port.ts";
 
 export function entryFromManifest(manifest: Manifest): QueueEntry {
@@ -14,14 +15,20 @@ export function entryFromManifest(manifest: Manifest): QueueEntry {
       group: manifest.narrative.experiment_group,
       terms: manifest.launch.terms,
       seconds: secondsOf(manifest.resources.predicted),
+      ...(manifest.environment.venv === null ? {} : { venv: true }),
       ...dataOf(manifest),
     },
   };
 }
 
-function dataOf({ datasets, launch }: Manifest): Pick<EntryFacts, "data"> {
+function dataOf(manifest: Manifest): Pick<EntryFacts, "data"> {
+  const { datasets, launch, environment } = manifest;
   if (launch.data_policy !== "wait") return {};
-  const named = datasets.flatMap(({ name, checksum }) => (checksum === null ? [] : [{ name, checksum }]));
+  const need = venvNeed(manifest);
+  const named = [
+    ...datasets.flatMap(({ name, checksum }) => (checksum === null ? [] : [{ name, checksum }])),
+    ...(need === null ? [] : [{ name: `the environment of ${environment.venv?.lock}`, checksum: need }]),
+  ];
   return named.length === 0 ? {} : { data: named };
 }
 
@@ -43,6 +50,6 @@ export function factsText(facts: EntryFacts): string {
 /** The facts from the text that a backend kept; most runs have none, and share one object. Throws for what is no JSON. */
 export function factsFrom(text: string): EntryFacts {
   if (text === noneText || text === "" || text === "{}") return none;
-  const { group = null, terms = {}, seconds = null, data } = JSON.parse(text) as Partial<EntryFacts>;
-  return { group, terms: { ...noTerms, ...terms }, seconds, ...(data === undefined ? {} : { data }) };
+  const { group = null, terms = {}, seconds = null, data, venv } = JSON.parse(text) as Partial<EntryFacts>;
+  return { group, terms: { ...noTerms, ...terms }, seconds, ...(data && { data }), ...(venv && { venv }) };
 }

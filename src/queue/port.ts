@@ -25,8 +25,10 @@ export interface QueueEntry {
 
 /** What only schedule/ judges; a backend keeps it as one text. */
 export interface EntryFacts {
-  /** Datasets that must be on the machine's local disk before it may start; left out where none must. */
+  /** Datasets (and environments, by venvNeed) that must be on the machine's local disk before it may start; left out where none must. */
   data?: readonly { name: string; checksum: string }[];
+  /** It is to be started in a virtual environment of its own; left out where it is not. */
+  venv?: true;
   group: string | null;
   /** What it waits for besides its turn. */
   terms: Terms;

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
+import { datasetPolicies, datasetSchema, readsSchema, venvSchema } from "./manifest-data.ts";
 import { statuses } from "./status.ts";
 
 export const schemaVersion = 1;
@@ -71,6 +72,7 @@ export const environmentSchema = z.looseObject({
   snapshot: text,
   container_image: text,
   container_digest: text,
+  venv: venvSchema,
   python_version: text,
   python_executable: text,
   pip_freeze: text,
@@ -177,57 +179,6 @@ export const artifactsSchema = z.looseObject({
   not_listed: z.number().default(0),
 });
 
-export const datasetPolicies = ["wait", "fetch", "direct"] as const;
-
-/** What a look at a dataset found at one moment of a run. */
-const datasetLookSchema = z
-  .looseObject({
-    at: z.string(),
-    /** What it was then; null where it could not be read. */
-    checksum: text,
-    problem: text,
-  })
-  .nullable()
-  .default(null);
-
-/** A dataset that a run was queued with. */
-export const datasetSchema = z.looseObject({
-  name: z.string(),
-  version: text,
-  /** The folder that was registered. */
-  nas_path: text,
-  /** The local copy that the script was given; null where it was given `nas_path`. */
-  local_path: text,
-  /** As it was registered: the root of a Merkle tree over path, size and sha256 (docs/data.md). */
-  checksum: text,
-  size_gb: number,
-  num_files: number,
-  num_samples: number,
-  /** How its files came to the script; null before it starts. */
-  fetched_via: z.enum(["prewarm", "on_demand", "direct"]).nullable().default(null),
-  /** Why so: `hit`, or what kept it from being one. */
-  fetched_why: text,
-  fetched_at: text,
-  /** How long it was copied, ahead of the start or before it. */
-  fetch_time_seconds: number,
-  /** When it was looked at, and what it was then. */
-  queued_check: datasetLookSchema,
-  start_check: datasetLookSchema,
-  end_check: datasetLookSchema,
-  /** How it differed from what was registered, as it was first seen; null where it never did. */
-  drift: z
-    .looseObject({
-      seen: z.enum(["queued", "start", "end"]),
-      added: z.number(),
-      removed: z.number(),
-      changed: z.number(),
-      /** The first of them: `+`, `-` or `~`, and the path. */
-      files: z.array(z.string()),
-    })
-    .nullable()
-    .default(null),
-});
-
 /** A file taken over from another run: `path` under its work folder, `as` in the new run's staged/. */
 export const stagedFileSchema = z.looseObject({
   run_id: z.string(),
@@ -288,6 +239,7 @@ export const manifestSchema = z.looseObject({
   annotations: z.array(annotationSchema).default([]),
   environment: environmentSchema.prefault({}),
   datasets: z.array(datasetSchema).default([]),
+  reads: readsSchema,
   resources: resourcesSchema.prefault({}),
   metrics: z.record(z.string(), metricValue).default({}),
   artifacts: artifactsSchema.nullable().default(null),
@@ -319,6 +271,8 @@ export const manifestSchema = z.looseObject({
       split_output: z.boolean().default(false),
       /** What happens where its datasets are not on the local disk when its turn comes (docs/data.md). */
       data_policy: z.enum(datasetPolicies).default("fetch"),
+      /** The files that it reads are looked for while it runs. */
+      trace_reads: z.boolean().default(false),
       /** On a terminal of its own, which people attach to. */
       tty: z.boolean().default(false),
       grace_seconds: z.number().default(30),
@@ -364,7 +318,6 @@ export type Requested = z.infer<typeof requestedSchema>;
 export type Terms = z.infer<typeof termsSchema>;
 export type Artifacts = z.infer<typeof artifactsSchema>;
 export type Artifact = z.infer<typeof artifactSchema>;
-export type DatasetUse = z.infer<typeof datasetSchema>;
 export type StagedFile = z.infer<typeof stagedFileSchema>;
 
 /** What a new run must know; everything else has a default. */

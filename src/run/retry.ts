@@ -17,6 +17,7 @@ import { MlError, systemCode } from "../core/error.ts";
 import { runIdFrom } from "../core/ids.ts";
 import { layOutDiff } from "./intake.ts";
 import { type FailureKind, failureKinds, type Manifest, manifestText, newManifest } from "./manifest.ts";
+import { unusedDataset, unusedVenv } from "./manifest-data.ts";
 import type { BasePaths, RunPaths } from "./paths.ts";
 import { readManifest } from "./store.ts";
 
@@ -84,7 +85,8 @@ export function nextAttempt(failed: Manifest, runId: string): Manifest {
     priority: failed.priority,
     metadata: failed.metadata,
     narrative: { ...failed.narrative, outcome: null, learnings: [], next_steps: [], validation_status: null },
-    environment: Object.fromEntries(code),
+    environment: { ...Object.fromEntries(code), venv: environment.venv === null ? null : unusedVenv(environment.venv) },
+    datasets: failed.datasets.map(unusedDataset),
     resources: { requested: resources.requested, predicted: resources.predicted },
     lineage: { ...failed.lineage, kind: "requeue", source_run: failed.run_id, retried_as: null },
     launch: {

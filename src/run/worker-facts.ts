@@ -107,6 +107,38 @@ export interface DataFacts {
   evicted: { name: string; version: string; size_bytes: number; at: string; for: string; why: string }[];
 }
 
+/** The virtual environments of this worker: what is built, under way, and was removed for what. */
+export interface VenvFacts {
+  folder: string;
+  used_bytes: number;
+  limit_bytes: number;
+  built: {
+    key: string;
+    lock: string;
+    lock_sha256: string;
+    python: string;
+    tool: string;
+    size_bytes: number;
+    built_at: string;
+    seconds: number;
+    last_used_at: string;
+    /** How often a run was given it. */
+    hits: number;
+    /** Who uses it now. */
+    runs: string[];
+    /** The waiting run that needs it next. */
+    next_run: string | null;
+  }[];
+  /** Needs (lock and interpreter) for which a run need not wait any more: built, or given up. */
+  ready: string[];
+  /** How many environments waiting runs need, and how many of them are here. */
+  needed: number;
+  warm: number;
+  building: { lock: string; for_run: string | null; on_demand: boolean; started_at: string }[];
+  failed: { lock: string; for_run: string | null; reason: string; tries: number; at: string }[];
+  evicted: { lock: string; key: string; size_bytes: number; at: string; for: string }[];
+}
+
 export interface WorkerFacts {
   worker: string;
   host: string;
@@ -131,5 +163,6 @@ export interface WorkerFacts {
   /** What the runs in its hands use; only those that were looked at. */
   uses: RunUseFacts[];
   data: DataFacts | null;
+  venvs: VenvFacts | null;
   problems: string[];
 }

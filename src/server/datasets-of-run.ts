@@ -7,7 +7,7 @@ import {
   requireDataset,
   requireVersion,
 } from "../run/dataset-record.ts";
-import { type DatasetUse, datasetSchema } from "../run/manifest.ts";
+import { type DatasetUse, datasetSchema } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
 
 /** Registering was a look as well. */

@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { datasetsOf } from "./datasets-of-run.ts";
 import type { Origin } from "./lineage.ts";
 import { termsOf } from "./terms.ts";
+import { venvOf } from "./venv-of-run.ts";
 
 export type Spec = ParsedBody<"submit">["runs"][number];
 
@@ -142,6 +143,7 @@ interface Given {
   queuedAt: string;
   origin: Origin;
   terms: Manifest["launch"]["terms"];
+  dryRun: boolean;
 }
 
 function draftRun(context: Context, spec: Spec, given: Given): Manifest {
@@ -182,6 +184,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       git_upstream: spec.git?.upstream ?? null,
       git_unpushed: spec.git?.unpushed ?? null,
       git_submodules: spec.git?.submodules ?? [],
+      venv: venvOf(context.base, spec, given.dryRun),
     },
     datasets: datasetsOf(context.base, { argv, wishes: spec.datasets }),
     resources: { ...base.resources, requested: spec.requested },
@@ -199,6 +202,7 @@ function draftRun(context: Context, spec: Spec, given: Given): Manifest {
       env: spec.env,
       split_output: spec.split_output,
       data_policy: spec.data_policy,
+      trace_reads: spec.trace_reads,
       tty: spec.tty,
       grace_seconds: spec.grace_seconds,
       warn_signal: spec.warn_signal ?? null,
@@ -216,10 +220,16 @@ export interface Drafting {
   queuedAt: string;
   /** By submit_id (originsOf). */
   origins: ReadonlyMap<string, Origin>;
+  /** Nothing will be queued. */
+  dryRun?: boolean;
 }
 
 /** Manifests in status `queued`. Throws `usage`, `too_large`, `bad_path`, and what resolving `parent` throws. */
-export function draftRuns(context: Context, specs: readonly Spec[], { queuedAt, origins }: Drafting): Manifest[] {
+export function draftRuns(
+  context: Context,
+  specs: readonly Spec[],
+  { queuedAt, origins, dryRun = false }: Drafting,
+): Manifest[] {
   const giveName = nameGiver(context);
   for (const spec of specs) {
     requireLaunchable(spec);
@@ -232,7 +242,7 @@ export function draftRuns(context: Context, specs: readonly Spec[], { queuedAt, 
     const waits = spec.after.length + spec.after_ok.length > 0;
     const later = new Set(waits ? specs.slice(at + 1).flatMap(({ name }) => name ?? []) : []);
     const terms = termsOf(context, spec, { earlier, later });
-    const manifest = draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt, origin, terms });
+    const manifest = draftRun(context, spec, { name: giveName(spec.name, spec.argv), queuedAt, origin, terms, dryRun });
     earlier.set(manifest.name, manifest.run_id);
     return manifest;
   });

@@ -61,6 +61,10 @@ function readHeartbeat(path: string, name: string): Heartbeat | null {
     gpus_seen_at: typeof found.gpus_seen_at === "string" ? found.gpus_seen_at : null,
     gpu_problem: typeof found.gpu_problem === "string" ? found.gpu_problem : null,
     uses: Array.isArray(found.uses) ? (found.uses as WorkerState["uses"]) : [],
+    venvs:
+      isRecord(found.venvs) && Array.isArray(found.venvs.built)
+        ? (found.venvs as unknown as WorkerState["venvs"])
+        : null,
     data:
       isRecord(found.data) && Array.isArray(found.data.copies) ? (found.data as unknown as WorkerState["data"]) : null,
     problems: texts(found.problems),

@@ -2,7 +2,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import { expectedText, usedParts } from "./asked-used.ts";
-import { dataFacts } from "./data-facts.ts";
+import { dataFacts, venvText } from "./data-facts.ts";
 import { expectationLines } from "./expectation-lines.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
@@ -184,6 +184,7 @@ function environmentFacts(manifest: Manifest): Fact[] {
       "python",
       [environment.python_version, environment.python_executable].filter((part) => part !== null).join("  "),
     ),
+    ...fact("environment", venvText(manifest)),
     ...fact("packages", packages === null ? null : `${packages} (env/pip_freeze.txt)`),
     ...fact("system", [environment.os, environment.kernel].filter((part) => part !== null).join(", ")),
     ...fact("cuda", environment.cuda_version),

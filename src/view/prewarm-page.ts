@@ -7,6 +7,7 @@ import { shortId } from "./mark.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
 import { ago, clockTime } from "./time.ts";
+import { venvLines, venvStatusLines } from "./venv-lines.ts";
 
 type List = Reply<"prewarm.list">;
 type Store = List["workers"][number];
@@ -72,7 +73,7 @@ function storeLines(store: Store, face: Face): Line[] {
       `removed ${title(gone)} (${formatSize(gone.size_bytes)}) ${ago(gone.at, face.nowMs) ?? ""} for ${safeText(gone.for)}: ${gone.why}`,
       "dim",
     );
-  return lines;
+  return [...lines, ...venvLines(store.venvs, face)];
 }
 
 export function prewarmPage({ wishes, workers }: List, face: Face): Line[] {
@@ -111,24 +112,29 @@ export function prewarmLines(status: Reply<"status">, face: Face): Line[] {
 }
 
 function storesLines(workers: Reply<"status">["workers"], face: Face): Line[] {
-  return workers.flatMap(({ alive, data }) => {
-    if (!alive || data == null || data.needed === 0) return [];
-    const counted = `(${data.warm}/${data.needed} complete)`;
-    const [copying] = data.copying;
-    const [failed] = data.failed;
-    if (copying !== undefined)
-      return [
-        [
-          span("Prewarming: ", "strong"),
-          span(`dataset ${safeText(copying.name)} ${counted}`),
-          span(` ${copyingText(copying)}`, "dim"),
-        ],
-      ];
-    if (failed !== undefined)
-      return wrapText(
-        `Prewarming: dataset ${safeText(failed.name)} ${counted}: ${safeText(failed.reason)}`,
-        face.width,
-      ).map((text) => [span(text, "warn")]);
-    return [[span("Prewarmed: ", "strong"), span(`all that waits has its data here ${counted}`, "good")]];
-  });
+  return workers.flatMap(({ alive, data, venvs }) => [
+    ...(alive ? storeLine(data, face) : []),
+    ...(alive ? venvStatusLines(venvs ?? null, face) : []),
+  ]);
+}
+
+function storeLine(data: Reply<"status">["workers"][number]["data"], face: Face): Line[] {
+  if (data == null || data.needed === 0) return [];
+  const counted = `(${data.warm}/${data.needed} complete)`;
+  const [copying] = data.copying;
+  const [failed] = data.failed;
+  if (copying !== undefined)
+    return [
+      [
+        span("Prewarming: ", "strong"),
+        span(`dataset ${safeText(copying.name)} ${counted}`),
+        span(` ${copyingText(copying)}`, "dim"),
+      ],
+    ];
+  if (failed !== undefined)
+    return wrapText(
+      `Prewarming: dataset ${safeText(failed.name)} ${counted}: ${safeText(failed.reason)}`,
+      face.width,
+    ).map((text) => [span(text, "warn")]);
+  return [[span("Prewarmed: ", "strong"), span(`all that waits has its data here ${counted}`, "good")]];
 }

@@ -9,7 +9,8 @@ import { runJob } from "../data/child.ts";
 import type { Scanned } from "../data/scan.ts";
 import { statCachePath } from "../data/stat-cache.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
-import type { DatasetUse, Manifest } from "../run/manifest.ts";
+import type { Manifest } from "../run/manifest.ts";
+import type { DatasetUse } from "../run/manifest-data.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest } from "../run/store.ts";
 import { neededOf, type Prewarmer } from "./prewarm.ts";
@@ -124,17 +125,38 @@ export interface Unavailable {
   passing: boolean;
 }
 
-type Gift = Pick<DatasetUse, "local_path" | "fetched_via" | "fetched_why" | "fetched_at" | "fetch_time_seconds">;
+type Gift = Pick<
+  DatasetUse,
+  | "local_path"
+  | "fetched_via"
+  | "fetched_why"
+  | "fetched_at"
+  | "fetch_time_seconds"
+  | "waited_seconds"
+  | "time_saved_seconds"
+>;
 const inPlace = { local_path: null, fetched_via: "direct", fetched_at: null, fetch_time_seconds: null } as const;
+
+/**
+ * The copy took so long that the run need not have waited for it: all of it where it was warm, what had been done before its
+ * turn where it joined a copy under way. Null where the copy was made in several goes, or was read in place: nobody knows.
+ */
+export function savedSeconds(seconds: number | null, waited: number, whole: boolean): number | null {
+  if (seconds === null || !whole) return null;
+  return Math.round(Math.max(0, seconds - waited) * 1000) / 1000;
+}
 
 function giftOfCopy(
   { folder, record }: NonNullable<ReturnType<Prewarmer["hold"]>>,
-  via: "prewarm" | "on_demand",
-  why: string,
+  { via, why, waitedSeconds }: { via: "prewarm" | "on_demand"; why: string; waitedSeconds: number },
 ): { gift: Gift } {
   const { fetched_at, seconds } = record;
   const from = { fetched_via: via, fetched_why: why, fetched_at, fetch_time_seconds: seconds };
-  return { gift: { local_path: folder, ...from } };
+  const times = {
+    waited_seconds: waitedSeconds,
+    time_saved_seconds: savedSeconds(seconds, waitedSeconds, record.resumed !== true),
+  };
+  return { gift: { local_path: folder, ...from, ...times } };
 }
 
 /** A copy where there is one or one is worth waiting for, else the folder itself, if it answers. */
@@ -145,13 +167,15 @@ async function giftOf(
 ): Promise<{ gift: Gift } | Omit<Unavailable, "name">> {
   const { prewarmer } = shop;
   const warm = prewarmer?.hold(use.checksum, run.runId) ?? null;
-  if (warm !== null) return giftOfCopy(warm, "prewarm", "hit");
+  if (warm !== null) return giftOfCopy(warm, { via: "prewarm", why: "hit", waitedSeconds: 0 });
+  const sinceMs = shop.clock.monotonicMs();
+  const waited = () => Math.round(shop.clock.monotonicMs() - sinceMs) / 1000;
   let why = policy === "direct" ? "miss; its policy is to read it where it is" : "no copies are kept here";
   if (policy !== "direct" && prewarmer !== null) {
     try {
       await prewarmer.fetch(neededOf(use, run.runId, null), true);
       const fetched = prewarmer.hold(use.checksum, run.runId);
-      if (fetched !== null) return giftOfCopy(fetched, "on_demand", "miss");
+      if (fetched !== null) return giftOfCopy(fetched, { via: "on_demand", why: "miss", waitedSeconds: waited() });
     } catch (cause) {
       const { message, code } = asMlError(cause);
       why = code === "refused" ? message : `miss; ${message}`;
@@ -159,7 +183,7 @@ async function giftOf(
   }
   try {
     await runJob({ kind: "probe", path: use.nas_path ?? "" }, { stallMs: shop.settings.dataStallMs });
-    return { gift: { ...inPlace, fetched_why: why } };
+    return { gift: { ...inPlace, fetched_why: why, waited_seconds: waited(), time_saved_seconds: null } };
   } catch (cause) {
     const { message, code } = asMlError(cause);
     return { why: message, passing: code === "try_later" };

@@ -87,6 +87,7 @@ export class Heartbeat {
       gpu_problem: gpus.trouble(),
       uses: [...live.values()].flatMap((run) => (run.meter === null ? [] : run.meter.facts())),
       data: this.#shop.prewarmer?.facts() ?? null,
+      venvs: this.#shop.venvs?.facts() ?? null,
       problems: [...problems.values()],
       changes: [...this.#changes],
     };

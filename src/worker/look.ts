@@ -58,7 +58,7 @@ const replanMs = 5000;
 
 /** True where a plan made now would be the one made a moment ago, which started nothing. */
 function isSettled(shop: Shop): boolean {
-  const key = `${shop.line.version}/${shop.prewarmer?.changes ?? 0}/${JSON.stringify(freeCapacity(shop))}`;
+  const key = `${shop.line.version}/${shop.prewarmer?.changes ?? 0}/${shop.venvs?.changes ?? 0}/${JSON.stringify(freeCapacity(shop))}`;
   const nowMs = shop.clock.monotonicMs();
   if (shop.idlePlan?.key === key && nowMs - shop.idlePlan.atMs < replanMs) return true;
   shop.idlePlan = { key, atMs: nowMs };

@@ -1,31 +1,44 @@
 /**
- * Which datasets the waiting runs need, soonest first: in the order of their expected starts, not of the line. Looks at the
+ * Which datasets and environments the waiting runs need, soonest first: in the order of their expected starts, not of the line. Looks at the
  * front of the line only, and plans anew only where it has changed.
  */
 import { existsSync } from "node:fs";
-import type { DatasetUse } from "../run/manifest.ts";
+import type { DatasetUse } from "../run/manifest-data.ts";
 import { readManifest } from "../run/store.ts";
 import { expectedStarts } from "../schedule/starts.ts";
 import { type Needed, neededOf } from "./prewarm.ts";
 import type { Shop } from "./shop.ts";
+import { needOf, type VenvNeed } from "./venv-build.ts";
 
 const depth = 100;
 const everyMs = 2000;
 const remembered = 1000;
 
+export interface NeededSoon {
+  data: readonly Needed[];
+  venvs: readonly VenvNeed[];
+}
+/** What one run is to work with. */
+interface Uses {
+  datasets: readonly DatasetUse[];
+  venv: VenvNeed | null;
+}
 interface Known {
   version: number;
   atMs: number;
-  needed: Needed[];
-  uses: Map<string, DatasetUse[]>;
+  needed: NeededSoon;
+  uses: Map<string, Uses>;
 }
 const known = new WeakMap<Shop, Known>();
 
-function usesOf(shop: Shop, runId: string, uses: Map<string, DatasetUse[]>): DatasetUse[] {
+const none: Uses = { datasets: [], venv: null };
+
+function usesOf(shop: Shop, runId: string, uses: Map<string, Uses>): Uses {
   const before = uses.get(runId);
   if (before !== undefined) return before;
   const read = readManifest(shop.base.run(runId).manifest);
-  const found = read.kind === "ok" ? read.manifest.datasets : [];
+  const found =
+    read.kind === "ok" ? { datasets: read.manifest.datasets, venv: needOf(shop.base, read.manifest) } : none;
   if (uses.size >= remembered) uses.clear();
   uses.set(runId, found);
   return found;
@@ -39,17 +52,23 @@ const unknownMs = Number.MAX_SAFE_INTEGER;
 const startsBefore = (a: Place, b: Place) => (a.startMs ?? unknownMs) - (b.startMs ?? unknownMs) || a.at - b.at;
 
 /** Throws nothing: a line that cannot be read needs nothing. */
-export async function neededSoon(shop: Shop): Promise<readonly Needed[]> {
-  const before = known.get(shop) ?? { version: -1, atMs: 0, needed: [], uses: new Map() };
+export async function neededSoon(shop: Shop): Promise<NeededSoon> {
+  const before = known.get(shop) ?? { version: -1, atMs: 0, needed: { data: [], venvs: [] }, uses: new Map() };
   const nowMs = shop.clock.monotonicMs();
-  if (nowMs - before.atMs < everyMs || !existsSync(shop.base.datasets)) return before.needed;
+  if (nowMs - before.atMs < everyMs) return before.needed;
   try {
     const entries = await shop.line.entries();
     const { version } = shop.line;
     if (version === before.version) return before.needed;
+    // Most bases have neither, and no manifest is read for that.
+    if (!entries.some(({ facts }) => facts.venv === true) && !existsSync(shop.base.datasets)) {
+      known.set(shop, { ...before, version, atMs: nowMs, needed: { data: [], venvs: [] } });
+      return { data: [], venvs: [] };
+    }
     const waiting = entries.filter((entry) => !shop.live.has(entry.runId));
     const state = shop.planning.state(waiting, version);
-    const front = state.line.slice(0, depth).filter((entry) => usesOf(shop, entry.runId, before.uses).length > 0);
+    const isNeedy = ({ datasets, venv }: Uses) => datasets.length > 0 || venv !== null;
+    const front = state.line.slice(0, depth).filter((entry) => isNeedy(usesOf(shop, entry.runId, before.uses)));
     const starts =
       front.length === 0
         ? new Map()
@@ -58,9 +77,17 @@ export async function neededSoon(shop: Shop): Promise<readonly Needed[]> {
     const soonest = front
       .map(({ runId }, at) => ({ runId, at, startMs: startOf(runId) }))
       .sort((a, b) => startsBefore(a, b));
-    const needed = soonest.flatMap(({ runId, startMs }) =>
-      usesOf(shop, runId, before.uses).map((use) => neededOf(use, runId, startMs)),
+    const data = soonest.flatMap(({ runId, startMs }) =>
+      usesOf(shop, runId, before.uses).datasets.map((use) => neededOf(use, runId, startMs)),
     );
+    const seen = new Set<string>();
+    const venvs = soonest.flatMap(({ runId }) => {
+      const { venv } = usesOf(shop, runId, before.uses);
+      if (venv === null || seen.has(venv.id)) return [];
+      seen.add(venv.id);
+      return [venv];
+    });
+    const needed = { data, venvs };
     known.set(shop, { version, atMs: nowMs, needed, uses: before.uses });
     return needed;
   } catch {

@@ -37,7 +37,7 @@ export function openMachine(
   places: MachinePlaces,
 ): Pick<
   WorkerOptions,
-  "prewarm" | "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"
+  "prewarm" | "venvs" | "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"
 > {
   const { settings, env, base } = places;
   const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
@@ -76,6 +76,11 @@ export function openMachine(
       bytesPerSecond: settings.prewarm_mb_s === 0 ? null : settings.prewarm_mb_s * 1e6,
       hands: settings.data_hands,
       stallMs: settings.data_timeout_seconds * 1000,
+    },
+    venvs: {
+      folder: join(settings.cache_dir ?? join(base.base, "cache"), "venvs"),
+      limitBytes: settings.venv_max_gb * 1e9,
+      longestMs: settings.venv_build_minutes * 60_000,
     },
     gpus,
     door,

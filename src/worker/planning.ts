@@ -139,7 +139,7 @@ export class Planning implements Planner {
       hours,
       reservations: this.#reservations.read().map(reservationOf),
       parentOf: (runId) => this.#parents.of(runId),
-      isWarm: (checksum) => shop.prewarmer?.isReady(checksum) ?? true,
+      isWarm: (what) => (what.startsWith("venv:") ? shop.venvs?.isReady(what) : shop.prewarmer?.isReady(what)) ?? true,
     };
   }
 

@@ -20,7 +20,7 @@ import {
 import { runJob } from "../data/child.ts";
 import { makeRoom } from "../data/eviction.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
-import type { DatasetUse } from "../run/manifest.ts";
+import type { DatasetUse } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { type PrewarmWish, readWishes } from "../run/prewarm-wishes.ts";
 import type { DataFacts } from "../run/worker-facts.ts";
@@ -242,6 +242,7 @@ export class Prewarmer {
       ...{ checksum, name: needed.name, version: needed.version ?? "", size_bytes: copied.sizeBytes },
       ...{ num_files: copied.files, fetched_at: now, last_used_at: now, hits: 0 },
       seconds: Math.round(this.options.nowMs() - startedMs) / 1000,
+      ...(copied.resumedFiles > 0 ? { resumed: true } : {}),
     };
     completeCopy(folder, record);
     this.#copies.set(checksum, record);

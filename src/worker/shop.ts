@@ -24,6 +24,7 @@ import type { Gpus } from "./gpus.ts";
 import type { LineView } from "./line-view.ts";
 import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
 import type { RunMeter } from "./run-meter.ts";
+import type { VenvSettings, Venvs } from "./venvs.ts";
 
 export interface WorkerSettings {
   /** Below this much free space no run starts; 0: no floor. */
@@ -65,6 +66,8 @@ export interface WorkerOptions {
   settings?: Partial<WorkerSettings>;
   /** Copies of datasets on the local disk. Default: none are made. */
   prewarm?: PrewarmSettings | null;
+  /** Virtual environments of runs, built while they wait. Default: none are. */
+  venvs?: VenvSettings | null;
   /** When the machine takes no new runs. Default: it always does. */
   door?: Door;
   /** Where control groups of runs are made; null: nowhere. Default: where the kernel and our rights allow it. */
@@ -203,6 +206,8 @@ export interface Shop {
   readonly gpus: Gpus;
   /** Null where nothing is copied. */
   readonly prewarmer: Prewarmer | null;
+  /** Null where none are built. */
+  readonly venvs: Venvs | null;
   readonly machineDoor: Door;
   price(atMs: number): number | null;
   readonly currency: string | null;
@@ -291,6 +296,7 @@ export function letGo(shop: Shop, run: LiveRun): void {
   shop.problems.delete(run.runId);
   shop.problems.delete(idleProblem(run));
   shop.prewarmer?.release(run.runId);
+  shop.venvs?.release(run.runId);
   freeResources(shop, run);
 }
 

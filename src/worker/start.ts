@@ -25,6 +25,7 @@ import { isPassing } from "./passing.ts";
 import { assignedCards } from "./placement.ts";
 import { freeResources, type LiveRun, letGo, type Shop, settleClaim, visibleGpus } from "./shop.ts";
 import { readStopRequest } from "./stop-request.ts";
+import { giveVenv } from "./venv-use.ts";
 
 /** After trouble with the disk nothing is claimed for so long. */
 const holdOffMs = 10_000;
@@ -113,6 +114,21 @@ async function missingData(shop: Shop, run: LiveRun, manifest: Manifest): Promis
   return failed("data_error", `its dataset \`${lacking.name}\` is not to be had: ${lacking.why}`, hint);
 }
 
+/** Null where it has its environment, or none of its own. */
+async function missingVenv(shop: Shop, run: LiveRun, manifest: Manifest): Promise<Verdict | null> {
+  const lacking = await giveVenv(shop, run, manifest);
+  if (lacking === null) return null;
+  const hint =
+    lacking.hint ?? "`ml cat RUN env/venv-build.log` has all that its build printed".replace("RUN", run.runId);
+  const verdict = failed(
+    "environment_error",
+    `its environment from \`${lacking.lock}\` is not to be had: ${lacking.why}`,
+    hint,
+  );
+  if (verdict.failure !== null) verdict.failure.evidence = lacking.evidence;
+  return verdict;
+}
+
 /** Null where the terminal that was asked for can be had; else what to say. */
 function missingTerminal(shop: Shop, manifest: Manifest): Verdict | null {
   if (!manifest.launch.tty || Bun.which("script", { PATH: shop.inherited.PATH ?? "" }) !== null) return null;
@@ -174,7 +190,12 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
   const stopped = isFinal(manifest.status) || readStopRequest(paths) !== null;
   const unfit = stopped
     ? cancelled
-    : (missingFolder(run, manifest) ?? missingTerminal(shop, manifest) ?? (await missingData(shop, run, manifest)));
+    : (missingFolder(run, manifest) ??
+      missingTerminal(shop, manifest) ??
+      (await missingVenv(shop, run, manifest)) ??
+      (await missingData(shop, run, manifest)) ??
+      // Both may have taken a while.
+      (readStopRequest(paths) === null ? null : cancelled));
   const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
   if (unfit !== null) {
     await endUnstarted(shop, run, unfit);

@@ -43,6 +43,7 @@ import { Prewarmer } from "./prewarm.ts";
 import { refillEveryMs, refillLine } from "./refill.ts";
 import { Sampler } from "./sampler.ts";
 import { quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
+import { Venvs } from "./venvs.ts";
 import { isWatched } from "./watched.ts";
 
 export type { WorkerOptions, WorkerSettings } from "./shop.ts";
@@ -103,6 +104,24 @@ function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Pre
   });
 }
 
+function venvsOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Venvs | null {
+  if (options.venvs == null) return null;
+  const clock = options.clock ?? systemClock;
+  // A worker's own: two on one machine would remove what the other's runs use.
+  const folder = join(options.venvs.folder, options.name);
+  return new Venvs(
+    { ...options.venvs, folder },
+    {
+      nowMs: () => clock.nowMs(),
+      env: inheritedEnvironment(options.env ?? process.env),
+      onChange: () => {
+        beatSoon();
+        lookSoon();
+      },
+    },
+  );
+}
+
 function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
   const policy = options.policy ?? policyOf(defaultSettings(), localZone);
   const shop: Omit<Shop, "planning"> = {
@@ -136,9 +155,17 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     line: new LineView(options.queue, options.clock ?? systemClock),
     idlePlan: null,
     prewarmer: prewarmerOf(options, hooks),
+    venvs: venvsOf(options, hooks),
     ...hooks,
   };
   return Object.assign(shop, { planning: new Planning(shop, policy) });
+}
+
+async function prewarm(shop: Shop): Promise<void> {
+  if (shop.prewarmer === null && shop.venvs === null) return;
+  const { data, venvs } = await neededSoon(shop);
+  shop.prewarmer?.look(data);
+  shop.venvs?.look(venvs);
 }
 
 /** Starts a worker. Throws `conflict` where one of that name runs, `bad_config` for a bad name, and system errors. */
@@ -214,7 +241,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       const standing = [...shop.door.keys(), ...shop.blockedCards.keys(), ...shop.problems.keys()].join();
       if (standing !== told) heartbeat.soon();
       told = standing;
-      if (shop.prewarmer !== null) shop.prewarmer.look(await neededSoon(shop));
+      await prewarm(shop);
       sampler.wake();
       const restMs = shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
       await bell.wait(Math.min(restMs, shop.line.behindMs || restMs));
@@ -243,6 +270,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         sampler.stop();
         shop.gpus.close();
         shop.prewarmer?.close();
+        shop.venvs?.close();
         await options.onClose?.();
         heartbeat.close();
         lock.release();

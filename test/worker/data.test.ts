@@ -111,7 +111,11 @@ describe("a dataset is brought to the local disk", () => {
     fs.writeFileSync(go, "");
     await bench.sealed(first);
     const { datasets } = await bench.sealed(second);
-    expect(datasets[0]).toMatchObject({ fetched_via: "prewarm", fetched_why: "hit", drift: null });
+    const [found] = datasets;
+    expect(found).toMatchObject({ fetched_via: "prewarm", fetched_why: "hit", drift: null, waited_seconds: 0 });
+    // It did not wait for what took so long.
+    expect(found?.time_saved_seconds).toBe(found?.fetch_time_seconds ?? Number.NaN);
+    expect(found?.time_saved_seconds).toBeGreaterThan(0);
     expect(fs.readFileSync(second.outputLog, "utf8")).toBe(`a ${datasets[0]?.local_path}\n`);
     expect(datasets[0]?.end_check?.checksum).toBe(use.checksum);
   });

@@ -70,7 +70,7 @@ test("where it cannot be built the script does not start, and the verdict says w
   expect(status).toBe("failed");
   expect(failure).toMatchObject({
     kind: "environment_error",
-    message: "the environment could not be built anew: uv could not install the packages",
+    message: "the environment could not be built: uv could not install the packages",
   });
   expect(failure?.hint).toContain("without `--rebuild-env`");
   expect(fs.readFileSync(paths.outputLog, "utf8")).toContain("no route to host");

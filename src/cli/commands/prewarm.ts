@@ -25,7 +25,7 @@ export const command = defineCommand({
   group: "data",
   summary: "bring datasets to the local disk ahead of the runs that need them",
   about:
-    "What waiting runs need is brought without being asked, in the order in which they are expected to start. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
+    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) likewise. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
   positionals: [{ name: "NAME|RUN", about: "datasets, or runs", many: true, optional: true, complete: "dataset" }],
   flags: {
     list: flag.on("show what is warm and what is under way"),
@@ -39,7 +39,7 @@ export const command = defineCommand({
   schemas: {
     "ml.prewarm/1": "`wishes`: each `name`, `version`, `checksum`, `by`, `at`, `pinned`",
     "ml.prewarm.list/1":
-      "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`",
+      "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`, `venvs` (environments: `folder`, `used_bytes`, `limit_bytes`, `built`, `ready`, `needed`, `warm`, `building`, `failed`, `evicted`)",
   },
   async run(context, args) {
     const { list: listed, cancel, pin } = args.flags;

@@ -28,7 +28,9 @@ function chosenBy(context: Context, text: string): Chosen[] {
   }
   const uses = requireManifest(context.base.run(runId)).datasets;
   if (uses.length === 0)
-    throw new MlError("not_found", `run \`${runId}\` names no dataset`, { hint: "`ml queue --data NAME` names one" });
+    throw new MlError("not_found", `run \`${runId}\` names no dataset`, {
+      hint: "`ml queue --data NAME` names one; an environment (`--venv`) is built unasked while its run waits",
+    });
   return uses.flatMap(({ name, version, checksum }) =>
     version === null || checksum === null ? [] : [{ name, version, checksum }],
   );
@@ -77,6 +79,6 @@ export function prewarmList({ base, workers }: Context): Reply<"prewarm.list"> {
   const states = workers.states().filter((one) => one.alive);
   return {
     wishes: [...readWishes(base.prewarm)],
-    workers: states.flatMap(({ worker, data }) => (data === null ? [] : [{ worker, ...data }])),
+    workers: states.flatMap(({ worker, data, venvs }) => (data === null ? [] : [{ worker, ...data, venvs }])),
   };
 }

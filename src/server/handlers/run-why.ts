@@ -2,6 +2,7 @@
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import type { Blocker } from "../../run/blocker.ts";
 import { readManifest } from "../../run/store.ts";
+import { venvNeed } from "../../run/venv-lock.ts";
 import type { Context } from "../context.ts";
 import { idOf, recordOfRun } from "../owned.ts";
 import { summarise } from "../summary.ts";
@@ -35,6 +36,9 @@ function dataBlockers({ base, workers }: Context, runId: string): Blocker[] {
       return data.in_place.includes(checksum) || data.copies.some((copy) => copy.checksum === checksum);
     });
   const cold = read.manifest.datasets.filter(({ checksum }) => !isReady(checksum)).map(({ name }) => name);
+  const need = venvNeed(read.manifest);
+  if (need !== null && !alive.some(({ venvs }) => venvs === null || venvs.ready.includes(need)))
+    cold.push(`the environment of ${read.manifest.environment.venv?.lock}`);
   return cold.length === 0 ? [] : [{ kind: "data", datasets: cold }];
 }
 

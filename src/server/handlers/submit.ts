@@ -118,7 +118,11 @@ export async function submit(context: Context, body: ParsedBody<"submit">): Prom
   requireCode(context, fresh);
   requireFit(context, fresh);
   requireReproducible(context, fresh, body.dry_run);
-  const manifests = draftRuns(context, fresh, { queuedAt: isoTime(context.clock.nowMs()), origins });
+  const manifests = draftRuns(context, fresh, {
+    queuedAt: isoTime(context.clock.nowMs()),
+    origins,
+    dryRun: body.dry_run,
+  });
   const similar = foreseeAll(context, manifests);
   if (body.dry_run) return { runs: dryRuns(context, manifests, similar) };
   foretellStart(context, manifests);

@@ -189,6 +189,7 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     gpu_problem: null,
     uses: [],
     data: null,
+    venvs: null,
     problems: [],
   };
   expect(capacityOf(facts)).toEqual(capacity);

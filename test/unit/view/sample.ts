@@ -158,6 +158,7 @@ export function status(given: Partial<Status> = {}): Status {
         free: { slots: 1, cpu_cores: 15, gpus: 1, ram_gb: 60, disk_gb: 412 },
         running: ["2026-11-23_k3f9ab"],
         data: null,
+        venvs: null,
         holding: [],
         door: [],
         gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],
