@@ -1,4 +1,4 @@
-/** Runs a list of checks one after the other, shows what they print, and counts: a step without tests counts as one. */
+/** Runs a list of checks, one or a few at a time, shows what each printed when it ends, and counts: a step without tests counts as one. */
 
 export interface Step {
   name: string;
@@ -21,32 +21,39 @@ function readCounts(output: string): Counts | null {
   return { passed: last("pass"), failed: last("fail"), skipped: last("skip") };
 }
 
-export function runSteps(root: string, steps: readonly Step[]): Counts {
-  const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const step of steps) {
-    const started = performance.now();
-    const run = Bun.spawnSync({
-      cmd: step.cmd,
-      cwd: root,
-      stdout: "pipe",
-      stderr: "pipe",
-      env: { ...process.env, ...step.env },
-    });
-    const output = run.stdout.toString() + run.stderr.toString();
-    const counts = step.tests ? readCounts(output) : null;
-    const ok = run.exitCode === 0;
-    if (counts) {
-      sum.passed += counts.passed;
-      sum.failed += counts.failed + (ok || counts.failed > 0 ? 0 : 1);
-      sum.skipped += counts.skipped;
-    } else if (ok && !step.tests) sum.passed += 1;
-    else sum.failed += 1;
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    process.stdout.write(
-      `${ok ? "ok    " : "FAILED"} ${step.name} (${seconds} s)${counts ? `: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped` : ""}\n`,
-    );
-    if (!ok) process.stdout.write(`${output}\n`);
-    else for (const line of output.split("\n")) if (line.startsWith("SKIPPED ")) process.stdout.write(`  ${line}\n`);
-  }
-  return sum;
+async function runStep(root: string, step: Step, sum: Counts): Promise<void> {
+  const started = performance.now();
+  const run = Bun.spawn({
+    cmd: step.cmd,
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...step.env },
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  const output = stdout + stderr;
+  const counts = step.tests ? readCounts(output) : null;
+  const ok = exitCode === 0;
+  if (counts) {
+    sum.passed += counts.passed;
+    sum.failed += counts.failed + (ok || counts.failed > 0 ? 0 : 1);
+    sum.skipped += counts.skipped;
+  } else if (ok && !step.tests) sum.passed += 1;
+  else sum.failed += 1;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(
+    `${ok ? "ok    " : "FAILED"} ${step.name} (${seconds} s)${counts ? `: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped` : ""}\n`,
+  );
+  if (!ok) process.stdout.write(`${output}\n`);
+  else for (const line of output.split("\n")) if (line.startsWith("SKIPPED ")) process.stdout.write(`  ${line}\n`);
+}
+
+/** Runs the steps in their order, up to `lanes` at a time; adds their counts to `sum`. */
+export async function runSteps(root: string, steps: readonly Step[], options: { lanes: number; sum: Counts }) {
+  const waiting = [...steps];
+  const lane = async () => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await runStep(root, step, options.sum);
+  };
+  await Promise.all(Array.from({ length: options.lanes }, lane));
 }
