@@ -45,6 +45,20 @@ export function tryLock(path: string): FileLock | null {
   return { release: () => fs.closeSync(fd) };
 }
 
+/**
+ * Takes the lock that a process holds for its life; null where another one lives. A holder that was just killed can have a
+ * child that was forked and has not become its own program yet: it has the open file a moment longer.
+ */
+export function takeLifeLock(path: string, graceMs = 1000): FileLock | null {
+  const deadline = performance.now() + graceMs;
+  let lock = tryLock(path);
+  while (lock === null && performance.now() < deadline) {
+    Bun.sleepSync(20);
+    lock = tryLock(path);
+  }
+  return lock;
+}
+
 /** Holds the lock on `path` while `act` runs; waits for it up to `timeoutMs`, then throws `try_later`. */
 export function withLock<T>(path: string, act: () => T, timeoutMs = 5000): T {
   const deadline = performance.now() + timeoutMs;

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { writeEvenIfFull } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
-import { type FileLock, tryLock } from "../core/file-lock.ts";
+import { type FileLock, takeLifeLock } from "../core/file-lock.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { bootId, identityOf } from "../core/process-identity.ts";
 import { protocolVersion, version } from "../core/version.ts";
@@ -32,7 +32,7 @@ export function lockBase(base: BasePaths, state: StatePaths): FileLock {
   const paths = [...new Set([state.serverLock, join(base.base, "server.lock")])];
   const locks: FileLock[] = [];
   for (const path of paths) {
-    const lock = tryLock(path);
+    const lock = takeLifeLock(path);
     if (lock === null) {
       for (const held of locks) held.release();
       throw takenBy(state, base);

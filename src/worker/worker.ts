@@ -20,7 +20,7 @@ import { onBeat, untilBeatMs } from "../core/beat.ts";
 import { systemClock } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
-import { type FileLock, tryLock } from "../core/file-lock.ts";
+import { type FileLock, takeLifeLock } from "../core/file-lock.ts";
 import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
@@ -69,7 +69,7 @@ function takeName(options: WorkerOptions): FileLock {
     });
   }
   fs.mkdirSync(state.stateDir, { recursive: true, mode: 0o700 });
-  const lock = tryLock(state.workerLock(name));
+  const lock = takeLifeLock(state.workerLock(name));
   if (lock !== null) return lock;
   const beat = readJsonFile(join(base.workers, `${name}.json`)) as { pid?: number; host?: string } | null;
   const who = beat === null ? "" : ` (pid ${beat.pid} on ${beat.host})`;
