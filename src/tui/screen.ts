@@ -4,11 +4,19 @@
  *
  * Invariant: whatever ends the screen, the terminal is restored before a word is printed, and nothing keeps the process.
  */
-import { type CliRenderer, createCliRenderer, type KeyEvent, type MouseEvent } from "@opentui/core";
+import {
+  CliRenderEvents,
+  type CliRenderer,
+  createCliRenderer,
+  type KeyEvent,
+  type MouseEvent,
+  NativeSession,
+} from "@opentui/core";
 import type { App } from "./app.ts";
 import { Canvas } from "./canvas.ts";
 import type { Spot } from "./cells.ts";
 import { Editors } from "./editors.ts";
+import { Pace } from "./pace.ts";
 import { clicked, wheel } from "./pointing.ts";
 
 /** Signal numbers for exit codes by POSIX convention, 128 + n. */
@@ -21,6 +29,8 @@ const newsMs = 200;
 /** Clocks on the screen tick so often, where there are any. */
 const tickMs = 500;
 const idleTickMs = 10_000;
+/** How long a terminal may take to say that it has read all, before it is given back. */
+const settleMs = 1000;
 /** A terminal that is gone may never take our last words. */
 const lastWordsMs = 300;
 
@@ -51,16 +61,28 @@ export class Screen {
   private tickTimer: ReturnType<typeof setTimeout> | null = null;
   private paintedAtMs = Number.NEGATIVE_INFINITY;
   private touchedAtMs = Number.NEGATIVE_INFINITY;
+  /** Something changed that no frame was painted for, because the terminal was not free. */
+  private unpainted = false;
+  private readonly pace: Pace;
   private suspended = false;
   private leaving = false;
   private readonly end = Promise.withResolvers<Outcome>();
   private readonly undo: (() => void)[] = [];
 
+  readonly renderer: CliRenderer;
+
   constructor(
-    readonly renderer: CliRenderer,
+    { renderer, session }: OpenTerminal,
     private readonly app: App,
     private readonly colour: boolean,
   ) {
+    this.renderer = renderer;
+    this.pace = new Pace({
+      ask: (question) => session.open && session.write(Buffer.from(question)),
+      onFree: () => this.onFree(),
+    });
+    renderer.on(CliRenderEvents.FRAME, () => this.pace.painted());
+    renderer.prependInputHandler((sequence) => this.pace.reads(sequence));
     this.canvas = new Canvas(renderer);
     renderer.root.add(this.canvas);
     this.editors = new Editors(renderer, app);
@@ -87,7 +109,23 @@ export class Screen {
     this.touchedAtMs = performance.now();
     if (this.paintTimer !== null) clearTimeout(this.paintTimer);
     this.paintTimer = null;
-    this.paint();
+    this.paintIfFree();
+  }
+
+  /** Now where the terminal has read what was sent; else as soon as it has. */
+  private paintIfFree(): void {
+    if (this.pace.free(this.isTouched())) this.paint();
+    else this.unpainted = true;
+  }
+
+  private onFree(): void {
+    if (!this.unpainted) return;
+    this.unpainted = false;
+    this.paintSoon();
+  }
+
+  private isTouched(): boolean {
+    return performance.now() - this.touchedAtMs < afterKeyMs;
   }
 
   private spotAt(event: MouseEvent): string | null {
@@ -115,18 +153,18 @@ export class Screen {
   /** Soon: with the next frame where somebody is waiting for it, else with the next news. */
   paintSoon(): void {
     if (this.paintTimer !== null || this.suspended || this.leaving) return;
-    const nowMs = performance.now();
-    const everyMs = nowMs - this.touchedAtMs < afterKeyMs ? frameMs : newsMs;
-    const waitMs = Math.max(0, this.paintedAtMs + everyMs - nowMs);
+    const everyMs = this.isTouched() ? frameMs : newsMs;
+    const waitMs = Math.max(0, this.paintedAtMs + everyMs - performance.now());
     this.paintTimer = setTimeout(() => {
       this.paintTimer = null;
-      this.paint();
+      this.paintIfFree();
     }, waitMs);
   }
 
   paint(): void {
     if (this.suspended || this.leaving) return;
     this.paintedAtMs = performance.now();
+    this.unpainted = false;
     const frame = this.app.frame(this.renderer.width, this.renderer.height);
     this.spots = frame.spots;
     this.editors.place(frame.editors);
@@ -136,7 +174,7 @@ export class Screen {
   private tick(): void {
     this.tickTimer = setTimeout(
       () => {
-        this.paint();
+        this.paintIfFree();
         this.tick();
       },
       this.app.ticks ? tickMs : idleTickMs,
@@ -157,6 +195,7 @@ export class Screen {
   async suspend(): Promise<void> {
     if (this.suspended) return;
     this.suspended = true;
+    await this.pace.settle(settleMs);
     await this.renderer.suspend();
     const resume = async () => {
       await this.renderer.resume();
@@ -173,6 +212,8 @@ export class Screen {
     this.leaving = true;
     for (const timer of [this.paintTimer, this.tickTimer]) if (timer !== null) clearTimeout(timer);
     this.app.close();
+    // Where somebody is still there: what the terminal has yet to answer would be typed into the shell.
+    if ("cause" in outcome || outcome.code !== 128 + signals.SIGHUP) await this.pace.settle(settleMs);
     // A bug while leaving must not hide the terminal's restoration either.
     try {
       this.renderer.destroy();
@@ -208,13 +249,21 @@ export class Screen {
   }
 }
 
+export interface OpenTerminal {
+  renderer: CliRenderer;
+  /** What is written here goes out behind the frames before it. */
+  session: NativeSession;
+}
+
 /** `truecolour`: the terminal said so itself; else only the palette is used. */
-export async function openRenderer(env: Readonly<Record<string, string | undefined>>): Promise<CliRenderer> {
+export async function openRenderer(env: Readonly<Record<string, string | undefined>>): Promise<OpenTerminal> {
   const truecolour = /truecolor|24bit/i.test(env.COLORTERM ?? "");
   const given = Object.fromEntries(
     Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined),
   );
-  return createCliRenderer({
+  const session = new NativeSession(process.stdout);
+  const renderer = await createCliRenderer({
+    nativeSession: session,
     exitOnCtrlC: false,
     exitSignals: [],
     consoleMode: "disabled",
@@ -226,4 +275,5 @@ export async function openRenderer(env: Readonly<Record<string, string | undefin
     // Without a word on true colours the library would send them to terminals that cannot show them.
     environment: truecolour ? given : { ...given, TERM: "xterm-256color" },
   });
+  return { renderer, session };
 }

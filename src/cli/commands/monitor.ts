@@ -22,7 +22,7 @@ export const command = defineCommand({
   summary: "the terminal UI: everything at once, live, by keyboard",
   about: [
     "Runs, the waiting line, GPUs, logs, curves and narratives on one screen, with everything that can be done to a run a key away; `?` lists the keys, and docs/tui.md shows the screens.",
-    "Where `worker_host` is set it is opened on that machine by `ssh -t worker_user@worker_host -p worker_port ml-tui`, so that only the screen travels. `ml-tui`, and --here, open it in this process.",
+    "Where `worker_host` is set it is opened on that machine by `ssh -t -C worker_user@worker_host -p worker_port ml-tui`, so that only the screen travels. `ml-tui`, and --here, open it in this process.",
   ].join("\n\n"),
   positionals: [{ name: "RUN", about: "the run to begin with", optional: true, complete: "run" }],
   flags,

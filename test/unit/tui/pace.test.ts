@@ -1,0 +1,77 @@
+/** Frames at the pace of the terminal, against a terminal that is played. */
+import { expect, test } from "bun:test";
+import { Pace } from "../../../src/tui/pace.ts";
+import { until } from "../../support/temp.ts";
+
+function played(patienceMs = 60_000) {
+  const seen = { asked: 0, free: 0 };
+  const pace = new Pace({
+    patienceMs,
+    ask: (question) => question === "\x1b[5n" && ++seen.asked > 0,
+    onFree: () => seen.free++,
+  });
+  return { pace, seen, answer: () => pace.reads("\x1b[0n") };
+}
+
+test("news waits until the terminal has read the frame before; a key waits for all frames but one", () => {
+  const { pace, seen, answer } = played();
+  pace.painted();
+  expect(answer()).toBe(true);
+  pace.painted();
+  expect([pace.free(false), pace.free(true)]).toEqual([false, true]);
+  pace.painted();
+  expect([pace.free(false), pace.free(true)]).toEqual([false, false]);
+  answer();
+  expect([pace.free(false), pace.free(true)]).toEqual([false, true]);
+  answer();
+  expect([pace.free(false), pace.free(true)]).toEqual([true, true]);
+  expect(seen).toEqual({ asked: 3, free: 3 });
+});
+
+test("other sequences, and answers that nobody asked for, are left to others", () => {
+  const { pace, answer } = played();
+  expect(answer()).toBe(false);
+  pace.painted();
+  expect(pace.reads("\x1b[A")).toBe(false);
+  expect(answer()).toBe(true);
+  expect(answer()).toBe(false);
+});
+
+test("a terminal that never answers is asked twice, and keys do not wait for it", async () => {
+  const { pace, seen } = played(10);
+  pace.painted();
+  expect(pace.free(true)).toBe(true);
+  await until("patience to end", () => pace.free(false));
+  pace.painted();
+  await until("patience to end", () => pace.free(false));
+  pace.painted();
+  expect(pace.free(false)).toBe(true);
+  expect(seen.asked).toBe(2);
+});
+
+test("a lost answer of a terminal that has answered before holds news up only for so long", async () => {
+  const { pace, seen, answer } = played(10);
+  pace.painted();
+  answer();
+  for (let round = 0; round < 4; round++) {
+    pace.painted();
+    await until("patience to end", () => pace.free(false));
+  }
+  expect(seen.asked).toBe(5);
+});
+
+test("before the terminal is given back, what it has yet to say is waited for", async () => {
+  const { pace, answer } = played();
+  pace.painted();
+  let settled = false;
+  const settling = pace.settle(60_000).then(() => {
+    settled = true;
+  });
+  await Bun.sleep(5);
+  expect(settled).toBe(false);
+  answer();
+  await settling;
+  pace.painted();
+  await pace.settle(5);
+  expect(pace.free(false)).toBe(true);
+});
