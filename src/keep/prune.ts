@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { fault } from "../core/fault.ts";
 import { type FoundFile, walkFiles } from "../run/artifacts.ts";
 import { appendHistory } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
@@ -117,6 +118,7 @@ export interface PruneOptions {
 export function pruneFiles(paths: RunPaths, files: readonly PrunedFile[], { by, at, reason }: PruneOptions): void {
   if (files.length === 0) return;
   appendHistory(paths, { at, by, field: prunedField, value: { files, reason } });
+  fault("keep/prune-written-down");
   const folders = new Set<string>();
   for (const { path } of files) {
     fs.rmSync(join(paths.folder, path), { force: true });

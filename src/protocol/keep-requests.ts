@@ -54,6 +54,14 @@ export const keepRequests = {
       dry_run: z.boolean().default(true),
     }),
   ),
+  /**
+   * Removes code that no run needs any more, neither by its record nor by its tree, and that arrived so long ago; for
+   * administrators. With `dry_run` only says what would go.
+   */
+  "code.prune": declare<{ dry_run: boolean; trees: number; files: number; size_bytes: number }>()(
+    "user",
+    z.object({ older_than_seconds: z.number().min(0).default(86_400), dry_run: z.boolean().default(true) }),
+  ),
   /** An ended run against its own record; `level` is the run's own where it is not given. Reads every file of it. */
   "run.validate": declare<Validation>()("viewer", z.object({ run: ref, level: reproLevel.nullable().default(null) })),
 };

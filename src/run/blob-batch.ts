@@ -10,6 +10,7 @@ import { asMlError, MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { syncFiles, syncFolders } from "../core/sync-batch.ts";
 import type { BasePaths } from "./paths.ts";
+import { relyOn } from "./reliance.ts";
 
 /** Where the blob of that hash (sha256, lower-case hex) is kept: objects/ab/cdef…. */
 export function blobPath(base: BasePaths, hash: string): string {
@@ -23,6 +24,7 @@ export function arrivedPath(base: BasePaths, hash: string): string {
 }
 
 export function hasBlob(base: BasePaths, hash: string): boolean {
+  relyOn(hash);
   return fs.existsSync(blobPath(base, hash));
 }
 

@@ -11,6 +11,7 @@ import { fault } from "../core/fault.ts";
 import type { LaidOut } from "./artifacts.ts";
 import { BlobBatch, blobPath, hasBlob } from "./blob-batch.ts";
 import type { BasePaths } from "./paths.ts";
+import { relyOn } from "./reliance.ts";
 import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
 import { applyChange, isChange } from "./snapshot-change.ts";
 
@@ -92,6 +93,7 @@ function snapshotPath(base: BasePaths, hash: string): string {
 
 /** True where the snapshot is stored; then all of its blobs once were. */
 export function hasSnapshot(base: BasePaths, hash: string): boolean {
+  relyOn(hash);
   return fs.existsSync(snapshotPath(base, hash));
 }
 
@@ -101,6 +103,7 @@ const heldLength = 1024 * 1024;
 
 /** A stored snapshot, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
 export function readSnapshot(base: BasePaths, hash: string): Snapshot {
+  relyOn(hash);
   let text: string;
   try {
     text = fs.readFileSync(snapshotPath(base, hash), "utf8");

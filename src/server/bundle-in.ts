@@ -20,6 +20,7 @@ import { manifestSchema, manifestText } from "../run/manifest.ts";
 import { storeSnapshot } from "../run/objects.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { prunedField } from "../run/pruned.ts";
+import { whileRelying } from "../run/reliance.ts";
 import { readManifest } from "../run/store.ts";
 import type { Asker } from "./asker.ts";
 import { sumsText } from "./bundle-out.ts";
@@ -252,8 +253,10 @@ export async function receiveBundle(
     const facts = await readStaged(services, tree, { request, resumable });
     requireGood(facts);
     const planned = planImport(givenRuns(facts), { standing: standingIn(base), nowMs: Date.now() });
-    await keepCode(base, staging, facts);
-    await place({ services, asker, staging, facts }, planned);
+    await whileRelying(async () => {
+      await keepCode(base, staging, facts);
+      await place({ services, asker, staging, facts }, planned);
+    });
     const runs = planned.map(
       ({ manifest, runId, isHere }): ImportedRun => ({
         run_id: runId,

@@ -1,13 +1,17 @@
 /** What `ml doctor` asks the server to look at: each with what was found and the cure. Nothing here waits longer than a few seconds. */
 import * as fs from "node:fs";
+import { messageOf } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
 import { version } from "../core/version.ts";
+import { findUnusedCode } from "../keep/unused-code.ts";
 import type { Check } from "../protocol/check.ts";
 import type { Services } from "./context.ts";
 import { dataChecks } from "./data-checks.ts";
+import { codeOptions } from "./handlers/code-prune.ts";
 import { serverState } from "./server-state.ts";
 
 const programMs = 3000;
+const dayMs = 86_400_000;
 
 /** The first line that a program prints, or null where it is missing, fails or hangs. */
 async function firstLine(argv: string[]): Promise<string | null> {
@@ -151,6 +155,33 @@ async function gpuCheck(services: Services): Promise<Check> {
   );
 }
 
+/** Above so much it is worth a word. */
+const muchBytes = 1e9;
+const codeMs = 3000;
+
+/** Code that no run needs any more, where that can be told in time. */
+async function codeCheck(services: Services): Promise<Check> {
+  try {
+    const looked = findUnusedCode(services.base, codeOptions(services, dayMs));
+    looked.catch(() => {});
+    const found = await Promise.race([looked, Bun.sleep(codeMs).then(() => null)]);
+    if (found === null) return { name: "code", ok: null, found: "too many runs to look in time", cure: null };
+    const sizeBytes = found.contents.reduce((sum, content) => sum + content.sizeBytes, 0);
+    const count = `${found.contents.length} ${found.contents.length === 1 ? "file" : "files"}`;
+    const none = found.trees.length + found.contents.length === 0;
+    return {
+      name: "code",
+      ok: sizeBytes < muchBytes ? true : null,
+      found: none
+        ? "nothing older than a day that no run needs"
+        : `${count} that no run needs, ${formatSize(sizeBytes)}`,
+      cure: sizeBytes < muchBytes ? null : "`ml prune --code` frees that",
+    };
+  } catch (cause) {
+    return { name: "code", ok: null, found: messageOf(cause), cure: null };
+  }
+}
+
 export async function runChecks(services: Services): Promise<Check[]> {
   const python = services.settings.python ?? "python3";
   const programs = await Promise.all([
@@ -179,6 +210,7 @@ export async function runChecks(services: Services): Promise<Check[]> {
               .join(", ")}`,
       cure: damaged.length === 0 ? null : `look at them; copies are in ${services.base.quarantine}`,
     },
+    await codeCheck(services),
     ...(await dataChecks(services)),
     ...programs,
   ];

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { auditList } from "./handlers/audit-list.ts";
 import { bundleKnown } from "./handlers/bundle-known.ts";
 import { bundlePlan } from "./handlers/bundle-plan.ts";
+import { codePrune } from "./handlers/code-prune.ts";
 import { complete } from "./handlers/complete.ts";
 import { dataPut } from "./handlers/data-put.ts";
 import {
@@ -115,6 +116,7 @@ export const handlers: Handlers = {
   "run.delete": runDelete,
   "bundle.known": bundleKnown,
   "bundle.plan": bundlePlan,
+  "code.prune": codePrune,
   "run.prune": runPrune,
   "run.reproduced": runReproduced,
   "run.validate": runValidate,

@@ -6,7 +6,8 @@
 import { afterEach, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { blobPath } from "../../src/run/blob-batch.ts";
+import { readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { runMl } from "../support/binary.ts";
 import { needs } from "../support/require.ts";
@@ -21,7 +22,7 @@ interface Case {
   /** The queue's database is gone after the first crash. */
   loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate" | "retry" | "notify";
+  act?: "code" | "cancel" | "annotate" | "retry" | "notify" | "prune" | "unused";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -71,6 +72,10 @@ const table: Record<string, Case | Case[]> = {
   // Telling somebody of its end.
   "server/before-notify": { rows: "K2 K5", act: "notify" },
   "server/after-notify": { rows: "K2 K5", act: "notify" },
+  // Making room.
+  "keep/prune-written-down": { rows: "K2 D10", act: "prune" },
+  "keep/tree-removed": { rows: "K2", act: "unused" },
+  "keep/content-removed": { rows: "K2", act: "unused" },
   // People's words.
   "server/after-history": [
     { rows: "K2", act: "annotate" },
@@ -147,6 +152,49 @@ async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<st
   return "";
 }
 
+/** Trees and contents of two deleted runs and of one that stays, half of which the server was removing as it died. */
+async function pruneUnused(at: Served): Promise<() => Promise<void>> {
+  const store = async (text: string) => {
+    const bytes = new TextEncoder().encode(text);
+    const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+    await storeBlob(at.base, bytes, hash);
+    return { hash, size: bytes.length };
+  };
+  const shared = await store(script);
+  const lost = await Promise.all(["one", "two", "three"].map(store));
+  for (const { hash, size } of lost)
+    storeSnapshot(at.base, {
+      version: 1,
+      files: [
+        { path: "a", kind: "file", size, hash },
+        { path: "run.sh", kind: "exec", ...shared },
+      ],
+    });
+  const ask = () => at.insist<{ files: number }>("code.prune", { older_than_seconds: 0, dry_run: false });
+  await at.ask("code.prune", { older_than_seconds: 0, dry_run: false }).catch(() => {});
+  return async () => {
+    // Whatever was half done: no tree stands without its contents.
+    for (const name of fs.readdirSync(at.base.snapshots))
+      for (const { hash } of readSnapshot(at.base, name.slice(0, 64)).files)
+        expect(fs.existsSync(blobPath(at.base, hash))).toBeTrue();
+    await ask();
+    expect(fs.readdirSync(at.base.snapshots)).toHaveLength(1);
+    expect(lost.filter(({ hash }) => fs.existsSync(blobPath(at.base, hash)))).toEqual([]);
+    expect(fs.existsSync(blobPath(at.base, shared.hash))).toBeTrue();
+  };
+}
+
+/** What was written down before the crash counts as pruned, whether it is gone yet or not; pruning again finishes it. */
+async function prunedAgain(at: Served, runId: string): Promise<void> {
+  const { folder } = at.base.run(runId);
+  expect(fs.readFileSync(join(folder, "history.jsonl"), "utf8")).toContain('"artifacts.pruned"');
+  expect(fs.existsSync(join(folder, "work/made.txt"))).toBeTrue();
+  expect(await at.insist<{ valid: boolean }>("run.validate", { run: runId })).toMatchObject({ valid: true });
+  await at.insist("run.prune", { runs: [runId], patterns: ["made.txt"], dry_run: false });
+  expect(fs.existsSync(join(folder, "work/made.txt"))).toBeFalse();
+  expect(await at.insist<{ valid: boolean }>("run.validate", { run: runId })).toMatchObject({ valid: true });
+}
+
 /** Two runs, each started once: the one that was queued and the one that tried it again. */
 async function checkRetried(at: Served, runId: string): Promise<void> {
   const first = (await at.sealed(runId)).manifest;
@@ -194,6 +242,11 @@ async function crashAt(point: string, each: Case): Promise<void> {
   if (backend === "redis") startRedis(home);
   if (act === "annotate") await at.ask("run.annotate", { run: runId, note: "seen" }).catch(() => {});
   if (act === "cancel") await at.ask("run.cancel", { runs: [runId] }).catch(() => {});
+  const checkCode = act === "unused" ? await pruneUnused(at) : null;
+  if (act === "prune") {
+    await at.sealed(runId);
+    await at.ask("run.prune", { runs: [runId], patterns: ["made.txt"], dry_run: false }).catch(() => {});
+  }
   while (deaths < starts.length) await next();
   if (act === "annotate") await at.insist("run.annotate", { run: runId, note: "seen" });
   if (act === "cancel") await at.insist("run.cancel", { runs: [runId] });
@@ -228,6 +281,8 @@ async function crashAt(point: string, each: Case): Promise<void> {
   expect(manifest.artifacts?.files.map((file) => file.path)).toEqual(["made.txt"]);
   expect(fs.readFileSync(paths.metrics, "utf8").trim().split("\n")).toHaveLength(1);
   if (act === "annotate") expect(manifest.annotations.map((each) => each.note)).toContain("seen");
+  await checkCode?.();
+  if (act === "prune") await prunedAgain(at, runId);
   await until("the line to be empty", async () => {
     const status = await at.insist<{ queue: { waiting: number } }>("server.status", {});
     return status.queue.waiting === 0;

@@ -12,6 +12,7 @@ import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { blobPath } from "../../run/blob-batch.ts";
 import { readSnapshot } from "../../run/objects.ts";
 import type { BasePaths } from "../../run/paths.ts";
+import { whileRelying } from "../../run/reliance.ts";
 import type { Snapshot } from "../../run/snapshot.ts";
 import type { Context } from "../context.ts";
 import { takeApart } from "../removal.ts";
@@ -70,7 +71,7 @@ export async function dataPut(context: Context, body: ParsedBody<"data.put">): P
   const laying = join(base.staging, `data-${tag}`);
   const going = join(base.staging, `deleted-data-${tag}`);
   try {
-    await layOut(base, snapshot, laying);
+    await whileRelying(() => layOut(base, snapshot, laying));
     fs.mkdirSync(own, { recursive: true, mode: 0o700 });
     if (fs.existsSync(folder)) fs.renameSync(folder, going);
     fs.renameSync(laying, folder);

@@ -14,6 +14,7 @@ import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { hasBlob } from "../../run/blob-batch.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
+import { whileRelying } from "../../run/reliance.ts";
 import type { RunRecord } from "../../run/run-record.ts";
 import { predictedOf } from "../../schedule/predict.ts";
 import type { Context } from "../context.ts";
@@ -108,7 +109,12 @@ function foretellStart(context: Context, manifests: readonly Manifest[]): void {
   manifest.launch.expected_start = { low: told.eta_range.low, likely: told.eta, high: told.eta_range.high };
 }
 
-export async function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
+export function submit(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
+  // Files that are staged are kept some turns before the runs refer to them.
+  return whileRelying(() => submitNow(context, body));
+}
+
+async function submitNow(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
   const unknown = without(body.runs, madeBefore(context, body.runs));
   if (unknown.length > 0) await context.quota.requireRoom(context.asker.user);
   const origins = await originsOf(context, unknown, { dryRun: body.dry_run });
