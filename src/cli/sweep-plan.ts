@@ -60,6 +60,7 @@ export interface SweepFile {
   maxConcurrent: number | null;
   stopIf: string | null;
   goal: string | null;
+  halving: string | null;
 }
 
 const keys = [
@@ -78,6 +79,7 @@ const keys = [
   "max_concurrent",
   "stop_if",
   "goal",
+  "halving",
 ];
 
 type Table = Record<string, unknown>;
@@ -166,6 +168,7 @@ export async function readSweepFile(path: string): Promise<SweepFile> {
     maxConcurrent: single(file, "max_concurrent", "number"),
     stopIf: single(file, "stop_if", "string"),
     goal: single(file, "goal", "string"),
+    halving: single(file, "halving", "string"),
     plan: {
       grid: tableOf(file, "grid"),
       zip: tableOf(file, "zip"),
@@ -217,5 +220,21 @@ export function goalOf(text: string | null): { metric: string; direction: "max" 
   if (direction !== null) return { metric, direction };
   throw new MlError("usage", `whether more or less of \`${metric}\` is better cannot be told from its name`, {
     hint: `write \`--goal max:${metric}\` or \`--goal min:${metric}\``,
+  });
+}
+
+/** `min=3,factor=3`, `min=3`, or `3`. Throws `usage`. */
+export function halvingOf(text: string | null): { min: number; factor: number } | null {
+  if (text === null) return null;
+  const rule = { min: Number.NaN, factor: 3 };
+  for (const part of text.split(",")) {
+    const [name = "", value] = part.split("=").map((word) => word.trim());
+    if (value === undefined) rule.min = Number(name);
+    else if (name === "min" || name === "factor") rule[name] = Number(value);
+    else rule.min = Number.NaN;
+  }
+  if (rule.min > 0 && rule.factor >= 1.5 && rule.factor <= 1000) return rule;
+  throw new MlError("usage", `\`--halving ${text}\` is no first step and factor`, {
+    hint: "write it like `--halving min=3,factor=3`: at steps 3, 9, 27 … the best third of what is left goes on",
   });
 }

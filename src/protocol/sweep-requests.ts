@@ -1,7 +1,7 @@
 /** Requests about sweeps: many runs of one script that differ in their parameters. Part of the table in requests.ts. */
 import { z } from "zod";
 import type { Sweep } from "../sweep/definition.ts";
-import { goalSchema, sweepPlanSchema } from "../sweep/definition.ts";
+import { goalSchema, halvingSchema, sweepPlanSchema } from "../sweep/definition.ts";
 import type { Importance } from "../sweep/importance.ts";
 import type { PointState } from "../sweep/standing.ts";
 import { declare, freeText, ref } from "./declare.ts";
@@ -16,7 +16,10 @@ export interface SweepCounts {
   running: number;
   completed: number;
   failed: number;
+  /** By people; without those that were halved. */
   cancelled: number;
+  /** Stopped because others were better at a rung. */
+  halved: number;
   /** Points that have no run (yet): interrupted while it was queued, or answered by another run. */
   missing: number;
   answered: number;
@@ -64,6 +67,8 @@ export const sweepRequests = {
       max_concurrent: z.number().int().min(1).max(10_000).nullable().default(null),
       stop_if: z.string().max(1024).nullable().default(null),
       goal: goalSchema.nullable().default(null),
+      /** Stop what is behind at these steps of the goal's metric; wants a goal. */
+      halving: halvingSchema.nullable().default(null),
       /** Queue no point that a completed run of the same code and command has answered. */
       skip_answered: z.boolean().default(false),
       limit,

@@ -10,7 +10,7 @@ import type { Sweep } from "../sweep/definition.ts";
 import { expand, type Point, pointKey } from "../sweep/expand.ts";
 import { listSweeps, readSweep, type SweepDeed, writeSweep } from "../sweep/record.ts";
 import { bestOf, type PointState, type SweepRun, standing } from "../sweep/standing.ts";
-import type { Context } from "./context.ts";
+import type { Context, Services } from "./context.ts";
 import { recordOfRun } from "./owned.ts";
 
 /** What was allowed when it was made is allowed for ever. */
@@ -72,9 +72,19 @@ export function pointsOf(sweep: Sweep): { points: Point[]; names: string[] } {
 }
 
 /** Its runs, newest first. */
-export function runsOf(context: Context, sweep: Sweep): RunRecord[] {
-  const records = context.catalog.list({ group: sweep.name, limit: mostRuns });
+export function runsOf({ catalog }: Pick<Services, "catalog">, sweep: Sweep): RunRecord[] {
+  const records = catalog.list({ group: sweep.name, limit: mostRuns });
   return records.filter((record) => record.sweep?.id === sweep.sweep_id);
+}
+
+/** The newest run of each point. */
+export function latestRuns(services: Pick<Services, "catalog">, sweep: Sweep): RunRecord[] {
+  const latest = new Map<string, RunRecord>();
+  for (const record of runsOf(services, sweep)) {
+    const key = pointKey(record.sweep?.point ?? {});
+    if (!latest.has(key)) latest.set(key, record);
+  }
+  return [...latest.values()];
 }
 
 function secondsOf(record: RunRecord, nowMs: number): number | null {
@@ -116,6 +126,7 @@ function countsOf(sweep: Sweep, states: readonly PointState[]): SweepCounts {
     completed: 0,
     failed: 0,
     cancelled: 0,
+    halved: 0,
     missing: 0,
     answered: 0,
   };
@@ -124,10 +135,15 @@ function countsOf(sweep: Sweep, states: readonly PointState[]): SweepCounts {
     if (run === null) counts[answered.has(pointKey(point)) ? "answered" : "missing"] += 1;
     else if (run.status === "queued") counts.waiting += 1;
     else if (run.status === "starting" || run.status === "running") counts.running += 1;
+    else if (isHalved(sweep, run)) counts.halved += 1;
     else counts[run.status] += 1;
   }
   return counts;
 }
+
+/** Stopped by halving, and not by a person before. */
+export const isHalved = (sweep: Sweep, run: Pick<SweepRun, "run_id" | "status">) =>
+  run.status === "cancelled" && sweep.halved[run.run_id] !== undefined;
 
 /** When the last run ends, by what its completed runs took and how many go at a time; null without any that completed. */
 function etaOf(context: Context, sweep: Sweep, states: readonly PointState[]): string | null {

@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import { untilBeatMs } from "../core/beat.ts";
 import { formatSize } from "../core/size.ts";
 import type { Services } from "./context.ts";
+import { Halving } from "./halving.ts";
 
 const watchedMs = 1000;
 const idleMs = 5000;
@@ -23,6 +24,7 @@ export interface TickOptions {
 export class Ticks {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly stamps = new Map<string, string>();
+  private readonly halving: Halving;
   private overweight = false;
   private closed = false;
 
@@ -30,6 +32,7 @@ export class Ticks {
     private readonly services: Services,
     private readonly options: TickOptions,
   ) {
+    this.halving = new Halving(services);
     this.arm();
   }
 
@@ -65,6 +68,7 @@ export class Ticks {
   lookAtLiveRuns(): void {
     const { catalog, base, hub, live, forecasts } = this.services;
     const records = catalog.list({ status: ["running", "starting"], limit: mostRuns });
+    this.halving.look(records);
     const known = new Set(records.map((record) => record.run_id));
     for (const runId of this.stamps.keys()) if (!known.has(runId)) this.stamps.delete(runId);
     for (const record of records) {

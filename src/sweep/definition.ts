@@ -35,6 +35,12 @@ export const sweepPlanSchema = z.object({
 });
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
 
+/** Successive halving: runs that are behind at steps min, min·factor, … of the goal's metric are stopped (halving.ts). */
+export const halvingSchema = z.object({
+  min: z.number().positive().max(1e12),
+  factor: z.number().min(1.5).max(1000).default(3),
+});
+
 export const sweepSchema = z.looseObject({
   schema_version: z.number().int().default(1),
   sweep_id: z.string(),
@@ -52,6 +58,20 @@ export const sweepSchema = z.looseObject({
   /** An expectation; once a run meets it, what still waits is cancelled. */
   stop_if: z.string().nullable().default(null),
   goal: goalSchema.nullable().default(null),
+  halving: halvingSchema.nullable().default(null),
+  /** Runs that were stopped by halving: the step, the value that it had there, and the reason. Written before they are stopped. */
+  halved: z
+    .record(
+      z.string(),
+      z.looseObject({
+        at: z.string(),
+        step: z.number(),
+        /** NaN and the infinities as strings. */
+        value: z.union([z.number(), z.string()]),
+        reason: z.string(),
+      }),
+    )
+    .default({}),
   /** Points that a run elsewhere had answered and that therefore got none: key of the point → run. */
   answered: z.record(z.string(), z.string()).default({}),
   /** A person's wish: `paused` holds what waits. */

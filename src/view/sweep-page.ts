@@ -45,6 +45,7 @@ function countSpans({ counts }: Summary, face: Face): Span[] {
     ...part("queued", counts.waiting),
     ...part("failed", counts.failed),
     ...part("cancelled", counts.cancelled),
+    ...(counts.halved > 0 ? [[span(`${counts.halved} halved`, "dim")]] : []),
     ...(counts.answered > 0 ? [[span(`${counts.answered} answered before`, "dim")]] : []),
     ...(counts.missing > 0 ? [[span(`${counts.missing} not queued`, "warn")]] : []),
   ];
@@ -54,7 +55,7 @@ function countSpans({ counts }: Summary, face: Face): Span[] {
 const stateTones = { active: "plain", paused: "warn", cancelled: "dim", reached: "good" } as const;
 
 export function doneShare({ counts }: Summary): number {
-  const ended = counts.completed + counts.failed + counts.cancelled + counts.answered;
+  const ended = counts.completed + counts.failed + counts.cancelled + counts.halved + counts.answered;
   return counts.points === 0 ? 0 : ended / counts.points;
 }
 
@@ -65,7 +66,7 @@ export function pointText(point: Readonly<Record<string, string>>): string {
     .join(" ");
 }
 
-function headLines(sweep: Summary, face: Face): Line[] {
+function headLines({ sweep, definition }: Whole, face: Face): Line[] {
   const eta = clockTime(sweep.eta, face.nowMs);
   const bar = progressBar(doneShare(sweep), { width: 20, unicode: face.unicode });
   const lines: Line[] = [
@@ -83,6 +84,11 @@ function headLines(sweep: Summary, face: Face): Line[] {
     ],
     [span("  command  ", "dim"), span(safeText(sweep.command))],
   ];
+  const { goal, halving } = definition;
+  if (goal !== null && halving !== null) {
+    const rule = `at step ${formatMetric(halving.min)} of ${safeText(goal.metric)} and every ${formatMetric(halving.factor)} times as many, the best of ${formatMetric(halving.factor)} goes on`;
+    lines.push([span("  halving  ", "dim"), span(rule)]);
+  }
   if (sweep.reason !== null) lines.push([span("  because  ", "dim"), span(safeText(sweep.reason))]);
   if (sweep.best !== null) {
     const { metric, value, point, run_id: runId } = sweep.best;
@@ -138,10 +144,13 @@ function pointRow(state: State, whole: Whole, { names, face }: { names: readonly
   for (const name of names)
     cells[`p:${name}`] = [point[name] === undefined ? unknown(face) : span(safeText(point[name]))];
   if (run === null) return { ...cells, state: [span("not queued", "warn")] };
+  const halved = run.status === "cancelled" ? whole.definition.halved[run.run_id] : undefined;
   const word =
-    run.failure !== null && run.status === "failed"
-      ? span(run.failure, "bad")
-      : span(run.held && run.status === "queued" ? "held" : run.status);
+    halved !== undefined
+      ? span(`halved at ${formatMetric(halved.step)}`, "dim")
+      : run.failure !== null && run.status === "failed"
+        ? span(run.failure, "bad")
+        : span(run.held && run.status === "queued" ? "held" : run.status);
   return {
     ...cells,
     state: [markOf({ ...run, stopping: null }, face), span(" "), run.status === "completed" ? span("") : word],
@@ -218,7 +227,7 @@ export function sweepPage(whole: Whole, face: Face): Line[] {
       ? []
       : parallelPlot({ axes, metric: { name: goal.metric, direction: goal.direction }, runs: plotted }, face);
   return [
-    ...headLines(whole.sweep, face),
+    ...headLines(whole, face),
     [],
     ...pointTable(whole, face),
     ...(plot.length === 0 ? [] : [[], ...plot]),

@@ -82,6 +82,50 @@ test("paused runs wait, resuming releases them, and a sweep stops where its aim 
   expect((await show()).sweep.counts.cancelled).toBeGreaterThan(0);
 }, 90_000);
 
+const climbing = `import os, sys, time
+from ml_runner import log_metric
+lr, wait = float(sys.argv[sys.argv.index("--lr") + 1]), sys.argv[sys.argv.index("--wait") + 1]
+for step in range(1, 10): log_metric("val_acc", lr * step / 100, step=step)
+while not os.path.exists(wait): time.sleep(0.05)
+`;
+
+test("halving stops what is behind at its rungs, says why in the run folder, and retries none of it", async () => {
+  const lab = openLab();
+  lab.put("train.py", climbing);
+  const wait = join(lab.project, "go");
+  const words = ["sweep", "train.py", "--name", "h", "--grid", "lr=1:9:1", "--cpus", "0"];
+  const rule = ["--goal", "val_acc", "--halving", "min=1,factor=3"];
+  const aimless = await lab.ml([...words, "--halving", "3", "--", "--wait", wait]);
+  expect([aimless.code, aimless.stderr]).toEqual([2, expect.stringContaining("the sweep has no goal")]);
+  await lab.ml(["server", "start"], { env: { ML_SLOTS: "9" } });
+  await lab.ml([...words, ...rule, "--", "--wait", wait]);
+  // Somebody who watches has the server look every second.
+  lab.start(["status", "--watch", "--json"]);
+  const show = () => lab.json<Whole>(["sweep", "show", "h"]);
+  await until("one that is left", async () => (await show()).sweep.counts.halved === 8, 60_000);
+  const { points } = await show();
+  const reasons = points.map(({ point, run }) => {
+    const manifest = JSON.parse(readFileSync(join(lab.folder(run?.run_id ?? ""), "run_manifest.json"), "utf8"));
+    return [
+      point.lr,
+      manifest.status,
+      manifest.cancelled?.by,
+      manifest.cancelled?.reason?.replace(/.* at (step \d).*/, "$1"),
+    ];
+  });
+  expect(reasons.filter(([, status]) => status === "cancelled")).toHaveLength(8);
+  expect(reasons.find(([lr]) => lr === "9")).toEqual(["9", "running", undefined, undefined]);
+  for (const [lr, , by, reason] of reasons)
+    if (lr !== "9") expect([by, reason]).toEqual(["ml (server)", expect.stringMatching(/^step [13]$/)]);
+  const page = (await lab.ml(["sweep", "show", "h"])).stdout;
+  expect(page).toMatch(/halved at [13]/);
+  expect(page).toContain("8 halved");
+  expect((await lab.ml(["sweep", "retry", "h"])).stdout).toBe("retried h: 0 runs queued\n");
+  lab.put("go", "");
+  await until("the best", async () => (await show()).sweep.counts.completed === 1, 30_000);
+  expect((await show()).sweep.best.value).toBeCloseTo(0.81);
+}, 120_000);
+
 test("[I10] a sweep that is too large, or makes no sense, is refused with its count or its reason", async () => {
   const lab = openLab();
   lab.put("train.py", script);

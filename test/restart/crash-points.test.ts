@@ -22,7 +22,7 @@ interface Case {
   /** The queue's database is gone after the first crash. */
   loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate" | "retry" | "notify" | "prune" | "unused";
+  act?: "code" | "cancel" | "annotate" | "retry" | "notify" | "halve" | "prune" | "unused";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -76,6 +76,8 @@ const table: Record<string, Case | Case[]> = {
   "keep/prune-written-down": { rows: "K2 D10", act: "prune" },
   "keep/tree-removed": { rows: "K2", act: "unused" },
   "keep/content-removed": { rows: "K2", act: "unused" },
+  // Stopping a run of a sweep that is behind.
+  "server/after-halving": { rows: "K2", act: "halve" },
   // People's words.
   "server/after-history": [
     { rows: "K2", act: "annotate" },
@@ -206,9 +208,47 @@ async function checkRetried(at: Served, runId: string): Promise<void> {
   expect(started).toEqual([runId, next]);
 }
 
+/** Three runs of a sweep, of which one goes on: each decision is carried out, once, by whichever server is up then. */
+async function crashInHalving(point: string, home: string): Promise<void> {
+  const at = serveFrom(home, { ML_SLOTS: "3" });
+  served = at;
+  const server = await at.start({ faults: `${point}:1:kill` });
+  const script = 'printf \'{"name":"acc","value":%s,"step":1}\\n\' "$2" >> "$ML_METRICS_FILE"; exec sleep 600';
+  const run = { argv: ["sh", "-c", script, "run"], snapshot: null };
+  const plan = { grid: ["acc=1,2,3"] };
+  const goal = { metric: "acc", direction: "max" };
+  await at.ask("sweep.create", { create_id: "crash-halving", run, plan, goal, halving: { min: 1, factor: 3 } });
+  await until(`the crash at ${point}\n${at.log()}`, () => hasEnded(server));
+  expect(server.signalCode).toBe("SIGKILL");
+  await at.start();
+  const statuses = () => at.runIds().map((runId) => at.manifest(runId).status);
+  await until(
+    `one to be left\n${at.log()}`,
+    () => statuses().filter((each) => each === "cancelled").length === 2,
+    30_000,
+  );
+  const left = at.runIds().filter((runId) => at.manifest(runId).status === "running");
+  expect(left.map((runId) => at.manifest(runId).lineage.sweep_point)).toEqual([{ acc: "3" }]);
+  const { definition } = await at.insist<{ definition: { sweep_id: string; halved: object } }>("sweep.get", {
+    sweep: "@last",
+  });
+  expect(Object.keys(definition.halved).sort()).toEqual(
+    at
+      .runIds()
+      .filter((runId) => !left.includes(runId))
+      .sort(),
+  );
+  const history = fs.readFileSync(join(at.base.sweeps, `${definition.sweep_id}.history.jsonl`), "utf8");
+  expect(history.match(/"halve"/g)).toHaveLength(2);
+}
+
 async function crashAt(point: string, each: Case): Promise<void> {
   const { starts = [point], backend = "sqlite", act, loseQueue = false } = each;
   const home = tempFolder("ml-crash-");
+  if (act === "halve") {
+    await crashInHalving(point, home);
+    return;
+  }
   const witness = join(home, "witness.txt");
   const at = serveFrom(home, {
     ML_QUEUE_BACKEND: backend,

@@ -17,7 +17,7 @@ import { submitFlags } from "../queue-runs.ts";
 import { requireUtf8 } from "../raw-arguments.ts";
 import { runFlags } from "../submission.ts";
 import { sweepActions } from "../sweep-actions.ts";
-import { goalOf, joinPlans, planFlags, planOf, readSweepFile, type SweepFile } from "../sweep-plan.ts";
+import { goalOf, halvingOf, joinPlans, planFlags, planOf, readSweepFile, type SweepFile } from "../sweep-plan.ts";
 
 const { dryRun } = submitFlags;
 const flags = {
@@ -30,6 +30,10 @@ const flags = {
   goal: flag.text("METRIC", "what counts: `val_acc`, `min:loss`; for best-so-far, the plot and the shares", {
     complete: "metric",
   }),
+  halving: flag.text(
+    "RULE",
+    "stop what is behind: `min=3,factor=3` lets the best third of all go on at step 3 of the goal, the best ninth at step 9, …",
+  ),
   limit: flag.number("N", "refuse more runs than this; default 1000", { least: 1, most: 100_000, whole: true }),
   skipAnswered: flag.on("queue no run that a completed run of the same code and command has answered"),
   noCode: flag.on("send no code: the runs start in an empty folder"),
@@ -60,6 +64,7 @@ export const command: Command = defineCommand({
   examples: [
     ["ml sweep train.py --grid lr=1e-3,3e-4 --grid bs=32:256:x2 -- --epochs 10", "eight runs"],
     ["ml sweep train.py --random 20 --seed 1 --grid lr=1e-5:1e-1:log --goal val_acc", "twenty drawn at random"],
+    ["ml sweep train.py --grid lr=1e-4:1e-1:log27 --goal val_acc --halving min=1,factor=3", "27, 9, 3, 1 go on"],
     ["ml sweep --from sweep.toml --max-concurrent 2 -n", "what a file would become"],
     ["ml sweep show train-lr-bs", "how it stands, and what moved the metric"],
   ],
@@ -109,6 +114,7 @@ function bodyOf(context: Context, args: Given, file: SweepFile | null): { body: 
       max_concurrent: given.maxConcurrent ?? file?.maxConcurrent ?? null,
       stop_if: given.stopIf ?? file?.stopIf ?? null,
       goal: goalOf(given.goal ?? file?.goal ?? null),
+      halving: halvingOf(given.halving ?? file?.halving ?? null),
       skip_answered: given.skipAnswered,
       ...(given.limit === null ? {} : { limit: given.limit }),
     },

@@ -9,7 +9,7 @@ import type { PointState } from "../../sweep/standing.ts";
 import { endRun } from "../cancellation.ts";
 import type { Context } from "../context.ts";
 import { queuePoints } from "../sweep-queueing.ts";
-import { currentRuns, keepSweep, ownedSweep, standingOf, sweepSummary } from "../sweeps.ts";
+import { currentRuns, isHalved, keepSweep, ownedSweep, standingOf, sweepSummary } from "../sweeps.ts";
 import { changeWaiting } from "../waiting-change.ts";
 
 type Body = ParsedBody<"sweep.change">;
@@ -60,7 +60,8 @@ async function act(context: Context, sweep: Sweep, body: Body): Promise<Done> {
     }
     case "retry": {
       keep("active");
-      const ended = (state: PointState) => state.run?.status === "failed" || state.run?.status === "cancelled";
+      const ended = ({ run }: PointState) =>
+        run !== null && (run.status === "failed" || (run.status === "cancelled" && !isHalved(sweep, run)));
       const queued = await queueChosen(context, sweep, (state) => ended(state) || isMissing(sweep)(state));
       return { queued, changed: 0 };
     }

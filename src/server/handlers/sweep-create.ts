@@ -78,6 +78,10 @@ function draft(context: Context, body: Body): { sweep: Sweep; spec: Spec } {
   const spec = requireSpec({ ...body.run, submit_id: body.create_id });
   if (known !== null) return { sweep: known, spec };
   requireGoal(body.stop_if);
+  if (body.halving !== null && body.goal === null)
+    throw new MlError("usage", "halving compares runs by a metric, and the sweep has no goal", {
+      hint: "name it: `--goal val_acc`, or `--goal min:loss`",
+    });
   const { names } = expand(body.plan, body.limit);
   const { argv, submit_id: _, ...wishes } = body.run;
   const sweep = sweepSchema.parse({
@@ -91,6 +95,7 @@ function draft(context: Context, body: Body): { sweep: Sweep; spec: Spec } {
     max_concurrent: body.max_concurrent,
     stop_if: body.stop_if,
     goal: body.goal,
+    halving: body.halving,
     state: spec.held ? "paused" : "active",
   });
   return { sweep, spec };
