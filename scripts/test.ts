@@ -35,6 +35,7 @@ const folders = [
   "tui",
   "unit",
   "transfer",
+  "mounts",
   "capture",
   "python",
 ];

@@ -112,6 +112,11 @@ export const settings = {
   probes_dir: text("folder of executables that are asked about each run; what one prints is kept as env/<name>.txt"),
   // Data.
   data_timeout_seconds: number("a dataset's folder that gives no sign for so long counts as hung", 30, { least: 1 }),
+  data_silent: choice(
+    "a run whose dataset gives no answer at its turn, because its mount hangs: wait until it does, or fail",
+    ["wait", "fail"],
+    "wait",
+  ),
   data_hands: number("processes that read a dataset side by side", 4, { least: 1, most: 64, whole: true }),
   cache_dir: text("folder on a local disk for copies of datasets; default: cache/ in the base directory"),
   cache_max_gb: number("what those copies may take, in GB; default: all but a tenth of the disk", null, { least: 0 }),

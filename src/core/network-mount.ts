@@ -4,10 +4,11 @@
  * (sqlite.org/wal.html, "all processes using a database must be on the same host computer"). inotify does not see what
  * other hosts write, either.
  *
- * Judged by the magic number of statfs(2); FUSE, which is local or remote, by its name in /proc/self/mounts.
+ * Judged by the magic number of statfs(2); FUSE, which is local or remote, by its name in /proc/self/mountinfo.
  */
 import { readFileSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { isNetworkType, mountOf, readMounts } from "./mount-table.ts";
 
 /** Magic numbers of linux/magic.h, statfs(2), and of the out-of-tree file systems themselves. */
 const networkTypes = new Map<number, string>([
@@ -29,20 +30,18 @@ const networkTypes = new Map<number, string>([
   [0xaad7aaea, "PanFS"],
 ]);
 const fuseType = 0x65735546;
-const networkFuse =
-  /^fuse\.(sshfs|glusterfs|ceph(-fuse)?|rclone|s3fs|goofys|gcsfuse|blobfuse2?|juicefs|mfs|moosefs|beegfs|davfs2?|smbnetfs|curlftpfs|seaweedfs)$/;
 
 /** How the file system is asked; replaced in tests. */
 export interface MountProbe {
   /** `f_type` of statfs(2) for an existing path. */
   typeOf(path: string): number;
-  /** The text of /proc/self/mounts, proc(5). */
+  /** The text of /proc/self/mountinfo. */
   mounts(): string;
 }
 
 const systemProbe: MountProbe = {
   typeOf: (path) => statfsSync(path).type,
-  mounts: () => readFileSync("/proc/self/mounts", "utf8"),
+  mounts: () => readFileSync("/proc/self/mountinfo", "utf8"),
 };
 
 /**
@@ -62,22 +61,21 @@ export function networkFileSystem(path: string, probe: MountProbe = systemProbe)
   }
 }
 
+/** `nas:/export`, for what lies on a network mount; else null. Throws system errors. */
+export function networkSource(path: string): string | null {
+  const mount = mountOf(realpathSync(path));
+  return mount !== null && isNetworkType(mount.type) ? mount.source : null;
+}
+
 export function isNetworkMount(path: string): boolean {
   return networkFileSystem(path) !== null;
 }
 
 function fuseName(path: string, probe: MountProbe): string | null {
-  let best = { point: "", type: "" };
   try {
-    const real = realpathSync(path);
-    for (const line of probe.mounts().split("\n")) {
-      const [, escaped = "", type = ""] = line.split(" ");
-      const point = escaped.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-      const holds = point === "/" || real === point || real.startsWith(`${point}/`);
-      if (point !== "" && holds && point.length >= best.point.length) best = { point, type };
-    }
+    const { type = "" } = mountOf(realpathSync(path), readMounts(probe.mounts())) ?? {};
+    return isNetworkType(type) ? type : null;
   } catch {
     return null;
   }
-  return networkFuse.test(best.type) ? best.type : null;
 }

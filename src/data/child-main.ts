@@ -31,7 +31,7 @@ function teller(): (progress: object) => void {
 async function outcomeOf(job: Job): Promise<object> {
   if (job.kind === "scan") return scanDataset(job, teller());
   if (job.kind === "copy") return copyDataset(job, teller());
-  return probePlace(job.path);
+  return probePlace(job);
 }
 
 export async function dataMain(words: readonly string[]): Promise<never> {

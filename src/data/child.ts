@@ -1,18 +1,15 @@
 /**
  * Starts a piece of work on data in a child process and waits for its outcome as long as it gets on. A child that gives no
  * sign for `stallMs` is killed with its hands and left to the kernel: a process stuck on a dead mount may never go, and
- * nobody here waits for it.
+ * nobody here waits for it. As long as it has not gone, nobody is sent after it (stuck.ts).
  */
+import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
 import type { Copied, CopyJob } from "./copy.ts";
 import { ownCommand } from "./own-command.ts";
-import type { Probed } from "./probe.ts";
+import type { Probed, ProbeJob } from "./probe.ts";
 import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
-
-export interface ProbeJob {
-  kind: "probe";
-  path: string;
-}
+import { leaveStuck, silentSince } from "./stuck.ts";
 
 export type Job = ScanJob | CopyJob | ProbeJob;
 export interface Outcomes {
@@ -62,14 +59,28 @@ const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.root);
 function failureOf(job: Job, failed: NonNullable<Told["failed"]>): MlError {
   const place = placeOf(job);
   if (failed.code === "ENOENT") return new MlError("not_found", `\`${place}\` is not there`, { cause: failed.message });
+  if (failed.code === "EMPTY") return new MlError("not_found", `\`${place}\` ${failed.message}`);
   if (failed.code === "EACCES" || failed.code === "EPERM")
     return new MlError("not_allowed", `\`${place}\` cannot be read`, { cause: failed.message });
   return new MlError("failed", `reading \`${place}\` failed: ${failed.message}`);
 }
 
+const healthHint = "is the mount it lies on alive? `ml doctor` looks";
+
+function requireAnswering(place: string): void {
+  const since = silentSince(place);
+  if (since === null) return;
+  const at = `${isoTime(since.getTime()).slice(0, 19)}Z`;
+  throw new MlError("try_later", `\`${place}\` gives no answer since ${at}`, { hint: healthHint });
+}
+
+/** A job that was stopped has a moment to go; then its mount holds it. */
+const goingMs = 1000;
+
 /** Throws MlError: `try_later` where it hung or was stopped, `not_found`, `not_allowed`, `failed`. */
 export async function runJob<J extends Job>(job: J, options: JobOptions): Promise<Outcomes[J["kind"]]> {
   const { stallMs, signal, onProgress, onPid } = options;
+  requireAnswering(placeOf(job));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BUN_")));
   const child = Bun.spawn(gently([...ownCommand(), JSON.stringify(job)]), {
     cwd: "/",
@@ -81,19 +92,23 @@ export async function runJob<J extends Job>(job: J, options: JobOptions): Promis
   });
   child.unref();
   onPid?.(child.pid);
+  let signOf = new Date();
+  const leave = () => leaveStuck(placeOf(job), { group: child.pid, since: signOf });
   const gaveUp = Promise.withResolvers<never>();
   gaveUp.promise.catch(() => {});
   const stop = (message: string, hint?: string) => {
     killGroup(child.pid);
     gaveUp.reject(new MlError("try_later", message, { hint }));
   };
-  const hung = () =>
-    stop(
-      `\`${placeOf(job)}\` gave no answer in ${stallMs / 1000} s`,
-      "is the mount it lies on alive? `ml doctor` looks",
-    );
+  const hung = () => {
+    stop(`\`${placeOf(job)}\` gave no answer in ${stallMs / 1000} s`, healthHint);
+    leave();
+  };
   let timer = setTimeout(hung, stallMs);
-  const onAbort = () => stop(`reading \`${placeOf(job)}\` was stopped`);
+  const onAbort = () => {
+    stop(`reading \`${placeOf(job)}\` was stopped`);
+    setTimeout(leave, goingMs).unref();
+  };
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();
   const read = async (): Promise<Outcomes[J["kind"]]> => {
@@ -103,6 +118,7 @@ export async function runJob<J extends Job>(job: J, options: JobOptions): Promis
       pending += decoder.decode(chunk, { stream: true });
       clearTimeout(timer);
       timer = setTimeout(hung, stallMs);
+      signOf = new Date();
       for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
         const told = JSON.parse(pending.slice(0, end)) as Told;
         pending = pending.slice(end + 1);

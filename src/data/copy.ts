@@ -24,8 +24,10 @@ export interface Copied {
   sizeBytes: number;
   /** Files that were there from a copy before that was cut. */
   resumedFiles: number;
-  /** What is otherwise than registered, or cannot be read; empty: the copy is whole. */
-  wrong: string[];
+  /** The first of what is otherwise than registered; with `unreadable` empty too the copy is whole. */
+  differing: string[];
+  /** The first of what cannot be read, with the reason. */
+  unreadable: string[];
 }
 
 const namedWrong = 20;
@@ -76,7 +78,8 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
     }));
   let files = done.size;
   let doneBytes = totalBytes - wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const wrong: string[] = [];
+  const differing: string[] = [];
+  const unreadable: string[] = [];
   let finished: string[] = [];
   const keep = () => {
     if (finished.length > 0) appendFileSync(donePath, finished.map((path) => `${path}\0`).join(""));
@@ -89,16 +92,17 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
       tell({ phase: "reading", files, doneBytes, totalBytes });
     },
     onRow: ({ path, failed, differs }) => {
-      if (failed !== null || differs) {
-        if (wrong.length < namedWrong) wrong.push(failed === null ? path : `${path}: ${failed}`);
-        return;
-      }
+      if (failed !== null && unreadable.length < namedWrong) unreadable.push(`${path}: ${failed}`);
+      if (failed === null && differs && differing.length < namedWrong) differing.push(path);
+      if (failed !== null || differs) return;
       files += 1;
       finished.push(path);
       if (finished.length >= 128) keep();
     },
   });
   keep();
+  // Where it went meanwhile, that is what is said.
+  if (unreadable.length > 0) statSync(job.root);
   putLinks(job, list);
-  return { files: list.length, sizeBytes: totalBytes, resumedFiles: done.size, wrong };
+  return { files: list.length, sizeBytes: totalBytes, resumedFiles: done.size, differing, unreadable };
 }

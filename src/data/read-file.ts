@@ -29,10 +29,11 @@ function readOnce(
   fd: number,
   out: number | null,
   { sizeBytes, onBytes }: Pick<Reading, "onBytes"> & Pick<Look, "sizeBytes">,
-): string {
+): { sha256: string; readBytes: number } {
   buffer ??= Buffer.allocUnsafeSlow(chunkBytes);
   const sum = new Bun.CryptoHasher("sha256");
-  for (let position = 0; position < sizeBytes; ) {
+  let position = 0;
+  while (position < sizeBytes) {
     const count = fs.readSync(fd, buffer, 0, Math.min(chunkBytes, sizeBytes - position), position);
     if (count === 0) break;
     const piece = buffer.subarray(0, count);
@@ -42,12 +43,16 @@ function readOnce(
     position += count;
     onBytes(count);
   }
-  return sum.digest("hex");
+  return { sha256: sum.digest("hex"), readBytes: position };
 }
 
 const isSame = (a: Look, b: Look) => a.sizeBytes === b.sizeBytes && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 
-/** Throws system errors. */
+/** The file is as long as it was, and the file system gives less of it: that is no other content. */
+const cutShort = (readBytes: number, sizeBytes: number) =>
+  Object.assign(new Error(`it ended after ${readBytes} of ${sizeBytes} bytes`), { code: "EIO" });
+
+/** Throws system errors, EIO also where the file system gives less than it says that there is. */
 export function readDataFile(path: string, { copyTo = null, onBytes }: Reading): ReadFile {
   const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
   let out: number | null = null;
@@ -58,8 +63,9 @@ export function readDataFile(path: string, { copyTo = null, onBytes }: Reading):
         out ??= fs.openSync(copyTo, O_WRONLY | O_CREAT | O_TRUNC, 0o444);
         if (attempt > 1) fs.ftruncateSync(out, 0);
       }
-      const sha256 = readOnce(fd, out, { ...before, onBytes });
+      const { sha256, readBytes } = readOnce(fd, out, { ...before, onBytes });
       const changedWhileReading = !isSame(before, lookOf(fd));
+      if (!changedWhileReading && readBytes < before.sizeBytes) throw cutShort(readBytes, before.sizeBytes);
       if (!changedWhileReading || attempt === 2) return { ...before, sha256, changedWhileReading };
     }
   } finally {

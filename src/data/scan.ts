@@ -6,6 +6,7 @@
  *     quick    paths and sizes of all, contents of a sample that depends on the paths alone
  */
 import { writeFileSync } from "node:fs";
+import { networkSource } from "../core/network-mount.ts";
 import { readAll, type Wanted } from "./crew.ts";
 import {
   byPath,
@@ -43,6 +44,8 @@ export interface Scanned {
   /** Written to while they were read: their hash means little. */
   unstable: string[];
   leftOut: string[];
+  /** Where the network mount that it lies on comes from; null for a local disk. */
+  mountedFrom: string | null;
   changes: ListChanges | null;
 }
 
@@ -64,12 +67,18 @@ function sampleOf(files: readonly Walked[]): Set<string> {
   return new Set(ranked.slice(0, sampleFiles).map(({ path }) => path));
 }
 
+/** What is left of a mount point without its mount is an empty folder, and no dataset whose files were removed. */
+const emptyFolder = () =>
+  Object.assign(new Error("is empty, and was registered with files: is it mounted?"), { code: "EMPTY" });
+
 export async function scanDataset(job: ScanJob, tell: (progress: ScanProgress) => void): Promise<Scanned> {
   const { root, mode } = job;
   const { files, leftOut } = walkDataset(root, {
     nowMs: Date.now,
     onProgress: (count) => tell({ phase: "looking", files: count, doneBytes: 0, totalBytes: null }),
   });
+  const before = job.comparePath === null ? null : readList(job.comparePath);
+  if (files.length === 0 && (before?.length ?? 0) > 0) throw emptyFolder();
   const cache = new StatCache(mode === "quick" ? null : job.cachePath);
   const sample = mode === "quick" ? sampleOf(files) : null;
   const hashes = new Map<string, string>();
@@ -120,6 +129,7 @@ export async function scanDataset(job: ScanJob, tell: (progress: ScanProgress) =
     rememberedFiles,
     unstable: unstable.slice(0, 20),
     leftOut,
-    changes: job.comparePath === null ? null : listChanges(readList(job.comparePath), list),
+    mountedFrom: networkSource(root),
+    changes: before === null ? null : listChanges(before, list),
   };
 }

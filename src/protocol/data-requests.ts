@@ -1,6 +1,7 @@
 /** Requests about datasets: registering, looking, checking, and what of them lies on a local disk. Part of the table in requests.ts. */
 import { z } from "zod";
 import type { DatasetCheck, DatasetRecord } from "../run/dataset-record.ts";
+import type { MountFacts } from "../run/mount-facts.ts";
 import type { PrewarmWish } from "../run/prewarm-wishes.ts";
 import type { DataFacts, VenvFacts } from "../run/worker-facts.ts";
 import { declare } from "./declare.ts";
@@ -77,6 +78,8 @@ export const dataRequests = {
     runs: { run: RunSummary; version: string | null; fetched_via: string | null; drift: boolean }[];
     /** There are more runs. */
     more: boolean;
+    /** The network mounts that it lies on, as the living workers see them. */
+    mounts: ({ worker: string } & MountFacts)[];
   }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
   /** Asks for datasets, or those of runs, on the local disks; `pin` keeps them there. */
   "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(

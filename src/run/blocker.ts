@@ -18,6 +18,8 @@ export type Blocker =
   | { kind: "group_limit"; group: string; limit: number; runs: string[] }
   /** It was queued to wait until these datasets are on the local disk. */
   | { kind: "data"; datasets: string[] }
+  /** Its turn came, and the mount of these datasets hung. */
+  | { kind: "silent_data"; datasets: string[] }
   | { kind: "no_worker" }
   | { kind: "never_fits"; why: string }
   | { kind: "door"; worker: string; why: string; until: string | null }

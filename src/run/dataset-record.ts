@@ -21,6 +21,8 @@ export interface DatasetVersion {
   /** As a person said it; null where nobody did. */
   num_samples: number | null;
   quick: boolean;
+  /** Where the network mount that it lay on came from, `nas:/export`; null for a local disk, absent where nobody looked. */
+  mounted_from?: string | null;
   registered_at: string;
   registered_by: string;
   /** Paths that are no part of it, with the reason. */

@@ -1,5 +1,6 @@
 /** What a worker tells of itself, in its heartbeat file and to whoever asks the server. Plain JSON, snake_case. */
 import type { Requested } from "./manifest.ts";
+import type { MountFacts } from "./mount-facts.ts";
 
 /** Resources by number; null is unknown, and limits nothing. */
 export interface ResourceFacts {
@@ -139,6 +140,11 @@ export interface VenvFacts {
   evicted: { lock: string; key: string; size_bytes: number; at: string; for: string }[];
 }
 
+export interface SilentDataFacts {
+  run_id: string;
+  datasets: string[];
+}
+
 export interface WorkerFacts {
   worker: string;
   host: string;
@@ -164,5 +170,9 @@ export interface WorkerFacts {
   uses: RunUseFacts[];
   data: DataFacts | null;
   venvs: VenvFacts | null;
+  /** The network mounts that datasets lie on. */
+  mounts: MountFacts[];
+  /** Waiting runs whose turn has come, and whose data gives no answer. */
+  silent_data: SilentDataFacts[];
   problems: string[];
 }

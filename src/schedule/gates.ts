@@ -91,9 +91,13 @@ function limitGates(entry: LineEntry, state: PlanState, tally: Tally): Blocker[]
   return found;
 }
 
-function dataGates({ facts: { data = [] } }: LineEntry, { isWarm }: PlanState): Blocker[] {
+function dataGates({ runId, facts: { data = [] } }: LineEntry, { isWarm, silentData }: PlanState): Blocker[] {
+  const found: Blocker[] = [];
+  const silent = silentData?.(runId) ?? [];
+  if (silent.length > 0) found.push({ kind: "silent_data", datasets: [...silent] });
   const cold = isWarm === undefined ? [] : data.filter(({ checksum }) => !isWarm(checksum));
-  return cold.length === 0 ? [] : [{ kind: "data", datasets: cold.map(({ name }) => name) }];
+  if (cold.length > 0) found.push({ kind: "data", datasets: cold.map(({ name }) => name) });
+  return found;
 }
 
 /** Every gate that is shut for this run; empty where it may start as soon as it fits. */
@@ -114,6 +118,7 @@ export function isGated(entry: LineEntry, state: PlanState, tally: Tally): boole
   const { terms, data } = entry.facts;
   const plain =
     data === undefined &&
+    (state.silentData?.(entry.runId).length ?? 0) === 0 &&
     terms.after.length + terms.after_ok.length === 0 &&
     terms.not_before === null &&
     terms.when === null;

@@ -66,4 +66,6 @@ export interface PlanState {
   parentOf(runId: string): ParentState;
   /** Whether a dataset is on the local disk of a machine, so that a run that waits for it may start. Left out: nobody knows, and none waits. */
   isWarm?(checksum: string): boolean;
+  /** Datasets of a run whose mount hung when its turn came and still does. Left out: nobody knows. */
+  silentData?(runId: string): readonly string[];
 }

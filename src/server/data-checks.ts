@@ -4,10 +4,11 @@
  */
 import { asMlError } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
-import { runJob } from "../data/child.ts";
+import { askPlace } from "../data/ask-place.ts";
 import type { Probed } from "../data/probe.ts";
 import type { Check } from "../protocol/check.ts";
 import { listDatasets } from "../run/dataset-record.ts";
+import { type MountFacts, mountSentence } from "../run/mount-facts.ts";
 import type { Services } from "./context.ts";
 
 const probeMs = 5000;
@@ -16,7 +17,7 @@ const mostFolders = 20;
 const slowMs = 1000;
 
 const probe = (path: string): Promise<Probed | string> =>
-  runJob({ kind: "probe", path }, { stallMs: probeMs }).catch((cause) => asMlError(cause).message);
+  askPlace(path, { stallMs: probeMs }).catch((cause) => asMlError(cause).message);
 
 const fullness = ({ network, freeBytes, totalBytes }: Probed) =>
   `${network ?? "a local disk"}, ${formatSize(freeBytes)} of ${formatSize(totalBytes)} free`;
@@ -46,7 +47,7 @@ async function folderCheck(path: string, names: readonly string[]): Promise<Chec
       name,
       ok: false,
       found: probed,
-      cure: `is it mounted? \`findmnt -T ${path}\`; runs that need it wait or fail`,
+      cure: "is it mounted? `findmnt` lists what is; runs that need it wait or fail",
     };
   const slow = probed.latencyMs > slowMs;
   return {
@@ -54,6 +55,26 @@ async function folderCheck(path: string, names: readonly string[]): Promise<Chec
     ok: slow ? null : true,
     found: `${path}: ${fullness(probed)}, answers in ${probed.latencyMs} ms`,
     cure: slow ? "the mount is slow: look at its server and the network" : null,
+  };
+}
+
+/** What the living workers see of the network mounts that datasets lie on. */
+export function watchedMounts({ workers }: Pick<Services, "workers">): ({ worker: string } & MountFacts)[] {
+  return workers
+    .states()
+    .filter(({ alive }) => alive)
+    .flatMap(({ worker, mounts }) => mounts.map((mount) => ({ worker, ...mount })));
+}
+
+function mountCheck(mount: MountFacts): Check {
+  const { point, type, source, state, datasets, usual_ms: usual, longest_ms: longest } = mount;
+  const wrong = mountSentence(mount);
+  const answers = usual === null ? "not asked yet" : `usually answers in ${usual} ms, in ${longest} ms at the longest`;
+  return {
+    name: `mount ${point}`,
+    ok: wrong === null ? (state === "unknown" ? null : true) : state === "slow" ? null : false,
+    found: `${wrong ?? source}; ${type}, ${answers}; ${datasets.slice(0, 3).join(", ")}${datasets.length > 3 ? " and more" : ""}`,
+    cure: wrong === null ? null : "look at its server and the network",
   };
 }
 
@@ -65,6 +86,7 @@ export async function dataChecks(services: Services): Promise<Check[]> {
   }
   return Promise.all([
     placesCheck(services),
+    ...watchedMounts(services).slice(0, mostFolders).map(mountCheck),
     ...[...folders].slice(0, mostFolders).map(([path, names]) => folderCheck(path, names)),
   ]);
 }

@@ -122,8 +122,9 @@ export class LineBoard {
   #plan(): Kept {
     const { catalog, clock } = this.#options;
     const states = this.#options.workers.states();
-    const running = states.map(({ worker, alive, running: runs, door }) => {
-      return `${worker}:${alive}:${runs.join()}:${door.map(({ why }) => why).join()}`;
+    const running = states.map(({ worker, alive, running: runs, door, silent_data: silent }) => {
+      const shut = [...door.map(({ why }) => why), ...silent.map(({ run_id }) => run_id)];
+      return `${worker}:${alive}:${runs.join()}:${shut.join()}`;
     });
     const key = `${catalog.waitingRuns.version}/${running.join(";")}`;
     const nowMs = clock.monotonicMs();
@@ -134,10 +135,9 @@ export class LineBoard {
 
   #make(entries: readonly WaitingRun[]): Omit<Kept, "key" | "madeAtMs"> {
     const { workers, clock, policy, base } = this.#options;
-    const machines = workers
-      .states()
-      .filter((state) => state.alive)
-      .map(machineOf);
+    const alive = workers.states().filter((state) => state.alive);
+    const machines = alive.map(machineOf);
+    const silent = new Map(alive.flatMap((state) => state.silent_data.map((one) => [one.run_id, one.datasets])));
     const nowMs = clock.nowMs();
     const running = machines.flatMap((machine) => machine.running);
     const order = { nowMs, rules: policy.rules, usage: this.#use.now(nowMs, running) };
@@ -146,6 +146,7 @@ export class LineBoard {
       ...{ nowMs, line, machines, limits: policy.limits, hours: policy.hours },
       reservations: this.#reservations.read().map(reservationOf),
       parentOf: (runId: string) => parentState(base, runId),
+      silentData: (runId: string) => silent.get(runId) ?? [],
     };
     const planned = plan(state, { startsOnly: false });
     const places = new Map<string, number>();

@@ -67,6 +67,8 @@ function readHeartbeat(path: string, name: string): Heartbeat | null {
         : null,
     data:
       isRecord(found.data) && Array.isArray(found.data.copies) ? (found.data as unknown as WorkerState["data"]) : null,
+    silent_data: Array.isArray(found.silent_data) ? (found.silent_data as WorkerState["silent_data"]) : [],
+    mounts: Array.isArray(found.mounts) ? (found.mounts as WorkerState["mounts"]) : [],
     problems: texts(found.problems),
     boot: String(found.boot ?? ""),
     start: String(found.start ?? ""),

@@ -86,6 +86,8 @@ export function blockerSentence(blocker: Blocker, telling: Telling): string {
       return `of group ${safeText(blocker.group)} at most ${blocker.limit} run at a time: ${listText(blocker.runs, telling)}`;
     case "data":
       return `it waits for its data on the local disk: ${blocker.datasets.map(safeText).join(", ")}; \`ml prewarm --list\` shows how far that is`;
+    case "silent_data":
+      return `its data gives no answer: ${blocker.datasets.map(safeText).join(", ")}; it starts when the mount is back, \`ml doctor\` looks`;
     case "no_worker":
       return "no worker is alive; `ml worker` starts one";
     case "never_fits":
@@ -125,6 +127,8 @@ export function blockerWords(blocker: Blocker, nowMs: number): string {
       return `${blocker.limit} of its group run`;
     case "data":
       return `for data: ${blocker.datasets.map(safeText).join(", ")}`;
+    case "silent_data":
+      return `data silent: ${blocker.datasets.map(safeText).join(", ")}`;
     case "no_worker":
       return "no worker";
     case "never_fits":

@@ -8,7 +8,7 @@ import { type Fact, factPage } from "./facts.ts";
 import { markOf, shortId, unknown } from "./mark.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable } from "./table.ts";
-import { ago } from "./time.ts";
+import { ago, clockTime } from "./time.ts";
 
 type Dataset = Reply<"dataset.list">["datasets"][number];
 type Version = Dataset["versions"][number];
@@ -96,7 +96,27 @@ function versionFacts(version: Version, face: Face): Fact[] {
   ];
 }
 
-export function datasetPage({ dataset, runs, more }: Reply<"dataset.show">, face: Face): Line[] {
+const mountStates = { slow: "slow", silent: "gives no answer", gone: "not there any more" } as const;
+
+/** `nas:/export (nfs4), usually answers in 0.4 ms`; what is wrong with it stands in front. */
+function mountLine(mount: Reply<"dataset.show">["mounts"][number], face: Face): Line {
+  const { source, type, state, since, usual_ms: usual, answer_ms: took } = mount;
+  const where = span(`${safeText(source)} (${safeText(type)})`, "dim");
+  const usually = span(usual === null ? "" : `, usually answers in ${usual} ms`, "dim");
+  const line: Line = [span("mount", "strong"), span(` ${safeText(mount.point)}  `)];
+  if (state === "ok" || state === "unknown") return [...line, where, usually];
+  const now = state === "slow" && took !== null ? `, now in ${took} ms` : "";
+  return [
+    ...line,
+    span(`${mountStates[state]} since ${clockTime(since, face.nowMs)}`, "warn"),
+    span("  "),
+    where,
+    usually,
+    span(now, "warn"),
+  ];
+}
+
+export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show">, face: Face): Line[] {
   const versions = [...dataset.versions].reverse();
   const sections = versions.map((version) => ({
     title: `version ${safeText(version.version)}${version.version === dataset.current ? ", the current one" : ""}`,
@@ -118,6 +138,7 @@ export function datasetPage({ dataset, runs, more }: Reply<"dataset.show">, face
         ]);
   return [
     [span(safeText(dataset.name), "strong"), span(`  of ${safeText(dataset.owner)}`, "dim")],
+    ...mounts.map((mount) => mountLine(mount, face)),
     [],
     ...factPage(sections, face),
     [],

@@ -12,7 +12,7 @@ import { prewarmLines } from "./prewarm-page.ts";
 import { runColumns, runRow, subtitle } from "./run-row.ts";
 import { safeText } from "./safe-text.ts";
 import { fitColumns, layRow, type Row } from "./table.ts";
-import { ago, clockTime, timeMs } from "./time.ts";
+import { ago, clockTime, timeMs, withClockTimes } from "./time.ts";
 
 export type Status = Reply<"status">;
 
@@ -91,7 +91,7 @@ export function problemsOf(status: Status, nowMs: number): string[] {
 function problemLines(status: Status, face: Face): Line[] {
   return problemsOf(status, face.nowMs).flatMap((problem) => {
     const width = face.width - textWidth("! ");
-    return wrapText(safeText(problem), width).map((text, index) => [
+    return wrapText(withClockTimes(safeText(problem), face.nowMs), width).map((text, index) => [
       span(index === 0 ? "! " : "  ", "warn"),
       span(text, "warn"),
     ]);

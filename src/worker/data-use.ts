@@ -4,10 +4,12 @@
  * registered is a remark and a `drift` in the manifest, never a failure: the script ran on what was there.
  */
 import { isoTime } from "../core/clock.ts";
-import { asMlError } from "../core/error.ts";
+import { asMlError, MlError } from "../core/error.ts";
+import { askPlace } from "../data/ask-place.ts";
 import { runJob } from "../data/child.ts";
 import type { Scanned } from "../data/scan.ts";
 import { statCachePath } from "../data/stat-cache.ts";
+import { silentSince } from "../data/stuck.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
@@ -28,6 +30,12 @@ interface Look {
 /** What a run uses of each dataset: the folder that it was given. */
 export const folderOf = ({ local_path: local, nas_path: nas }: DatasetUse) => local ?? nas;
 
+/** What hung is given a moment to go: a mount that is back takes its word from those that it held. */
+async function untilAnswering(path: string, limitMs: number): Promise<void> {
+  const startedMs = performance.now();
+  while (silentSince(path) !== null && performance.now() - startedMs < limitMs) await Bun.sleep(100);
+}
+
 async function lookAt(shop: Shop, use: DatasetUse): Promise<Look> {
   const root = folderOf(use) ?? "";
   const comparePath = use.version === null ? null : datasetList(shop.base, use.name, use.version);
@@ -36,6 +44,7 @@ async function lookAt(shop: Shop, use: DatasetUse): Promise<Look> {
   const { dataStallMs: stallMs, dataHands: hands } = shop.settings;
   const at = () => isoTime(shop.clock.nowMs());
   try {
+    await untilAnswering(root, stallMs);
     const scanned = await runJob(
       { kind: "scan", root, mode, cachePath, listPath: null, comparePath, hands },
       { stallMs, signal: AbortSignal.timeout(longestLookMs) },
@@ -74,6 +83,21 @@ function foldLook(manifest: Manifest, use: DatasetUse, { moment, look }: { momen
   if (!known) manifest.remarks.push(driftSentence(use.name, moment, look.changes));
 }
 
+/** When the mounts of what it read in place gave no answer while it ran: that explains a slow hour. */
+function foldSilences({ mounts, clock }: Shop, manifest: Manifest): void {
+  if (manifest.started_at === null) return;
+  const toMs = Date.parse(manifest.ended_at ?? "") || clock.nowMs();
+  for (const { name, local_path: local, end_check: end } of manifest.datasets) {
+    const found = local === null ? (mounts?.silencesOf(name, Date.parse(manifest.started_at), toMs) ?? []) : [];
+    for (const { point, state, from, until } of found) {
+      const back = until ?? (end?.problem === null ? end.at : null);
+      const what = state === "silent" ? "gave no answer" : "was not there";
+      const when = back === null ? `since ${from}` : `from ${from} to ${back}`;
+      manifest.remarks.push(`the mount \`${point}\` of its dataset ${name} ${what} ${when}`);
+    }
+  }
+}
+
 /** Begins the look at the start, beside the run; null where it has no datasets. */
 export function beginDataLooks(shop: Shop, run: LiveRun, manifest: Manifest): DataLooks | null {
   const uses = manifest.datasets.filter((use) => folderOf(use) !== null);
@@ -100,7 +124,10 @@ export function beginDataLooks(shop: Shop, run: LiveRun, manifest: Manifest): Da
   };
   const started = first().catch(() => {});
   return {
-    fold,
+    fold: (now) => {
+      fold(now);
+      foldSilences(shop, now);
+    },
     atEnd: async () => {
       await started;
       await lookAll("end");
@@ -120,6 +147,7 @@ export function foldQueuedLook(shop: Shop, use: DatasetUse): void {
 /** One that cannot be had: what to say of it. */
 export interface Unavailable {
   name: string;
+  path: string;
   why: string;
   /** It may be there later: its mount gave no answer. */
   passing: boolean;
@@ -159,12 +187,20 @@ function giftOfCopy(
   return { gift: { local_path: folder, ...from, ...times } };
 }
 
+/** An empty folder is what a mount leaves behind: nobody is to be trained on that. Throws `not_found`. */
+function requireMounted({ base }: Shop, use: DatasetUse, mountedFrom: string | null): void {
+  const version = readDataset(base, use.name)?.versions.find((one) => one.version === use.version);
+  const before = version?.mounted_from ?? null;
+  if (before === null || mountedFrom !== null) return;
+  throw new MlError("not_found", `\`${before}\` is not mounted at \`${use.nas_path}\``);
+}
+
 /** A copy where there is one or one is worth waiting for, else the folder itself, if it answers. */
 async function giftOf(
   shop: Shop,
   run: LiveRun,
   { use, policy }: { use: DatasetUse; policy: Manifest["launch"]["data_policy"] },
-): Promise<{ gift: Gift } | Omit<Unavailable, "name">> {
+): Promise<{ gift: Gift } | Omit<Unavailable, "name" | "path">> {
   const { prewarmer } = shop;
   const warm = prewarmer?.hold(use.checksum, run.runId) ?? null;
   if (warm !== null) return giftOfCopy(warm, { via: "prewarm", why: "hit", waitedSeconds: 0 });
@@ -182,7 +218,8 @@ async function giftOf(
     }
   }
   try {
-    await runJob({ kind: "probe", path: use.nas_path ?? "" }, { stallMs: shop.settings.dataStallMs });
+    const { mountedFrom } = await askPlace(use.nas_path ?? "", { stallMs: shop.settings.dataStallMs });
+    requireMounted(shop, use, mountedFrom);
     return { gift: { ...inPlace, fetched_why: why, waited_seconds: waited(), time_saved_seconds: null } };
   } catch (cause) {
     const { message, code } = asMlError(cause);
@@ -199,7 +236,7 @@ export async function giveDatasets(shop: Shop, run: LiveRun, manifest: Manifest)
   const gifts = new Map<string, Gift>();
   for (const use of manifest.datasets) {
     const gift = await giftOf(shop, run, { use, policy: manifest.launch.data_policy });
-    if ("why" in gift) return { name: use.name, ...gift };
+    if ("why" in gift) return { name: use.name, path: use.nas_path ?? "", ...gift };
     gifts.set(use.name, gift.gift);
   }
   const given = changeManifest(run.paths, (now) => {

@@ -19,6 +19,7 @@ import { cardFacts, resourceFacts } from "../schedule/facts.ts";
 import { ownIdentity } from "./claim-record.ts";
 import { holdingFacts } from "./planning.ts";
 import { freeCapacity, type Shop } from "./shop.ts";
+import { silentFacts } from "./silent-data.ts";
 
 const ringSize = 256;
 const everyMs = 5000;
@@ -88,6 +89,8 @@ export class Heartbeat {
       uses: [...live.values()].flatMap((run) => (run.meter === null ? [] : run.meter.facts())),
       data: this.#shop.prewarmer?.facts() ?? null,
       venvs: this.#shop.venvs?.facts() ?? null,
+      mounts: this.#shop.mounts?.facts() ?? [],
+      silent_data: silentFacts(this.#shop),
       problems: [...problems.values()],
       changes: [...this.#changes],
     };

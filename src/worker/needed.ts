@@ -72,7 +72,10 @@ export async function neededSoon(shop: Shop): Promise<NeededSoon> {
     const starts =
       front.length === 0
         ? new Map()
-        : expectedStarts({ ...state, isWarm: () => true }, new Set(front.map((entry) => entry.runId)));
+        : expectedStarts(
+            { ...state, isWarm: () => true, silentData: () => [] },
+            new Set(front.map((entry) => entry.runId)),
+          );
     const startOf = (runId: string): number | null => starts.get(runId)?.likelyMs ?? null;
     const soonest = front
       .map(({ runId }, at) => ({ runId, at, startMs: startOf(runId) }))

@@ -68,6 +68,7 @@ export function openMachine(
       gpuIdleStopMinutes: settings.gpu_idle_stop_minutes,
       dataStallMs: settings.data_timeout_seconds * 1000,
       dataHands: settings.data_hands,
+      dataSilent: settings.data_silent as "wait" | "fail",
     },
     prewarm: {
       folder: settings.cache_dir ?? join(base.base, "cache"),

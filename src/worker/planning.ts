@@ -19,6 +19,7 @@ import { RecentUse } from "../schedule/recent-use.ts";
 import { reservationOf } from "../schedule/reservations.ts";
 import type { PlanState, RunningRun } from "../schedule/state.ts";
 import { freeCapacity, type Planner, type Shop } from "./shop.ts";
+import { forgetSilent, silentDataOf } from "./silent-data.ts";
 
 type Holder = Omit<Shop, "planning">;
 
@@ -125,6 +126,7 @@ export class Planning implements Planner {
   state(entries: readonly WaitingEntry[], version: number): PlanState & { line: WaitingEntry[] } {
     const { limits, hours } = this.#policy;
     const shop = this.#shop;
+    forgetSilent(shop, entries);
     const counted = limits.userRuns !== null || limits.userGpus !== null;
     const limited = counted || entries.some(({ facts }) => facts.terms.group_limit !== null);
     const { capacity: total, name } = shop;
@@ -140,6 +142,7 @@ export class Planning implements Planner {
       reservations: this.#reservations.read().map(reservationOf),
       parentOf: (runId) => this.#parents.of(runId),
       isWarm: (what) => (what.startsWith("venv:") ? shop.venvs?.isReady(what) : shop.prewarmer?.isReady(what)) ?? true,
+      silentData: (runId) => silentDataOf(shop, runId),
     };
   }
 

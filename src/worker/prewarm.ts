@@ -8,6 +8,7 @@
 import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
+import { askPlace } from "../data/ask-place.ts";
 import {
   type CopyRecord,
   completeCopy,
@@ -18,7 +19,9 @@ import {
   writeCopy,
 } from "../data/cache-folder.ts";
 import { runJob } from "../data/child.ts";
+import type { Copied } from "../data/copy.ts";
 import { makeRoom } from "../data/eviction.ts";
+import { silentSince } from "../data/stuck.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
@@ -43,6 +46,15 @@ export type Needed = Pick<DatasetUse, "name" | "version" | "checksum" | "nas_pat
   /** When it is expected to start, milliseconds since 1970; null where nobody knows. */
   startMs: number | null;
 };
+
+interface Failed {
+  needed: Needed;
+  reason: string;
+  atMs: number;
+  againMs: number;
+  /** Its mount gave no answer: when it does, it is tried again at once. */
+  silent: boolean;
+}
 
 interface Copying {
   needed: Needed;
@@ -70,10 +82,25 @@ const toldEvictions = 10;
 /** Without a quota this share of the disk stays free. */
 const keptFree = 0.1;
 
+const firstOf = (names: readonly string[]) => `${names.slice(0, 3).join(", ")}${names.length > 3 ? " and more" : ""}`;
+
+function requireWhole({ differing, unreadable }: Copied): void {
+  if (unreadable.length > 0) throw new MlError("failed", `not all of it can be read: ${firstOf(unreadable)}`);
+  if (differing.length > 0)
+    throw new MlError("conflict", `it has changed since it was registered: ${firstOf(differing)}`);
+}
+
+/** While its mount holds a process of ours there is nothing to try. */
+function isDue({ needed, atMs, againMs, silent }: Failed, nowMs: number): boolean {
+  const path = needed.nas_path;
+  if (!silent || path === null) return nowMs > againMs;
+  return nowMs - atMs > roomRetryMs && silentSince(path) === null;
+}
+
 export class Prewarmer {
   readonly #copies: Map<string, CopyRecord>;
   readonly #copying = new Map<string, Copying>();
-  readonly #failed = new Map<string, { needed: Needed; reason: string; atMs: number; againMs: number }>();
+  readonly #failed = new Map<string, Failed>();
   readonly #holds = new Map<string, Set<string>>();
   readonly #networks = new Map<string, { network: string | null; atMs: number }>();
   /** What is read where it is, because a copy is not worth making. */
@@ -87,6 +114,10 @@ export class Prewarmer {
     private readonly options: PrewarmerOptions,
   ) {
     this.#copies = settings.folder === null ? new Map() : readCopies(settings.folder);
+  }
+
+  isCopying(): boolean {
+    return this.#copying.size > 0;
   }
 
   isWarm(checksum: string | null): boolean {
@@ -143,7 +174,7 @@ export class Prewarmer {
     const nowMs = this.options.nowMs();
     if (known !== undefined && nowMs - known.atMs < networkKnownMs)
       return known.network === null ? "it is on a local disk" : null;
-    const { network } = await runJob({ kind: "probe", path }, { stallMs });
+    const { network } = await askPlace(path, { stallMs });
     this.#networks.set(path, { network, atMs: nowMs });
     return network === null ? "it is on a local disk" : null;
   }
@@ -163,7 +194,7 @@ export class Prewarmer {
     const nowMs = this.options.nowMs();
     const next = this.#needed.find(({ checksum }) => {
       const failed = this.#failed.get(checksum ?? "");
-      return !this.isReady(checksum ?? "") && (failed === undefined || nowMs > failed.againMs);
+      return !this.isReady(checksum ?? "") && (failed === undefined || isDue(failed, nowMs));
     });
     if (next !== undefined) void this.fetch(next, false).catch(() => {});
   }
@@ -194,7 +225,8 @@ export class Prewarmer {
         const error = asMlError(cause, `copying dataset ${needed.name}`);
         const atMs = this.options.nowMs();
         const againMs = atMs + (error.code === "refused" ? roomRetryMs : retryMs);
-        this.#failed.set(checksum, { needed, reason: error.message, atMs, againMs });
+        const silent = error.code === "try_later";
+        this.#failed.set(checksum, { needed, reason: error.message, atMs, againMs, silent });
         throw error;
       })
       .finally(() => {
@@ -230,13 +262,7 @@ export class Prewarmer {
         },
       },
     );
-    if (copied.wrong.length > 0) {
-      const more = copied.wrong.length > 3 ? " and more" : "";
-      throw new MlError(
-        "conflict",
-        `it has changed since it was registered: ${copied.wrong.slice(0, 3).join(", ")}${more}`,
-      );
-    }
+    requireWhole(copied);
     const now = isoTime(this.options.nowMs());
     const record: CopyRecord = {
       ...{ checksum, name: needed.name, version: needed.version ?? "", size_bytes: copied.sizeBytes },

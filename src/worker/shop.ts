@@ -5,6 +5,7 @@
 import type { captureEnvironment } from "../capture/capture.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ProcessIdentity } from "../core/process-identity.ts";
+import type { MountWatch } from "../data/mount-watch.ts";
 import type { StopReason } from "../execute/evidence.ts";
 import type { VisibleGpus } from "../execute/launch.ts";
 import type { Stopping } from "../execute/stop.ts";
@@ -41,6 +42,8 @@ export interface WorkerSettings {
   dataStallMs: number;
   /** Processes that read or copy a dataset side by side. */
   dataHands: number;
+  /** What becomes of a run whose dataset gives no answer at its turn. */
+  dataSilent: "wait" | "fail";
 }
 
 /** Where nothing is agreed, nothing is limited. */
@@ -52,6 +55,7 @@ export const quietSettings: WorkerSettings = {
   gpuIdleStopMinutes: 0,
   dataStallMs: 30_000,
   dataHands: 2,
+  dataSilent: "wait",
 };
 
 export interface WorkerOptions {
@@ -193,6 +197,12 @@ export interface Planner {
   state(entries: readonly WaitingEntry[], version: number): PlanState & { line: WaitingEntry[] };
 }
 
+/** A dataset that gave no answer when a run was to start. */
+export interface SilentData {
+  name: string;
+  path: string;
+}
+
 export interface Shop {
   readonly base: BasePaths;
   readonly state: StatePaths;
@@ -208,6 +218,10 @@ export interface Shop {
   readonly prewarmer: Prewarmer | null;
   /** Null where none are built. */
   readonly venvs: Venvs | null;
+  /** Null until the worker is open, and after its end. */
+  mounts: MountWatch | null;
+  /** Waiting runs whose data gave no answer at their turn: what of it. */
+  readonly silentData: Map<string, SilentData>;
   readonly machineDoor: Door;
   price(atMs: number): number | null;
   readonly currency: string | null;

@@ -24,6 +24,7 @@ import { finishRun, sealFinal } from "./finish.ts";
 import { isPassing } from "./passing.ts";
 import { assignedCards } from "./placement.ts";
 import { freeResources, type LiveRun, letGo, type Shop, settleClaim, visibleGpus } from "./shop.ts";
+import { DataIsSilent } from "./silent-data.ts";
 import { readStopRequest } from "./stop-request.ts";
 import { giveVenv } from "./venv-use.ts";
 
@@ -106,10 +107,13 @@ function missingFolder(run: LiveRun, manifest: Manifest): Verdict | null {
   );
 }
 
-/** Null where its datasets can be had. */
+/** Null where its datasets can be had. Throws DataIsSilent where the run is to wait for their mount. */
 async function missingData(shop: Shop, run: LiveRun, manifest: Manifest): Promise<Verdict | null> {
   const lacking = await giveDatasets(shop, run, manifest);
   if (lacking === null) return null;
+  const { name, path } = lacking;
+  const waits = shop.settings.dataSilent === "wait" || manifest.launch.data_policy === "wait";
+  if (lacking.passing && waits) throw new DataIsSilent({ name, path });
   const hint = `\`ml dataset verify ${lacking.name}\` looks again; \`ml requeue\` tries anew`;
   return failed("data_error", `its dataset \`${lacking.name}\` is not to be had: ${lacking.why}`, hint);
 }
@@ -226,8 +230,9 @@ async function afterTrouble(shop: Shop, run: LiveRun, trouble: { claim: Claim; c
     letGo(shop, run);
     return;
   }
-  if (cause instanceof ClaimLost || isPassing(cause)) {
-    if (!shop.closing) {
+  if (cause instanceof DataIsSilent) shop.silentData.set(run.runId, cause.data);
+  if (cause instanceof ClaimLost || cause instanceof DataIsSilent || isPassing(cause)) {
+    if (!shop.closing && !(cause instanceof DataIsSilent)) {
       shop.problems.set("start", `starting runs fails: ${messageOf(cause)}; it is tried again`);
       shop.notBeforeMs = shop.clock.monotonicMs() + holdOffMs;
     }

@@ -37,6 +37,7 @@ import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
 import { LineView } from "./line-view.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
 import { readyMachine } from "./machine.ts";
+import { watchMounts } from "./mounts.ts";
 import { neededSoon } from "./needed.ts";
 import { Planning } from "./planning.ts";
 import { Prewarmer } from "./prewarm.ts";
@@ -156,6 +157,8 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     idlePlan: null,
     prewarmer: prewarmerOf(options, hooks),
     venvs: venvsOf(options, hooks),
+    mounts: null,
+    silentData: new Map(),
     ...hooks,
   };
   return Object.assign(shop, { planning: new Planning(shop, policy) });
@@ -233,6 +236,10 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
     }),
   ];
   const sampler = new Sampler(shop);
+  shop.mounts = watchMounts(shop, () => {
+    heartbeat.soon();
+    bell.ring();
+  });
   const loop = (async () => {
     let told = "";
     while (!shop.closing) {
@@ -243,7 +250,9 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
       told = standing;
       await prewarm(shop);
       sampler.wake();
-      const restMs = shop.live.size > 0 ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
+      shop.mounts?.look();
+      const alert = shop.live.size > 0 || shop.silentData.size > 0 || shop.mounts?.isTroubled() === true;
+      const restMs = alert ? shop.pollMs : untilBeatMs(idlePolls * shop.pollMs);
       await bell.wait(Math.min(restMs, shop.line.behindMs || restMs));
     }
   })();

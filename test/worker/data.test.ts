@@ -166,9 +166,18 @@ describe("a copy", () => {
       ...{ twins: [], hands: 1, bytesPerSecond: null },
     };
     fs.renameSync(join(nas, "c"), join(nas, "d"));
-    expect(await copyDataset(job, () => {})).toMatchObject({ resumedFiles: 0, wrong: [expect.stringContaining("c")] });
+    expect(await copyDataset(job, () => {})).toMatchObject({
+      resumedFiles: 0,
+      unreadable: [expect.stringContaining("c")],
+    });
     fs.renameSync(join(nas, "d"), join(nas, "c"));
-    expect(await copyDataset(job, () => {})).toEqual({ files: 3, sizeBytes: 3, resumedFiles: 2, wrong: [] });
+    expect(await copyDataset(job, () => {})).toEqual({
+      files: 3,
+      sizeBytes: 3,
+      resumedFiles: 2,
+      differing: [],
+      unreadable: [],
+    });
     const twins = [{ listPath: job.listPath, folder: job.target }];
     await copyDataset({ ...job, target: join(folder, "two"), twins }, () => {});
     expect(fs.statSync(join(folder, "two", "a")).ino).toBe(fs.statSync(join(folder, "one", "a")).ino);

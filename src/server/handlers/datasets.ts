@@ -22,6 +22,7 @@ import {
 import { readManifest } from "../../run/store.ts";
 import { searchedRuns } from "../chosen-runs.ts";
 import type { Context } from "../context.ts";
+import { watchedMounts } from "../data-checks.ts";
 import { summarise } from "../summary.ts";
 
 const mostRuns = 1000;
@@ -97,7 +98,14 @@ function register(context: Context, given: Registering, read: { scanned: Scanned
     throw new MlError("refused", `${mostVersions} versions are the limit`);
   const now = isoTime(clock.nowMs());
   const made: DatasetVersion = {
-    ...{ version, path, checksum: scanned.checksum, num_files: scanned.files, size_bytes: scanned.sizeBytes },
+    ...{
+      version,
+      path,
+      mounted_from: scanned.mountedFrom,
+      checksum: scanned.checksum,
+      num_files: scanned.files,
+      size_bytes: scanned.sizeBytes,
+    },
     ...{ num_samples: body.samples ?? null, quick: body.quick, registered_at: now, registered_by: asker.user },
     ...{ left_out: scanned.leftOut.slice(0, 100), last_check: null },
   };
@@ -200,7 +208,8 @@ export function datasetShow(context: Context, { name, limit }: ParsedBody<"datas
     const [version, via] = [use?.version ?? null, use?.fetched_via ?? null];
     return { run: summarise(record, summary), version, fetched_via: via, drift: use?.drift != null };
   });
-  return { dataset, runs, more: records.length > limit };
+  const mounts = watchedMounts(context).filter(({ datasets }) => datasets.includes(name));
+  return { dataset, runs, more: records.length > limit, mounts };
 }
 
 export function datasetRemove(context: Context, body: ParsedBody<"dataset.remove">): Reply<"dataset.remove"> {

@@ -19,9 +19,9 @@ test("local file systems are not network mounts", () => {
 });
 
 test("FUSE is judged by the name of the innermost mount", () => {
-  const mounts = "/dev/sda / ext4 rw 0 0\nme@host: / fuse.sshfs rw 0 0\n";
+  const mounts = "21 1 8:1 / / rw - ext4 /dev/sda rw\n22 1 0:39 / / rw shared:1 - fuse.sshfs me@host: rw\n";
   expect(networkFileSystem("/", probe(0x65735546, mounts))).toBe("fuse.sshfs");
-  expect(networkFileSystem("/", probe(0x65735546, "/dev/sda / fuse.ntfs-3g rw 0 0\n"))).toBeNull();
+  expect(networkFileSystem("/", probe(0x65735546, "21 1 0:39 / / rw - fuse.ntfs-3g /dev/sda rw\n"))).toBeNull();
 });
 
 test("a path that does not exist is judged by its nearest folder", () => {

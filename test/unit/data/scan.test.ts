@@ -126,11 +126,11 @@ describe("a child that reads data", () => {
   });
 
   test("says what is missing or not allowed, as errors with a code", async () => {
-    const missing = await runJob({ kind: "probe", path: join(root, "nope") }, { stallMs: 20_000 }).catch(
+    const missing = await runJob({ kind: "probe", path: join(root, "nope"), toList: true }, { stallMs: 20_000 }).catch(
       (cause) => cause,
     );
     expect(missing).toMatchObject({ code: "not_found", message: `\`${join(root, "nope")}\` is not there` });
-    const found = await runJob({ kind: "probe", path: root }, { stallMs: 20_000 });
+    const found = await runJob({ kind: "probe", path: root, toList: true }, { stallMs: 20_000 });
     expect(found).toMatchObject({ isFolder: true, network: null });
     expect(found.totalBytes).toBeGreaterThan(0);
   });

@@ -190,6 +190,8 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     uses: [],
     data: null,
     venvs: null,
+    mounts: [],
+    silent_data: [],
     problems: [],
   };
   expect(capacityOf(facts)).toEqual(capacity);

@@ -164,6 +164,8 @@ export function status(given: Partial<Status> = {}): Status {
         gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],
         gpus_seen_at: now,
         gpu_problem: null,
+        mounts: [],
+        silent_data: [],
         uses: [
           {
             run_id: "2026-11-23_k3f9ab",
