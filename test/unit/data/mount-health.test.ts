@@ -35,7 +35,12 @@ test("[D8] its silences are remembered with their ends, and found by the time th
   health.silent(at(12));
   health.answered(2, at(20));
   health.gone(at(30));
-  const silent = { point: "/nas", state: "silent", from: "2026-11-23T10:00:10.000Z", until: "2026-11-23T10:00:20.000Z" };
+  const silent = {
+    point: "/nas",
+    state: "silent",
+    from: "2026-11-23T10:00:10.000Z",
+    until: "2026-11-23T10:00:20.000Z",
+  };
   const gone = { point: "/nas", state: "gone", from: "2026-11-23T10:00:30.000Z", until: null };
   expect(health.silencesIn(at(0), at(15))).toMatchObject([silent]);
   expect(health.silencesIn(at(15), at(40))).toMatchObject([silent, gone]);
