@@ -1,6 +1,7 @@
 /** `bun scripts/tui-pictures.ts`: docs/pictures/*.svg, frames of the terminal UI on a server as the sandbox fills it. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commands } from "../src/cli/commands.ts";
 import { connect } from "../src/client/connect.ts";
 import { parseTarget } from "../src/client/target.ts";
 import { App } from "../src/tui/app.ts";
@@ -58,11 +59,11 @@ try {
   for (const { name, title, size, keys, mono = false, ascii = false } of pictures) {
     const target = parseTarget(socket, { key: null, ca: null });
     const connection = await connect(async () => target, { transport: "auto", warn() {} });
-    const screen = { copy: () => true, suspend() {}, repaint() {}, quit() {} };
+    const screen = { copy: () => true, suspend() {}, lend: async () => 0, repaint() {}, quit() {} };
     const runCommand = async () => ({ code: 0, stdout: "", stderr: "" });
     const app = new App({
       ...{ connection, keymap: makeKeymap(null), unicode: !ascii, readonly: false },
-      ...{ screen, runCommand, onChange() {} },
+      ...{ screen, runCommand, onChange() {}, commands: new Set(commands.map((command) => command.name)) },
     });
     await app.start();
     const [width, height] = size;

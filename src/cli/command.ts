@@ -132,6 +132,8 @@ export interface UiOptions {
   /** The environment, with what our own command line said as variables. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
+  /** What our command line can do, by name. */
+  commands: readonly string[];
 }
 
 export interface Context {

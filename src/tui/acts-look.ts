@@ -4,11 +4,11 @@ import { quoteCommand } from "../core/shell-quote.ts";
 import { inList } from "./acts-move.ts";
 import { usageRows } from "./asides.ts";
 import type { ActEntry, Desk } from "./desk.ts";
-import type { Act } from "./keys.ts";
+import type { Act } from "./key-table.ts";
 import { sorts, type Tab, type View } from "./state.ts";
+import { datasetOf, noRun } from "./targets.ts";
 
-const noRun = (desk: Desk) => (desk.selected() === null ? "no run is selected" : null);
-const isList = (desk: Desk) => desk.ui.view === "runs" || desk.ui.view === "queue";
+const isList = (desk: Desk) => desk.pages.current === null && (desk.ui.view === "runs" || desk.ui.view === "queue");
 const noList = (desk: Desk) => (isList(desk) ? null : "only in lists of runs");
 const inLog = (desk: Desk) => desk.ui.panel === "detail" && desk.ui.tab === "logs" && isList(desk);
 const noLog = (desk: Desk) => (inLog(desk) && desk.log !== null ? null : "only in a log");
@@ -16,18 +16,23 @@ const noLog = (desk: Desk) => (inLog(desk) && desk.log !== null ? null : "only i
 /** Chooses a tab and gives it the keys; the same key again goes back to the list. */
 function openTab(desk: Desk, tab: Tab): void {
   const { ui } = desk;
+  desk.pages.clear();
   if (ui.view !== "runs" && ui.view !== "queue") desk.setView("runs");
   ui.panel = "detail";
   if (ui.zoom === "list") ui.zoom = "detail";
   desk.setTab(tab);
 }
 
-const tabAct = (tab: Tab): ActEntry => ({ why: noRun, run: (desk) => openTab(desk, tab) });
+const tabAct = (tab: Tab): ActEntry => ({
+  why: (desk) => (desk.selected() === null ? "no run is selected" : null),
+  run: (desk) => openTab(desk, tab),
+});
 const viewAct = (view: View): ActEntry => ({ run: (desk) => desk.setView(view) });
 
 function back(desk: Desk): void {
   const { ui, log } = desk;
-  if (log?.searching) log.searching.abort.abort();
+  if (desk.pages.back()) desk.changed();
+  else if (log?.searching) log.searching.abort.abort();
   else if (inLog(desk) && log !== null && log.search !== "") {
     log.search = "";
     log.hit = null;
@@ -77,7 +82,11 @@ function copy(desk: Desk, what: "id" | "command"): void {
 
 export const lookActs = {
   open: {
-    why: (desk) => (isList(desk) && desk.ui.panel === "list" ? noRun(desk) : "nothing to open here"),
+    why: (desk) => {
+      if (desk.ui.panel !== "list" || desk.pages.current !== null) return "nothing to open here";
+      if (desk.ui.view === "data") return datasetOf(desk) === null ? "no dataset is selected" : null;
+      return isList(desk) ? noRun(desk) : "nothing to open here";
+    },
     run(desk) {
       desk.ui.panel = "detail";
       if (desk.ui.zoom === "list") desk.ui.zoom = "detail";
@@ -88,9 +97,12 @@ export const lookActs = {
   logs: tabAct("logs"),
   metrics: tabAct("metrics"),
   narrative: tabAct("narrative"),
+  files: tabAct("artifacts"),
   filter: {
-    why: (desk) => (inLog(desk) ? null : noList(desk)),
+    why: (desk) => (inLog(desk) || desk.pages.current?.wish.refine !== undefined ? null : noList(desk)),
     run(desk) {
+      const refine = desk.pages.current?.wish.refine;
+      if (refine !== undefined) return desk.openForm(refine());
       desk.ui.typing = inLog(desk) ? "search" : "filter";
       desk.changed();
     },

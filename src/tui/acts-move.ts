@@ -1,8 +1,9 @@
 /** Moving: in lists by run, in pages by line, in logs by line of the window. */
 import type { ActEntry, Desk } from "./desk.ts";
 import { chosenCurve } from "./draw/metrics.ts";
-import type { Act } from "./keys.ts";
-import { tabs } from "./state.ts";
+import type { Act } from "./key-table.ts";
+import { hasPanels, type Tab, tabs, type UiState } from "./state.ts";
+import { noRun } from "./targets.ts";
 
 /** Runs left below the selection at which older ones are fetched. */
 const fetchAhead = 100;
@@ -43,40 +44,63 @@ function moveCurve(desk: Desk, by: number): void {
   desk.changed();
 }
 
+/** Where the page that is on the screen keeps its place: views that are no list of runs share one. */
+function pageOf(ui: UiState): Tab {
+  return ui.view === "runs" || ui.view === "queue" ? ui.tab : "overview";
+}
+
 function movePage(desk: Desk, by: number): void {
   const { ui } = desk;
-  if (ui.view === "compare" || desk.ui.tab !== "logs") {
-    const tab = ui.view === "compare" ? "overview" : ui.tab;
-    ui.scroll[tab] = Math.max(0, ui.scroll[tab] + by);
+  const page = pageOf(ui);
+  if (page === "logs") moveInLog(desk, by);
+  else {
+    ui.scroll[page] = Math.max(0, ui.scroll[page] + by);
     desk.changed();
-  } else moveInLog(desk, by);
+  }
 }
 
 /** Whether the keys move a list of runs, rather than a page. */
 export function inList(desk: Desk): boolean {
   const { view, panel } = desk.ui;
-  return (view === "runs" || view === "queue") && panel === "list";
+  return desk.pages.current === null && (view === "runs" || view === "queue") && panel === "list";
+}
+
+const inDatasets = (desk: Desk) => desk.ui.view === "data" && desk.ui.panel === "list";
+
+function moveInDatasets(desk: Desk, to: (at: number, count: number) => number): void {
+  const names = desk.data.datasets?.map((one) => one.name) ?? [];
+  const place = desk.ui.lists.data;
+  const at = Math.max(0, names.indexOf(place.selected ?? ""));
+  place.selected = names[Math.max(0, Math.min(names.length - 1, to(at, names.length)))] ?? null;
+  desk.ui.scroll.overview = 0;
+  desk.changed();
 }
 
 function move(desk: Desk, by: number): void {
-  if (inList(desk)) moveInList(desk, (at) => at + by);
-  else if (desk.ui.tab === "metrics" && desk.ui.view !== "compare" && Math.abs(by) === 1) moveCurve(desk, by);
+  const page = desk.pages.current;
+  if (page !== null) {
+    page.top += by;
+    desk.changed();
+  } else if (inList(desk)) moveInList(desk, (at) => at + by);
+  else if (inDatasets(desk)) moveInDatasets(desk, (at) => at + by);
+  else if (pageOf(desk.ui) === "metrics" && Math.abs(by) === 1) moveCurve(desk, by);
   else movePage(desk, by);
 }
 
 function toEdge(desk: Desk, edge: "top" | "bottom"): void {
-  if (inList(desk)) moveInList(desk, (_, count) => (edge === "top" ? 0 : count - 1));
-  else if (desk.ui.view !== "compare" && desk.ui.tab === "logs" && desk.log !== null)
+  const page = desk.pages.current;
+  const to = (_: number, count: number) => (edge === "top" ? 0 : count - 1);
+  if (page !== null) page.top = edge === "top" ? 0 : Number.MAX_SAFE_INTEGER;
+  else if (inList(desk)) moveInList(desk, to);
+  else if (inDatasets(desk)) moveInDatasets(desk, to);
+  else if (pageOf(desk.ui) === "logs" && desk.log !== null)
     void (edge === "top" ? desk.log.toStart() : desk.log.toEnd());
-  else {
-    const tab = desk.ui.view === "compare" ? "overview" : desk.ui.tab;
-    desk.ui.scroll[tab] = edge === "top" ? 0 : Number.MAX_SAFE_INTEGER;
-    desk.changed();
-  }
+  else desk.ui.scroll[pageOf(desk.ui)] = edge === "top" ? 0 : Number.MAX_SAFE_INTEGER;
+  desk.changed();
 }
 
 const inWrappedOrNoLog = (desk: Desk) =>
-  desk.log === null || desk.ui.tab !== "logs" || desk.ui.panel !== "detail"
+  desk.log === null || pageOf(desk.ui) !== "logs" || desk.ui.panel !== "detail" || desk.pages.current !== null
     ? "only in a log"
     : desk.ui.wrap
       ? "lines are wrapped"
@@ -95,14 +119,13 @@ function turnTab(desk: Desk, by: 1 | -1): void {
 
 function turnPanel(desk: Desk): void {
   const { ui } = desk;
-  if (ui.view !== "runs" && ui.view !== "queue") return;
+  if (!hasPanels(ui.view)) return;
   ui.panel = ui.panel === "list" ? "detail" : "list";
   if (ui.zoom !== "both") ui.zoom = ui.panel;
   desk.changed();
 }
 
 const half = (desk: Desk) => Math.max(1, Math.floor(desk.pageHeight() / 2));
-const noRun = (desk: Desk) => (desk.selected() === null ? "no run is selected" : null);
 
 export const moveActs = {
   down: { run: (desk) => move(desk, 1) },

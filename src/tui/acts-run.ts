@@ -3,11 +3,9 @@
  * cannot be undone, or is not one's own, is asked about first, with the command line that would do the same.
  */
 import { formatSize } from "../core/size.ts";
-import type { RunSummary } from "../protocol/summary.ts";
-import { shortId } from "../view/mark.ts";
-import { safeText } from "../view/safe-text.ts";
 import type { ActEntry, Desk } from "./desk.ts";
-import type { Act } from "./keys.ts";
+import type { RunDetail } from "./detail.ts";
+import type { Act } from "./key-table.ts";
 import {
   annotateForm,
   narrativeForm,
@@ -17,36 +15,7 @@ import {
   tagForm,
   verdictForm,
 } from "./run-forms.ts";
-
-const isLive = (run: RunSummary) => run.status === "queued" || run.status === "starting" || run.status === "running";
-
-/** Why nothing can be changed at all now; null where it can. */
-function closedTo(desk: Desk): string | null {
-  if (desk.readonly) return "opened with --readonly";
-  if (desk.connection.hello.role === "viewer") return "your key may only look";
-  const { word } = desk.model.link;
-  return word === "reconnecting" || word === "closed" ? "not connected" : null;
-}
-
-type Wanted = (run: RunSummary) => boolean;
-
-/** All targets must be what is wanted; else which they are. */
-function unless(desk: Desk, wanted: Wanted, why: string): string | null {
-  const targets = desk.targets();
-  if (targets.length === 0) return "no run is selected";
-  return (
-    closedTo(desk) ?? (targets.every(wanted) ? null : targets.length === 1 ? why : `one of the marked runs: ${why}`)
-  );
-}
-
-const ids = (runs: readonly RunSummary[]) => runs.map((run) => run.run_id);
-const shortIds = (runs: readonly RunSummary[]) => ids(runs).map(shortId).join(" ");
-
-function whatOf(runs: readonly RunSummary[], user: string): string {
-  const [only] = runs;
-  if (runs.length !== 1 || only === undefined) return `${runs.length} runs`;
-  return `${safeText(only.name)}${only.user === user ? "" : `, which is ${safeText(only.user)}'s`}`;
-}
+import { closedTo, ended, ids, isLive, oneRun, shortIds, unless, waits, whatOf } from "./targets.ts";
 
 function cancel(desk: Desk, now: boolean): void {
   const targets = desk.targets();
@@ -62,15 +31,15 @@ function cancel(desk: Desk, now: boolean): void {
     desk.ui.marked.clear();
   };
   const own = targets.every((run) => run.user === user);
-  const waits = targets.every((run) => run.status === "queued");
+  const allWait = targets.every(waits);
   // One's own waiting run comes back with one key, so it goes without a question.
-  if (targets.length === 1 && own && waits && !now) {
+  if (targets.length === 1 && own && allWait && !now) {
     desk.attempt(act);
     return;
   }
   const how = now
     ? "It gets SIGKILL at once, without a chance to save anything."
-    : waits
+    : allWait
       ? "Waiting runs leave the line at once."
       : "It gets SIGTERM, then SIGKILL when its grace period is over. What it wrote is kept.";
   desk.confirm({
@@ -117,46 +86,29 @@ function hold(desk: Desk): void {
   });
 }
 
-function pull(desk: Desk): void {
-  const run = desk.selected();
-  if (run === null) return;
-  desk.confirm({
-    title: "Copy artifacts here",
-    text: [`Copy what ${safeText(run.name)} left into ${process.cwd()}?`],
-    command: `ml pull ${shortId(run.run_id)}`,
-    yes: "copy",
-    dangerous: false,
-    async act() {
-      desk.tell("copying …");
-      const result = await desk.runCommand(["pull", run.run_id]);
-      const last = (result.code === 0 ? result.stdout + result.stderr : result.stderr).trim().split("\n").at(-1) ?? "";
-      desk.tell(safeText(last === "" ? "copied" : last), result.code === 0 ? "good" : "bad");
-    },
-  });
-}
-
-const oneRun = (desk: Desk) => closedTo(desk) ?? (desk.selected() === null ? "no run is selected" : null);
-const waits: Wanted = (run) => run.status === "queued";
-const ended: Wanted = (run) => !isLive(run);
-
 /** Opens a form that needs the run's whole record first. */
-function withDetail(
-  desk: Desk,
-  open: (detail: NonNullable<ReturnType<Desk["details"]["get"]>>["detail"]) => void,
-): void {
+function withDetail(desk: Desk, open: (detail: RunDetail) => void | Promise<void>): void {
   const run = desk.selected();
   if (run === null) return;
-  desk.attempt(async () => {
+  desk.opening(async () => {
     const known = desk.details.get(run.run_id)?.detail ?? (await desk.connection.ask("run.get", { run: run.run_id }));
-    open(known);
+    await open(known);
   });
 }
 
 export const runActs = {
   new_run: { why: closedTo, run: (desk) => desk.openForm(newRunForm(desk)) },
   requeue: {
-    why: oneRun,
-    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(requeueForm(desk, detail))),
+    why: (desk) => oneRun(desk),
+    run: (desk) => withDetail(desk, (detail) => desk.openForm(requeueForm(desk, detail))),
+  },
+  edit: {
+    why: (desk) => oneRun(desk, waits, "it waits no more; r queues it again, changed"),
+    run: (desk) =>
+      withDetail(desk, async (detail) => {
+        const { editForm } = await import("./edit-form.ts");
+        desk.openForm(editForm(desk, detail));
+      }),
   },
   priority: {
     why: (desk) => unless(desk, waits, "it does not wait any more"),
@@ -169,24 +121,23 @@ export const runActs = {
     run: (desk) => cancel(desk, true),
   },
   delete: { why: (desk) => unless(desk, ended, "it has not ended; cancel it first"), run: remove },
-  pull: { why: (desk) => (desk.selected() === null ? "no run is selected" : null), run: pull },
   annotate: {
-    why: oneRun,
+    why: (desk) => oneRun(desk),
     run(desk) {
       const run = desk.selected();
       if (run !== null) desk.openForm(annotateForm(desk, run));
     },
   },
   verdict: {
-    why: oneRun,
-    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(verdictForm(desk, detail))),
+    why: (desk) => oneRun(desk),
+    run: (desk) => withDetail(desk, (detail) => desk.openForm(verdictForm(desk, detail))),
   },
   edit_narrative: {
-    why: oneRun,
-    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(narrativeForm(desk, detail))),
+    why: (desk) => oneRun(desk),
+    run: (desk) => withDetail(desk, (detail) => desk.openForm(narrativeForm(desk, detail))),
   },
   tag: {
-    why: oneRun,
-    run: (desk) => withDetail(desk, (detail) => detail !== null && desk.openForm(tagForm(desk, detail))),
+    why: (desk) => oneRun(desk),
+    run: (desk) => withDetail(desk, (detail) => desk.openForm(tagForm(desk, detail))),
   },
 } satisfies Partial<Record<Act, ActEntry>>;

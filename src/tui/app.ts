@@ -3,6 +3,7 @@
  * and what the server has told, and knows what to fetch for what is shown. screen.ts puts it on a real terminal; tests
  * and `--once` use it as it is.
  */
+
 import type { Connection } from "../client/connection.ts";
 import { asMlError } from "../core/error.ts";
 import type { ServerEvent } from "../protocol/frames.ts";
@@ -11,18 +12,24 @@ import { actTable } from "./acts.ts";
 import { Asides } from "./asides.ts";
 import { type Frame, inside } from "./cells.ts";
 import { Comparer } from "./comparison.ts";
-import type { CommandResult, ScreenPowers } from "./desk.ts";
+import { Datasets } from "./datasets.ts";
+import type { CommandResult, Desk, ScreenPowers } from "./desk.ts";
 import { Details } from "./detail.ts";
+import { containerRuns } from "./draw/containers.ts";
 import { drawFrame, layoutFor } from "./draw/frame.ts";
-import { Drafts, type FormState, type Values, valuesOf } from "./form.ts";
-import { type Act, entryOf, type Keymap } from "./keys.ts";
+import type { Confirmation } from "./form.ts";
+import { Drafts, type FormState } from "./form.ts";
+import { type Act, entryOf } from "./key-table.ts";
+import type { Keymap } from "./keys.ts";
+import { Lists } from "./lists.ts";
 import { LogWindow } from "./log-window.ts";
 import { LiveModel } from "./model.ts";
-import { byPlace, RunList } from "./run-list.ts";
+import { Pages } from "./page.ts";
 import type { Scene } from "./scene.ts";
 import { Search } from "./search.ts";
-import { type Confirmation, firstState, type Tab, type Toast, type UiState, type View } from "./state.ts";
-import { type TypingDesk, typingKey } from "./typing.ts";
+import { firstState, type Tab, type Toast, type UiState, type View } from "./state.ts";
+import { takeText, textOf } from "./typed-text.ts";
+import { replay, type TypingDesk, typingKey } from "./typing.ts";
 
 export interface AppOptions {
   connection: Connection;
@@ -32,12 +39,16 @@ export interface AppOptions {
   screen: ScreenPowers;
   /** A new picture is wanted. */
   onChange(): void;
-  runCommand(words: readonly string[]): Promise<CommandResult>;
+  runCommand: Desk["runCommand"];
+  /** Names of the commands that our command line has. */
+  commands: ReadonlySet<string>;
 }
 
 const toastMs = 4000;
 /** A selection that goes on moving asks for nothing before it has rested so long. */
 const restMs = 80;
+/** Whoever does not want to wait for what is being opened. */
+const leavingKeys = new Set(["esc", "ctrl+c", "ctrl+z"]);
 
 export class App implements TypingDesk {
   readonly ui: UiState = firstState();
@@ -47,17 +58,16 @@ export class App implements TypingDesk {
   readonly comparer: Comparer;
   readonly asides: Asides;
   readonly search: Search;
-  firstValues: Values = {};
+  readonly pages: Pages;
+  readonly data: Datasets;
   log: LogWindow | null = null;
   size = { width: 80, height: 24 };
-  private readonly runList = new RunList();
-  private readonly queueList = new RunList();
-  private shownList: readonly RunSummary[] = [];
-  private lastIndex = 0;
-  private selectedAtMs = 0;
+  private readonly lists: Lists;
   private restTimer: ReturnType<typeof setTimeout> | null = null;
   private toastTimer: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
+  /** Keys that wait for what is being opened; null while nothing is. */
+  private held: string[] | null = null;
 
   constructor(private readonly options: AppOptions) {
     this.model = new LiveModel({
@@ -68,6 +78,9 @@ export class App implements TypingDesk {
     });
     this.details = new Details(options.connection, () => this.changed());
     this.asides = new Asides(options.connection, () => this.changed());
+    this.lists = new Lists(this);
+    this.pages = new Pages(() => this.changed());
+    this.data = new Datasets(options.connection, () => this.changed());
     this.comparer = new Comparer(options.connection, () => this.changed());
     this.search = new Search(options.connection, (found) => {
       this.model.learn(found.map(({ run }) => run));
@@ -107,37 +120,11 @@ export class App implements TypingDesk {
   }
 
   list(): readonly RunSummary[] {
-    const { ui, model } = this;
-    const wish = { version: model.version, filter: ui.filter, sort: ui.sort, found: this.search.found?.ids ?? null };
-    if (ui.view !== "queue") {
-      const list = this.runList.of(model.runs, wish, model.nowMs());
-      // A query may mean more than its words: until the answer is there the list stays as it was.
-      if (list.length > 0 || !this.search.pending) this.shownList = list;
-      return this.shownList;
-    }
-    const all = this.queueList.of(model.runs, { ...wish, sort: "newest" }, model.nowMs());
-    return all.filter((run) => run.status === "queued").sort(byPlace);
+    return this.lists.runs();
   }
-
-  /** Keeps the selection on a run that is there: the same one, or its neighbour where it went. */
-  private settleSelection(list: readonly RunSummary[]): void {
-    const place = this.ui.lists[this.ui.view];
-    const at = list.findIndex((run) => run.run_id === place.selected);
-    if (at >= 0) {
-      this.lastIndex = at;
-      return;
-    }
-    // A run that was just queued may not be known yet.
-    if (place.selected !== null && this.awaited === place.selected) return;
-    place.selected = list[Math.min(this.lastIndex, list.length - 1)]?.run_id ?? null;
-  }
-
-  private awaited: string | null = null;
 
   selected(): RunSummary | null {
-    const { view } = this.ui;
-    const place = this.ui.lists[view === "queue" ? "queue" : "runs"];
-    return place.selected === null ? null : (this.model.runs.get(place.selected) ?? null);
+    return this.lists.selected();
   }
 
   targets(): RunSummary[] {
@@ -147,18 +134,12 @@ export class App implements TypingDesk {
   }
 
   select(runId: string | null): void {
-    const { view } = this.ui;
-    const place = this.ui.lists[view === "queue" ? "queue" : "runs"];
-    this.awaited = runId !== null && !this.model.runs.has(runId) ? runId : null;
-    if (place.selected !== runId) {
-      this.selectedAtMs = performance.now();
-      for (const tab of Object.keys(this.ui.scroll) as Tab[]) this.ui.scroll[tab] = 0;
-    }
-    place.selected = runId;
+    this.lists.select(runId);
     this.changed();
   }
 
   setView(view: View): void {
+    this.pages.clear();
     this.ui.view = view;
     this.ui.panel = "list";
     this.ui.scroll.overview = 0;
@@ -202,24 +183,37 @@ export class App implements TypingDesk {
     );
   }
 
+  opening(act: () => Promise<void>): void {
+    const held: string[] = [];
+    this.held = held;
+    this.attempt(() =>
+      act().finally(() => {
+        if (this.held !== held) return;
+        this.held = null;
+        replay(this, held);
+      }),
+    );
+  }
+
   confirm(question: Confirmation): void {
     this.ui.overlay = { kind: "confirm", question };
     this.changed();
   }
 
   openForm(form: FormState): void {
-    this.firstValues = valuesOf(form);
     if (this.drafts.restore(form)) this.tell("what you typed before is still here");
     this.ui.overlay = { kind: "form", form };
     this.changed();
   }
 
-  runCommand(words: readonly string[]): Promise<CommandResult> {
-    return this.options.runCommand(words);
+  runCommand(words: readonly string[], onTalk?: (text: string) => void): Promise<CommandResult> {
+    return this.options.runCommand(words, onTalk);
   }
 
   offers(act: Act): boolean {
-    return !(this.options.readonly && entryOf(act).changes === true);
+    const { changes = false, commands = [] } = entryOf(act);
+    const [command] = commands[0]?.split(" ") ?? [];
+    return !(this.readonly && changes) && (command === undefined || this.options.commands.has(command));
   }
 
   why(act: Act): string | null {
@@ -227,7 +221,7 @@ export class App implements TypingDesk {
   }
 
   perform(act: Act): void {
-    const why = this.offers(act) ? this.why(act) : "opened with --readonly";
+    const why = this.offers(act) ? this.why(act) : this.readonly ? "opened with --readonly" : "not in this build";
     if (why === null) {
       this.ui.toast = null;
       actTable[act].run(this);
@@ -236,37 +230,29 @@ export class App implements TypingDesk {
 
   /** False where the key belongs to the editor with the cursor. */
   key(key: string): boolean {
+    if (this.held !== null && !leavingKeys.has(key)) {
+      this.held.push(key);
+      return true;
+    }
+    this.held = null;
     if (this.ui.overlay !== null || this.ui.typing !== null) return typingKey(this, key);
     const act = this.options.keymap.actOf(key);
     if (act !== undefined) this.perform(act);
+    else if (this.options.keymap.after(key).length > 0) {
+      this.ui.overlay = { kind: "chord", first: key };
+      this.changed();
+    }
     return true;
   }
 
   /** The present text of an editor of the frame. */
   textOf(name: string): string {
-    const { overlay } = this.ui;
-    if (name === "filter") return this.ui.filter;
-    if (name === "search") return this.log?.search ?? "";
-    if (overlay?.kind === "help" || overlay?.kind === "palette") return overlay.text;
-    return this.fieldOf(name)?.text ?? "";
-  }
-
-  private fieldOf(name: string) {
-    const { overlay } = this.ui;
-    if (overlay?.kind !== "form") return null;
-    return overlay.form.fields.find((field) => `${overlay.form.id}/${field.name}` === name) ?? null;
+    return textOf(this, name);
   }
 
   edited(name: string, text: string): void {
-    const { overlay } = this.ui;
-    const field = this.fieldOf(name);
-    if (this.textOf(name) === text) return;
-    if (field !== null) field.text = text;
-    else if (name === "filter") {
-      this.ui.filter = text;
-      if (text !== "") void this.model.loadOlder();
-    } else if (name === "search" && this.log !== null) this.log.search = text;
-    else if (overlay?.kind === "help" || overlay?.kind === "palette") Object.assign(overlay, { text, at: 0 });
+    if (!takeText(this, name, text)) return;
+    if (name === "filter" && text !== "") void this.model.loadOlder();
     this.changed();
   }
 
@@ -274,6 +260,10 @@ export class App implements TypingDesk {
   private wantShown(): void {
     const { ui } = this;
     this.search.want(ui.filter);
+    this.pages.want();
+    if (ui.view === "data") void this.data.want(this.ui.lists.data.selected);
+    if (ui.view === "containers")
+      for (const run of containerRuns(this.model.runs.values())) void this.details.want(run, "environment");
     if (ui.view === "compare") {
       const marked = this.targets();
       void this.comparer.want(marked);
@@ -284,7 +274,7 @@ export class App implements TypingDesk {
     if (run?.status === "queued" && ui.tab === "overview") this.asides.wantWhy(run.run_id);
     this.wantLog(run);
     if (run === null || (ui.view !== "runs" && ui.view !== "queue")) return;
-    const leftMs = this.selectedAtMs + restMs - performance.now();
+    const leftMs = this.lists.selectedAtMs + restMs - performance.now();
     if (leftMs <= 0 || this.details.get(run.run_id) !== null) void this.details.want(run, ui.tab);
     else {
       if (this.restTimer !== null) clearTimeout(this.restTimer);
@@ -327,12 +317,16 @@ export class App implements TypingDesk {
       list,
       selected,
       known: selected === null ? null : this.details.get(selected.run_id),
+      detailOf: (runId) => this.details.get(runId),
       marked: [...ui.marked].flatMap((runId) => {
         const run = model.runs.get(runId);
         return run === undefined ? [] : [{ run, known: this.details.get(runId) }];
       }),
       asides: this.asides,
       compared: this.comparer,
+      data: this.data,
+      page: this.pages.current,
+      layOutPage: (page, face) => this.pages.layOut(page, face),
       search: this.search,
       log: this.log,
       keymap: this.options.keymap,
@@ -346,7 +340,7 @@ export class App implements TypingDesk {
   /** The picture for a screen of this size. */
   frame(width: number, height: number): Frame {
     this.size = { width, height };
-    if (this.ui.view === "runs" || this.ui.view === "queue") this.settleSelection(this.list());
+    this.lists.settle();
     this.wantShown();
     return drawFrame(this.scene());
   }
@@ -360,6 +354,12 @@ export class App implements TypingDesk {
     return known !== null && !known.busy && known.detail !== null && logThere && !this.model.loading;
   }
 
+  /** True while something that was asked for is under way: loaded, sent, waited for. */
+  get busy(): boolean {
+    const { overlay } = this.ui;
+    return this.held !== null || this.pages.current?.busy === true || (overlay?.kind === "form" && overlay.form.busy);
+  }
+
   /** True while what is shown is an old picture. */
   get greyed(): boolean {
     return this.model.link.sinceMs !== null;
@@ -367,7 +367,7 @@ export class App implements TypingDesk {
 
   /** Whether something on the screen changes by the second. */
   get ticks(): boolean {
-    if (this.greyed) return true;
+    if (this.greyed || this.pages.current?.wish.everyMs !== undefined || this.ui.view === "data") return true;
     for (const run of this.model.runs.values())
       if (run.status === "running" || run.status === "starting" || run.stopping !== null) return true;
     return false;

@@ -4,18 +4,23 @@
  */
 import type { Connection } from "../client/connection.ts";
 import type { RunSummary } from "../protocol/summary.ts";
+import type { Datasets } from "./datasets.ts";
 import type { Details } from "./detail.ts";
-import type { FormState } from "./form.ts";
-import type { Act, Keymap } from "./keys.ts";
+import type { Confirmation, FormState } from "./form.ts";
+import type { Act } from "./key-table.ts";
+import type { Keymap } from "./keys.ts";
 import type { LogWindow } from "./log-window.ts";
 import type { LiveModel } from "./model.ts";
-import type { Confirmation, Tab, Toast, UiState, View } from "./state.ts";
+import type { Pages } from "./page.ts";
+import type { Tab, Toast, UiState, View } from "./state.ts";
 
 /** What only the terminal can do. */
 export interface ScreenPowers {
   /** By OSC 52; false where the terminal is known not to take it. */
   copy(text: string): boolean;
   suspend(): void;
+  /** One of our own commands on this terminal, to its end; then the screen is back. Resolves with its exit code. */
+  lend(words: readonly string[], options: { pause: "always" | "on failure" }): Promise<number>;
   /** Everything is painted again. */
   repaint(): void;
   quit(): void;
@@ -37,6 +42,8 @@ export interface Desk {
   readonly screen: ScreenPowers;
   readonly log: LogWindow | null;
   readonly readonly: boolean;
+  readonly pages: Pages;
+  readonly data: Datasets;
   /** Runs of the current view. */
   list(): readonly RunSummary[];
   selected(): RunSummary | null;
@@ -52,10 +59,12 @@ export interface Desk {
   tell(text: string, tone?: Toast["tone"]): void;
   /** Does something that may fail; what it throws is told. */
   attempt(act: () => Promise<void>): void;
+  /** The same for what will open something to type into: keys that come before that are kept for it. */
+  opening(act: () => Promise<void>): void;
   confirm(question: Confirmation): void;
   openForm(form: FormState): void;
   /** One of our own commands, with the same server and key, in the folder in which the screen was opened. */
-  runCommand(words: readonly string[]): Promise<CommandResult>;
+  runCommand(words: readonly string[], onTalk?: (text: string) => void): Promise<CommandResult>;
   perform(act: Act): void;
 }
 

@@ -1,7 +1,10 @@
 /**
  * A form: fields with what has been typed into them, and what is done with it. The texts live here, not on the screen, so
- * neither a resize nor a lost connection touches them; closing a form keeps them as a draft for the next time.
+ * neither a resize nor a lost connection touches them; closing a form keeps them as a draft for the next time. What a form
+ * may lead to stands here too: a question, or a page.
  */
+import type { Face, Line } from "../view/face.ts";
+
 export interface Field {
   name: string;
   label: string;
@@ -15,22 +18,63 @@ export interface Field {
 
 export type Values = Readonly<Record<string, string>>;
 
+/** A question that must be answered before something is done. */
+export interface Confirmation {
+  title: string;
+  /** What will happen, in sentences. */
+  text: string[];
+  /** More of it, as a page: what would go, what would be queued. */
+  lines?(face: Face): Line[];
+  /** The same as one would type it. */
+  command: string;
+  /** What the yes key says: `cancel it`. */
+  yes: string;
+  dangerous: boolean;
+  act(): Promise<void>;
+  /** The form that led here, and comes back with a no. */
+  form?: FormState;
+}
+
+export type PageLines = (face: Face) => Line[];
+
+export interface PageWish {
+  title: string;
+  /** The same as one would type it. */
+  command: string;
+  /** The run that it is about; null where it is about none, or several. */
+  runId: string | null;
+  /** The sweep that it is about, by id. */
+  sweepId?: string;
+  load(): Promise<PageLines>;
+  /** It is asked for again so often. Left out: never. */
+  everyMs?: number;
+  /** Asks for the same of other runs. */
+  refine?(): FormState;
+}
+
+/** What came of a form that was sent: a sentence; or there is something to say yes to first, or a page to look at. */
+export type Outcome = string | { question: Confirmation } | { page: PageWish };
+
 export interface FormState {
   /** Of what and for which run: drafts are kept by it. */
   id: string;
   title: string;
   fields: Field[];
+  /** What stood in the fields when the form was made. */
+  first: Values;
   /** Index of the field with the keys. */
   at: number;
   problem: string | null;
   busy: boolean;
+  /** How far it is, while it is busy; null where nothing is known. */
+  progress: string | null;
   /** The same as one would type it, for what stands in the fields now. */
   command(values: Values): string;
-  /** Does it; resolves with a sentence for the screen. Throws MlError, which is shown while the form stays open. */
-  submit(values: Values): Promise<string>;
+  /** Does it; `onTalk` takes how far it is. Throws MlError, which is shown while the form stays open. */
+  submit(values: Values, onTalk: (text: string) => void): Promise<Outcome>;
 }
 
-export function valuesOf(form: FormState): Values {
+export function valuesOf(form: Pick<FormState, "fields">): Values {
   return Object.fromEntries(form.fields.map((field) => [field.name, field.text]));
 }
 
@@ -38,10 +82,10 @@ export function valuesOf(form: FormState): Values {
 export class Drafts {
   private readonly kept = new Map<string, Values>();
 
-  keep(form: FormState, firstValues: Values): void {
+  keep(form: FormState): void {
     const values = valuesOf(form);
     this.kept.delete(form.id);
-    if (Object.entries(values).some(([name, text]) => text !== firstValues[name])) this.kept.set(form.id, values);
+    if (Object.entries(values).some(([name, text]) => text !== form.first[name])) this.kept.set(form.id, values);
     const [oldest] = this.kept.keys();
     if (this.kept.size > 50 && oldest !== undefined) this.kept.delete(oldest);
   }

@@ -3,7 +3,7 @@
  * where there are rows to spare. Pure; every picture asks anew, so a resize needs nothing else.
  */
 import type { Area } from "./cells.ts";
-import type { UiState } from "./state.ts";
+import { hasPanels, type UiState } from "./state.ts";
 
 export const leastWidth = 60;
 export const leastHeight = 15;
@@ -19,8 +19,15 @@ export interface Layout {
   footer: Area;
 }
 
-/** Null where the terminal is too small to show anything useful. `machineRows`: lines that the strip would like. */
-export function layoutOf(size: { width: number; height: number }, ui: UiState, machineRows: number): Layout | null {
+/**
+ * Null where the terminal is too small to show anything useful. `machineRows`: lines that the strip would like; `whole`: a page
+ * lies over the panels.
+ */
+export function layoutOf(
+  size: { width: number; height: number },
+  ui: UiState,
+  { machineRows, whole }: { machineRows: number; whole: boolean },
+): Layout | null {
   const { width, height } = size;
   if (width < leastWidth || height < leastHeight) return null;
   const header = { x: 0, y: 0, width, height: 1 };
@@ -31,7 +38,7 @@ export function layoutOf(size: { width: number; height: number }, ui: UiState, m
   const strip = hasStrip ? { x: 0, y: height - 1 - stripHeight, width, height: stripHeight } : null;
   const body = { x: 0, y: 2, width, height: height - 3 - stripHeight };
   const frame = { header, views, strip, footer };
-  if (ui.view !== "runs" && ui.view !== "queue") return { ...frame, list: body, detail: null };
+  if (whole || !hasPanels(ui.view)) return { ...frame, list: body, detail: null };
   if (width < twoPanesFrom || ui.zoom !== "both") {
     const showsDetail = ui.zoom === "both" || width < twoPanesFrom ? ui.panel === "detail" : ui.zoom === "detail";
     return { ...frame, list: showsDetail ? null : body, detail: showsDetail ? body : null };

@@ -7,7 +7,7 @@ import { MlError, messageOf } from "../core/error.ts";
 import { App } from "./app.ts";
 import { makeKeymap } from "./keys.ts";
 import { libraryFolder } from "./native-library.ts";
-import { runOwnCommand } from "./own-command.ts";
+import { lendTerminal, runOwnCommand } from "./own-command.ts";
 import { gridAnsi, gridText, rasterise } from "./raster.ts";
 import { type Tab, tabs, type View, views } from "./state.ts";
 
@@ -29,6 +29,8 @@ export interface MonitorOptions {
   /** What was said on our own command line, as variables, for commands of ours that are started. */
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
+  /** Names of the commands that our command line has. */
+  commands: readonly string[];
 }
 
 function oneOf<Word extends string>(word: string | null, words: readonly Word[], what: string): Word | null {
@@ -47,7 +49,8 @@ async function openApp(options: MonitorOptions, parts: { onChange(): void; scree
     readonly,
     unicode,
     keymap: makeKeymap(options.keys),
-    runCommand: (words) => runOwnCommand(words, { cwd, env }),
+    runCommand: (words, onTalk) => runOwnCommand(words, { cwd, env, onTalk }),
+    commands: new Set(options.commands),
     ...parts,
   });
   await app.start();
@@ -70,7 +73,7 @@ async function openApp(options: MonitorOptions, parts: { onChange(): void; scree
   return app;
 }
 
-const noScreen = { copy: () => false, suspend: () => {}, repaint: () => {}, quit: () => {} };
+const noScreen = { copy: () => false, suspend: () => {}, lend: async () => 1, repaint: () => {}, quit: () => {} };
 /** `--once` waits for what its picture needs, not longer than this. */
 const onceMs = 5000;
 
@@ -119,6 +122,10 @@ export async function monitor(options: MonitorOptions): Promise<number> {
   const powers = {
     copy: (text: string) => screen?.copy(text) ?? false,
     suspend: () => void screen?.suspend(),
+    async lend(words: readonly string[], { pause }: { pause: "always" | "on failure" }) {
+      const { cwd, env } = options;
+      return (await screen?.lend(() => lendTerminal(words, { cwd, env, pause }))) ?? 1;
+    },
     repaint: () => screen?.repaint(),
     quit: () => void screen?.leave({ code: 0 }),
   };

@@ -1,5 +1,5 @@
 /** The mouse: what a click, or a turn of the wheel, on a spot of the frame means. Each does what a key does too. */
-import type { Act } from "./keys.ts";
+import type { Act } from "./key-table.ts";
 import type { Tab, View } from "./state.ts";
 import { type TypingDesk, typingKey } from "./typing.ts";
 
@@ -21,6 +21,12 @@ export function clicked(desk: TypingDesk, target: string): void {
     ui.panel = "list";
     if (opens) desk.perform("open");
     else desk.select(name);
+  } else if (kind === "dataset") {
+    const opens = ui.lists.data.selected === name && ui.panel === "list";
+    ui.panel = "list";
+    ui.lists.data.selected = name;
+    ui.scroll.overview = 0;
+    if (opens) desk.perform("open");
   } else if (kind === "detail") ui.panel = "detail";
   else if (kind === "act") {
     ui.overlay = null;

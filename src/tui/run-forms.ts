@@ -10,69 +10,10 @@ import type { RunSummary } from "../protocol/summary.ts";
 import { verdicts } from "../think/narrative-field.ts";
 import { shortId } from "../view/mark.ts";
 import { safeText } from "../view/safe-text.ts";
-import type { CommandResult, Desk } from "./desk.ts";
+import type { Desk } from "./desk.ts";
 import type { RunDetail } from "./detail.ts";
-import type { Field, FormState, Values } from "./form.ts";
-
-type FormParts = Pick<FormState, "id" | "title" | "command" | "submit"> & { fields: Field[] };
-
-function form(parts: FormParts): FormState {
-  return { ...parts, at: 0, problem: null, busy: false };
-}
-
-function line(name: string, label: string, options: { text?: string; hint?: string } = {}): Field {
-  return {
-    name,
-    label,
-    kind: "line",
-    text: options.text ?? "",
-    ...(options.hint === undefined ? {} : { hint: options.hint }),
-  };
-}
-
-function text(name: string, label: string, options: { text?: string; hint?: string } = {}): Field {
-  return { ...line(name, label, options), kind: "text" };
-}
-
-const filled = (value: string | undefined) => (value ?? "").trim();
-
-/** `--name value` for each field that has a text. */
-function flagsOf(values: Values, flags: Readonly<Record<string, string>>): string[] {
-  return Object.entries(flags).flatMap(([field, flag]) =>
-    filled(values[field]) === "" ? [] : [flag, filled(values[field])],
-  );
-}
-
-/** Words of a command line that may be broken still, while it is typed. */
-function wordsOf(command: string): string[] {
-  try {
-    return shellWords(command);
-  } catch {
-    return command.split(/\s+/).filter((word) => word !== "");
-  }
-}
-
-/** The sentence of a command that queued something; throws what it said where it did not. */
-function queuedText(result: CommandResult): string {
-  const lines = result.stderr.trim().split("\n");
-  if (result.code !== 0) {
-    const [message = "it failed", ...rest] = lines;
-    throw new MlError("failed", safeText(message.replace(/^ml: /, "")), { hint: safeText(rest.join(" ").trim()) });
-  }
-  const [runId = ""] = result.stdout.trim().split("\n");
-  return `queued ${runId}`;
-}
-
-/** Queues by our own command and goes to the new run. */
-async function queueBy(desk: Desk, words: readonly string[]): Promise<string> {
-  const [command = "queue", ...rest] = words;
-  const result = await desk.runCommand([command, "-q", ...rest]);
-  const sentence = queuedText(result);
-  const runId = sentence.slice("queued ".length);
-  desk.ui.marked.clear();
-  desk.select(runId);
-  return sentence;
-}
+import type { FormState, Values } from "./form.ts";
+import { choice, filled, flagsOf, form, line, linesOf, listOf, queueBy, text, wordsOf } from "./form-parts.ts";
 
 const whyFlags = {
   hypothesis: "--hypothesis",
@@ -83,11 +24,10 @@ const whyFlags = {
   group: "--group",
 };
 
-function queueWords(values: Values): string[] {
-  const tags = filled(values.tags)
-    .split(/[\s,]+/)
-    .filter((tag) => tag !== "");
-  return [...flagsOf(values, whyFlags), ...tags.flatMap((tag) => ["--tag", tag])];
+/** Of the fields that say what a run is for and how important it is; `more` is whatever else the command takes. */
+export function queueWords(values: Values): string[] {
+  const tags = listOf(values.tags).flatMap((tag) => ["--tag", tag]);
+  return [...flagsOf(values, whyFlags), ...tags, ...wordsOf(filled(values.more))];
 }
 
 export function newRunForm(desk: Desk): FormState {
@@ -103,14 +43,16 @@ export function newRunForm(desk: Desk): FormState {
       line("priority", "priority", { hint: "5; 1 to 10, higher is earlier" }),
       line("group", "group", {}),
       line("tags", "tags", { hint: "ablation, warmup" }),
+      line("more", "more", { hint: "--gpus 1 --ram 16G --after @last --data NAME: any flag of ml queue" }),
       text("note", "note", {}),
     ],
     command: (values) => `ml ${quoteCommand(words(values))}`,
-    async submit(values) {
+    async submit(values, onTalk) {
       shellWords(filled(values.command));
+      shellWords(filled(values.more));
       if (filled(values.command) === "")
         throw new MlError("usage", "what is to be run? the command is empty", { hint: "train.py --lr 3e-4" });
-      return queueBy(desk, words(values));
+      return queueBy(desk, words(values), onTalk);
     },
   });
 }
@@ -148,12 +90,14 @@ export function requeueForm(desk: Desk, { manifest }: RunDetail): FormState {
       line("priority", "priority", { hint: String(manifest.priority) }),
       line("stage", "stage", { hint: "files that it left for the new run: checkpoints/best.pt" }),
       line("tags", "more tags", {}),
+      line("more", "more", { hint: "--gpus 1 --ram 16G --code current: any flag of ml requeue" }),
       text("note", "note", {}),
     ],
     command: (values) => `ml ${quoteCommand(words(values)).replace(manifest.run_id, shortId(manifest.run_id))}`,
-    submit(values) {
+    async submit(values, onTalk) {
       shellWords(filled(values.arguments));
-      return queueBy(desk, words(values));
+      shellWords(filled(values.more));
+      return queueBy(desk, words(values), onTalk);
     },
   });
 }
@@ -196,11 +140,8 @@ export function annotateForm(desk: Desk, run: RunSummary): FormState {
   });
 }
 
-const asLines = (value: string | undefined) =>
-  filled(value)
-    .split("\n")
-    .map((one) => one.replace(/^\s*-\s+/, "").trim())
-    .filter((one) => one !== "");
+/** One a line, with or without a dash before it. */
+const asLines = (value: string | undefined) => linesOf(value).map((one) => one.replace(/^-\s+/, ""));
 
 export function verdictForm(desk: Desk, { manifest }: RunDetail): FormState {
   const { narrative } = manifest;
@@ -209,7 +150,7 @@ export function verdictForm(desk: Desk, { manifest }: RunDetail): FormState {
     id: `verdict:${runId}`,
     title: `What came of ${safeText(manifest.name)}`,
     fields: [
-      { name: "verdict", label: "verdict", kind: "choice", choices: verdicts, text: narrative.validation_status ?? "" },
+      choice("verdict", "verdict", { choices: verdicts, text: narrative.validation_status ?? "" }),
       text("outcome", "outcome", { text: narrative.outcome ?? "", hint: narrative.hypothesis ?? "what happened" }),
       text("learned", "learned", { text: narrative.learnings.join("\n"), hint: "one a line" }),
       text("next", "next steps", { text: narrative.next_steps.join("\n"), hint: "one a line" }),
@@ -289,10 +230,7 @@ export function narrativeForm(desk: Desk, { manifest }: RunDetail): FormState {
 export function tagForm(desk: Desk, { manifest }: RunDetail): FormState {
   const runId = manifest.run_id;
   const before = manifest.narrative.tags;
-  const tagsOf = (values: Values) =>
-    filled(values.tags)
-      .split(/[\s,]+/)
-      .filter((tag) => tag !== "");
+  const tagsOf = (values: Values) => listOf(values.tags);
   return form({
     id: `tag:${runId}`,
     title: `Tags of ${safeText(manifest.name)}`,

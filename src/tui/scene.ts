@@ -3,10 +3,13 @@ import type { RunSummary } from "../protocol/summary.ts";
 import type { Face } from "../view/face.ts";
 import type { Asides } from "./asides.ts";
 import type { Comparer } from "./comparison.ts";
+import type { Datasets } from "./datasets.ts";
 import type { Known } from "./detail.ts";
-import type { Act, Keymap } from "./keys.ts";
+import type { Act } from "./key-table.ts";
+import type { Keymap } from "./keys.ts";
 import type { LogWindow } from "./log-window.ts";
 import type { LinkState, LiveModel } from "./model.ts";
+import type { OpenPage, Pages } from "./page.ts";
 import type { Search } from "./search.ts";
 import type { UiState } from "./state.ts";
 
@@ -24,10 +27,15 @@ export interface Scene {
   /** The run that is looked at, and what is known of it. */
   selected: RunSummary | null;
   known: Known | null;
+  detailOf(runId: string): Known | null;
   /** What is known of each marked run, for comparing. */
   marked: readonly { run: RunSummary; known: Known | null }[];
   asides: Pick<Asides, "why" | "usage" | "problem">;
   compared: Pick<Comparer, "comparison" | "problem">;
+  data: Pick<Datasets, "datasets" | "shown" | "stores" | "problem">;
+  /** The page that lies over the body; null for none. */
+  page: OpenPage | null;
+  layOutPage: Pages["layOut"];
   search: Pick<Search, "found" | "problem">;
   log: LogWindow | null;
   keymap: Keymap;

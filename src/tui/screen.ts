@@ -65,6 +65,7 @@ export class Screen {
   private unpainted = false;
   private readonly pace: Pace;
   private suspended = false;
+  private lent = false;
   private leaving = false;
   private readonly end = Promise.withResolvers<Outcome>();
   private readonly undo: (() => void)[] = [];
@@ -206,6 +207,23 @@ export class Screen {
     process.kill(process.pid, "SIGTSTP");
   }
 
+  /** The terminal is somebody else's while `use` lasts; then everything is painted again. */
+  async lend<T>(use: () => Promise<T>): Promise<T> {
+    this.suspended = true;
+    await this.renderer.suspend();
+    this.lent = true;
+    try {
+      return await use();
+    } finally {
+      this.lent = false;
+      if (!this.leaving) {
+        await this.renderer.resume();
+        this.suspended = false;
+        this.repaint();
+      }
+    }
+  }
+
   /** The only way out. The first outcome counts. */
   async leave(outcome: Outcome): Promise<void> {
     if (this.leaving) return;
@@ -229,7 +247,11 @@ export class Screen {
   /** Signals, a terminal that goes away, and our own bugs lead to `leave`, and to nothing else while we are open. */
   guard(): void {
     for (const [signal, number] of Object.entries(signals)) {
-      const onSignal = () => void this.leave({ code: 128 + number });
+      const onSignal = () => {
+        // ctrl+c is meant for whoever has the terminal.
+        if (this.lent && signal === "SIGINT") return;
+        void this.leave({ code: 128 + number });
+      };
       process.on(signal, onSignal);
       this.undo.push(() => process.off(signal, onSignal));
     }

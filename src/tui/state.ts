@@ -4,11 +4,13 @@
  * id), never row numbers, so that they stay with their run when the list moves.
  */
 import type { UsageRows } from "./asides.ts";
-import type { FormState } from "./form.ts";
-import type { Act } from "./keys.ts";
+import type { Confirmation, FormState } from "./form.ts";
+import type { Act } from "./key-table.ts";
 
 export const views = ["runs", "queue", "machines", "data", "containers", "usage", "compare"] as const;
 export type View = (typeof views)[number];
+/** Views with a list and, beside or behind it, what is selected there. */
+export const hasPanels = (view: View): boolean => view === "runs" || view === "queue" || view === "data";
 export const viewTitles: Record<View, string> = {
   runs: "Runs",
   queue: "Queue",
@@ -25,22 +27,11 @@ export type Tab = (typeof tabs)[number];
 export const sorts = ["newest", "name", "longest", "metric"] as const;
 export type Sort = (typeof sorts)[number];
 
-/** A question that must be answered before something is done. */
-export interface Confirmation {
-  title: string;
-  /** What will happen, in sentences. */
-  text: string[];
-  /** The same as one would type it. */
-  command: string;
-  /** What the yes key says: `cancel it`. */
-  yes: string;
-  dangerous: boolean;
-  act(): Promise<void>;
-}
-
 export type Overlay =
   | { kind: "help"; text: string; at: number }
   | { kind: "palette"; text: string; at: number }
+  /** A key was typed that is the first of several. */
+  | { kind: "chord"; first: string }
   | { kind: "confirm"; question: Confirmation }
   | { kind: "form"; form: FormState };
 

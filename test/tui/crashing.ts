@@ -28,6 +28,7 @@ const bug = () => {
 process.on("SIGUSR2", process.argv[2] === "reject" ? () => void Promise.resolve().then(bug) : bug);
 const options = {
   connection,
+  commands: [],
   run: null,
   view: null,
   tab: null,

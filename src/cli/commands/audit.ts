@@ -1,14 +1,10 @@
 /** `ml audit`: who did what to which runs, when, from where and why, the newest first. */
 import { readZoneAhead } from "../../core/local-offset.ts";
-import { shortId } from "../../view/mark.ts";
-import { safeText, visible } from "../../view/safe-text.ts";
-import { fullTime, withClockTimes } from "../../view/time.ts";
+import { auditPage } from "../../view/audit-page.ts";
+import { visible } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
-import { serverNowMs } from "../page.ts";
-import { textTable } from "../text-table.ts";
-
-const namedRuns = 3;
+import { faceOf, pageText, serverNowMs } from "../page.ts";
 
 export const command = defineCommand({
   name: "audit",
@@ -38,11 +34,6 @@ export const command = defineCommand({
     });
     const { output } = context;
     if (output.mode === "human") await readZoneAhead();
-    const runsText = (runs: readonly string[], most: number) =>
-      `${runs
-        .slice(0, most)
-        .map((run) => (most === Infinity ? run : shortId(run)))
-        .join(" ")}${runs.length > most ? ` +${runs.length - most}` : ""}`;
     output.result({
       schema: "ml.audit/1",
       value: () => ({ deeds }),
@@ -50,19 +41,9 @@ export const command = defineCommand({
       rows: () =>
         deeds.map((deed) => [
           ...[deed.at, visible(deed.by), deed.role, visible(deed.from), deed.action, deed.result],
-          ...[runsText(deed.runs, Infinity), deed.detail === null ? null : visible(deed.detail)],
+          ...[deed.runs.join(" "), deed.detail === null ? null : visible(deed.detail)],
         ]),
-      human: () => {
-        if (deeds.length === 0) return "nothing was done that you may see\n";
-        const rows = deeds.map((deed) => [
-          fullTime(deed.at) ?? "",
-          safeText(deed.by),
-          `${deed.action}${deed.result === "refused" ? " REFUSED" : ""}`,
-          runsText(deed.runs, namedRuns),
-          withClockTimes(safeText(deed.detail ?? ""), serverNowMs(connection)),
-        ]);
-        return textTable(["when", "who", "did", "to", "why"], rows, { heading: (text) => output.paint("dim", text) });
-      },
+      human: () => pageText(auditPage({ deeds }, faceOf(output, serverNowMs(connection))), output),
     });
     return undefined;
   },

@@ -60,6 +60,7 @@ export const command = defineCommand({
       colour: given.once ? output.colour : wantsColour(env, true, wish),
       env: spoken(context),
       cwd: context.cwd,
+      commands: context.table.map(({ name }) => name),
     };
     if (!given.once) return ui.monitor(options);
     output.write(await ui.pictureOnce({ ...options, ...sizeOf(context, given.size) }));

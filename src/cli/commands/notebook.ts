@@ -1,24 +1,10 @@
 /** `ml notebook [today|yesterday|week|DATE]`: what ran, why, what came of it, as Markdown for a lab notebook or a mail. */
 import { MlError } from "../../core/error.ts";
+import { periodOf } from "../../core/past.ts";
 import { notebookText } from "../../view/notebook-text.ts";
 import { defineCommand } from "../command.ts";
 import { serverNowMs } from "../page.ts";
-import { isScoped, momentOf, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
-
-const dayMs = 86_400_000;
-
-/** The period that a word names: from and to, RFC 3339, and how it is called. */
-function periodOf(word: string, nowMs: number): { since: string; until: string | null; title: string } {
-  const day = (iso: string) => new Date(iso).toLocaleDateString("sv");
-  if (word === "week") {
-    const since = new Date(Date.parse(momentOf("today", nowMs)) - 6 * dayMs).toISOString();
-    return { since, until: null, title: `Notebook, week from ${day(since)}` };
-  }
-  const since = momentOf(word, nowMs);
-  const isDay = /^(today|yesterday|\d{4}-\d{2}-\d{2})$/.test(word);
-  const until = isDay ? new Date(Date.parse(since) + dayMs).toISOString() : null;
-  return { since, until, title: isDay ? `Notebook, ${day(since)}` : `Notebook since ${day(since)}` };
-}
+import { isScoped, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
 
 export const command = defineCommand({
   name: "notebook",
@@ -54,7 +40,9 @@ export const command = defineCommand({
     });
     const about = [args.flags.group, args.flags.tag, args.flags.user].filter((text) => text !== null).join(", ");
     const title =
-      period === null ? `Notebook: ${about || "all runs"}` : `${period.title}${about === "" ? "" : `: ${about}`}`;
+      period === null
+        ? `Notebook: ${about || "all runs"}`
+        : `Notebook, ${period.name}${about === "" ? "" : `: ${about}`}`;
     const markdown = notebookText(facts, title);
     const { output } = context;
     sayRead(context, facts);

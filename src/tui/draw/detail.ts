@@ -1,6 +1,6 @@
 /** The panel of one run: its tabs in the border, the page of the chosen tab inside. */
 import { formatSize } from "../../core/size.ts";
-import type { Line } from "../../view/face.ts";
+import type { Face, Line } from "../../view/face.ts";
 import { lineWidth, span, wrapText } from "../../view/face.ts";
 import { type FactSection, factPage } from "../../view/facts.ts";
 import { fileTable } from "../../view/file-page.ts";
@@ -11,6 +11,7 @@ import { safeText } from "../../view/safe-text.ts";
 import { progressBar } from "../../view/spark.ts";
 import { ago, fullTime } from "../../view/time.ts";
 import { verdictBlock } from "../../view/verdict-block.ts";
+import { storesOf, warmthLine, warmthOf } from "../../view/warmth.ts";
 import { whyPage } from "../../view/why-page.ts";
 import { type Area, box, inside, type Layer, piece, type Row, type Spot } from "../cells.ts";
 import { faceFor, type Scene } from "../scene.ts";
@@ -57,11 +58,27 @@ function stateLines(scene: Scene, width: number): Line[] {
   if (selected.status === "queued" && why?.run.run_id === selected.run_id)
     // The first line says what stands here already.
     lines.push(...whyPage({ ...why, run: selected }, face).slice(1));
+  lines.push(...dataLines(scene, face));
   if (stopping !== null) {
     const left = stopping.kill_in_seconds === null ? "" : `, killed in ${Math.ceil(stopping.kill_in_seconds)} s`;
     lines.push([span(`stopping, asked by ${safeText(stopping.by)}${left}`, "warn")]);
   }
   return lines;
+}
+
+/** `data  imagenet-train ━━━━━━╌╌ 6.1 GB/8.0 GB, warm in 4m`: of a waiting run, a line a dataset. */
+function dataLines(scene: Scene, face: Face): Line[] {
+  const { selected, known, model } = scene;
+  if (selected?.status !== "queued") return [];
+  const stores = storesOf(model.workers);
+  const used = known?.detail?.manifest.datasets ?? [];
+  return used.map(
+    (dataset, index): Line => [
+      span(index === 0 ? "data  " : "      ", "dim"),
+      span(`${safeText(dataset.name)} `, "strong"),
+      ...warmthLine(warmthOf(dataset, stores), face),
+    ],
+  );
 }
 
 function progressSpans(fraction: number, look: { width: number; scene: Scene }): Line {

@@ -4,7 +4,8 @@
  */
 import { lineWidth } from "../../view/face.ts";
 import { type Area, fitRow, type Layer, piece, type Row, spread } from "../cells.ts";
-import { type Act, entryOf, keyLabel } from "../keys.ts";
+import { type Act, type ActGroup, acts, entryOf } from "../key-table.ts";
+import { keyLabel } from "../keys.ts";
 import type { Scene } from "../scene.ts";
 
 /** Worth a place in the footer, most useful first; what cannot be done here is left out. */
@@ -26,6 +27,30 @@ const shownActs: readonly Act[] = [
   "new_run",
   "palette",
 ];
+/** On a page. */
+const pageActs: readonly Act[] = [
+  "back",
+  "filter",
+  "sweep_pause",
+  "sweep_resume",
+  "sweep_retry",
+  "sweep_extend",
+  "sweep_cancel",
+  "palette",
+];
+/** In the data view. */
+const dataActs: readonly Act[] = [
+  "open",
+  "data_prewarm",
+  "data_pin",
+  "data_cancel",
+  "data_verify",
+  "data_add",
+  "data_remove",
+  "palette",
+];
+/** Groups of acts behind a first key, where runs are. */
+const shownGroups: readonly ActGroup[] = ["ask", "again", "keep", "sweep"];
 const lastActs: readonly Act[] = ["help"];
 
 export function linkRow(scene: Scene): Row {
@@ -46,6 +71,25 @@ function keyRow(scene: Scene, acts: readonly Act[]): Row {
   });
 }
 
+/** `i ask  R again`: the first keys of groups. */
+function groupRow(scene: Scene): Row {
+  return shownGroups.flatMap((group) => {
+    const chord = acts.find((act) => entryOf(act).group === group && scene.keymap.keysOf(act)[0]?.includes(">", 1));
+    const [first] = chord === undefined ? [] : (scene.keymap.keysOf(chord)[0]?.split(">") ?? []);
+    if (first === undefined || !scene.keymap.after(first).some(({ act }) => scene.offers(act))) return [];
+    return [
+      piece(" "),
+      piece(keyLabel(first, scene.unicode), "accent"),
+      piece(` ${group} … `.replace("…", scene.unicode ? "…" : "..."), "dim"),
+    ];
+  });
+}
+
+function actsFor(scene: Scene): readonly Act[] {
+  if (scene.page !== null) return pageActs;
+  return scene.ui.view === "data" ? dataActs : shownActs;
+}
+
 function usable(scene: Scene, acts: readonly Act[]): Act[] {
   return acts.filter((act) => scene.offers(act) && scene.why(act) === null);
 }
@@ -62,14 +106,18 @@ export function drawFooter(scene: Scene, area: Area): Layer {
       rows: [spread([piece(` ${overlayHint[overlay.kind]}`, "dim")], right, area.width, scene.unicode)],
     };
   const last = keyRow(scene, usable(scene, lastActs));
-  const acts = usable(scene, shownActs);
-  let count = acts.length;
-  while (count > 0 && lineWidth(keyRow(scene, acts.slice(0, count))) + lineWidth(last) > room) count -= 1;
-  const left = [...keyRow(scene, acts.slice(0, count)), ...last];
+  const shown = usable(scene, actsFor(scene));
+  let count = shown.length;
+  while (count > 0 && lineWidth(keyRow(scene, shown.slice(0, count))) + lineWidth(last) > room) count -= 1;
+  const keys = keyRow(scene, shown.slice(0, count));
+  const groups = scene.page === null && scene.ui.view !== "data" ? groupRow(scene) : [];
+  const fits = lineWidth(keys) + lineWidth(groups) + lineWidth(last) <= room;
+  const left = [...keys, ...(fits ? groups : []), ...last];
   return { ...area, rows: [fitRow(spread(left, right, area.width, scene.unicode), area.width, scene.unicode)] };
 }
 
 const overlayHint = {
+  chord: "the next key does it, esc does not",
   help: "type to search, enter does it, esc closes",
   palette: "type to search, enter does it, esc closes",
   confirm: "y does it, n or esc does not",

@@ -15,12 +15,14 @@ import {
 import { type Layout, layoutOf, leastHeight, leastWidth } from "../layout.ts";
 import type { Scene } from "../scene.ts";
 import { drawCompare } from "./compare.ts";
+import { drawContainers } from "./containers.ts";
+import { drawDataset, drawDatasets } from "./data.ts";
 import { drawDetail } from "./detail.ts";
 import { drawFooter } from "./footer.ts";
 import { drawHeader } from "./header.ts";
-import { drawLater } from "./later.ts";
 import { drawMachines, drawStrip, stripRows } from "./machines.ts";
 import { drawOverlay } from "./overlays.ts";
+import { drawPage } from "./page.ts";
 import { queueStyle, runRows, runStyle } from "./run-rows.ts";
 import { drawUsage } from "./usage.ts";
 
@@ -84,7 +86,8 @@ function drawBody(scene: Scene, layout: Layout): { layers: Layer[]; spots: Spot[
   const { list, detail } = layout;
   const layers: Layer[] = [];
   const spots: Spot[] = [];
-  if (list !== null) {
+  if (list !== null && scene.page !== null) layers.push(drawPage(scene, scene.page, list));
+  else if (list !== null) {
     if (ui.view === "runs" || ui.view === "queue") {
       const drawn = drawList(scene, list);
       layers.push(drawn.layer);
@@ -92,9 +95,17 @@ function drawBody(scene: Scene, layout: Layout): { layers: Layer[]; spots: Spot[
     } else if (ui.view === "machines") layers.push(drawMachines(scene, list));
     else if (ui.view === "compare") layers.push(drawCompare(scene, list));
     else if (ui.view === "usage") layers.push(drawUsage(scene, list));
-    else layers.push(drawLater(scene, list, ui.view));
+    else if (ui.view === "containers") layers.push(drawContainers(scene, list));
+    else {
+      const drawn = drawDatasets(scene, list);
+      layers.push(...drawn.layers);
+      spots.push(...drawn.spots);
+    }
   }
-  if (detail !== null) {
+  if (detail !== null && ui.view === "data") {
+    layers.push(drawDataset(scene, detail));
+    spots.push({ ...detail, target: "detail" });
+  } else if (detail !== null) {
     const drawn = drawDetail(scene, detail);
     layers.push(drawn.layer);
     spots.push(...drawn.spots);
@@ -122,7 +133,7 @@ function typedLine(scene: Scene, area: Area): { layer: Layer; editor: EditorPlac
 }
 
 export function layoutFor(scene: Scene): Layout | null {
-  return layoutOf(scene, scene.ui, stripRows(scene));
+  return layoutOf(scene, scene.ui, { machineRows: stripRows(scene), whole: scene.page !== null });
 }
 
 export function drawFrame(scene: Scene): Frame {

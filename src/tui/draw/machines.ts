@@ -10,6 +10,7 @@ import { ago, fullTime } from "../../view/time.ts";
 import { workersPage } from "../../view/workers-page.ts";
 import { type Area, box, fitRow, inside, type Layer, piece, type Row } from "../cells.ts";
 import { faceFor, type Scene } from "../scene.ts";
+import { scrolledPage } from "./text-tab.ts";
 
 function nameOf(scene: Scene, runId: string): string {
   return safeText(scene.model.runs.get(runId)?.name ?? runId);
@@ -60,6 +61,27 @@ function utilisationSpans(share: number, width: number, unicode: boolean): Span[
   return [span(progressBar(share, { width, unicode }), "live"), span(`${Math.round(share * 100)}%`.padStart(5))];
 }
 
+/** `data 2/3 warm`, with what is being copied; nothing where nothing waits for data. */
+function dataSpans({ data, alive }: WorkerState, { unicode }: Scene): Span[] {
+  if (data == null || !alive) return [];
+  const [copying] = data.copying;
+  if (copying !== undefined) {
+    const fraction = copying.total_bytes > 0 ? copying.done_bytes / copying.total_bytes : 0;
+    const bar = progressBar(fraction, { width: 8, unicode });
+    return [
+      span("   data ", "dim"),
+      span(bar, "live"),
+      span(` ${Math.floor(fraction * 100)}% ${safeText(copying.name)}`, "dim"),
+    ];
+  }
+  if (data.needed === 0) return [];
+  const isReady = data.warm >= data.needed;
+  return [
+    span("   data ", "dim"),
+    span(`${data.warm}/${data.needed} warm`, isReady ? "good" : data.failed.length > 0 ? "warn" : "plain"),
+  ];
+}
+
 /** `slots ━━━━╌╌╌╌ 1/2   CPU 1/2   RAM 12/16 GB free   gpu01`. */
 function slotLine(scene: Scene, worker: WorkerState, width: number): Line {
   const { capacity, free } = worker;
@@ -79,6 +101,7 @@ function slotLine(scene: Scene, worker: WorkerState, width: number): Line {
     ...bar,
     span(` ${capacity.slots - free.slots}/${capacity.slots}`),
     span(`   ${facts.join("   ")}`, "dim"),
+    ...dataSpans(worker, scene),
     ...(worker.alive ? [] : [span(`   last seen ${ago(worker.seen_at, scene.nowMs)}`, "warn")]),
     ...(worker.draining ? [span("   draining", "warn")] : []),
     ...(running === "" ? [] : [span(`   ${running}`, "live")]),
@@ -138,6 +161,8 @@ export function drawMachines(scene: Scene, area: Area): Layer {
   const hasCards = workers.some((worker) => worker.gpus.length > 0 || worker.gpu_problem !== null);
   const cards: Line[] = hasCards ? [[span("GPUs", "strong")], ...gpusPage(machines, face), []] : [];
   const lines = [...cards, [span("Workers", "strong")], ...workersPage(machines, face), [], ...serverLines(scene)];
-  const rows = lines.map((line): Row => [piece(" "), ...line]);
-  return box({ ...area, title: [piece("GPUs and workers", "strong")], rows, focused: true, unicode: scene.unicode });
+  const page = scrolledPage(scene, "overview", { lines, area: room });
+  const rows = page.rows.map((line): Row => [piece(" "), ...line]);
+  const title: Row = [piece("GPUs and workers", "strong")];
+  return box({ ...area, title, rows, foot: page.foot, focused: true, unicode: scene.unicode });
 }

@@ -1,5 +1,6 @@
 /** What lies over the panels: the keys, the palette, a question, a form. Each a box in the middle of the screen. */
 import { wrapText } from "../../view/face.ts";
+import { safeText } from "../../view/safe-text.ts";
 import {
   type Area,
   box,
@@ -12,12 +13,13 @@ import {
   type Row,
   type Spot,
 } from "../cells.ts";
-import type { Field, FormState } from "../form.ts";
+import type { Confirmation, Field, FormState } from "../form.ts";
 import { valuesOf } from "../form.ts";
-import { type Act, type ActGroup, acts, entryOf, keyLabel } from "../keys.ts";
+import { type Act, acts, entryOf, groupTitles } from "../key-table.ts";
+import { keyLabel } from "../keys.ts";
 import { topFor } from "../layout.ts";
-import type { Scene } from "../scene.ts";
-import type { Confirmation, Overlay } from "../state.ts";
+import { faceFor, type Scene } from "../scene.ts";
+import type { Overlay } from "../state.ts";
 
 export interface Drawn {
   layer: Layer;
@@ -31,21 +33,14 @@ function centred(scene: Scene, size: { width: number; height: number }): Area {
   return { x: Math.floor((scene.width - width) / 2), y: Math.floor((scene.height - height) / 2), width, height };
 }
 
-const groupTitles: Record<ActGroup, string> = {
-  move: "Moving",
-  look: "Looking",
-  do: "Doing",
-  think: "Thinking",
-  screen: "The screen",
-};
-
 /** Acts whose name, key or description holds all words typed; in the order of the table. */
 export function matchingActs(scene: Pick<Scene, "keymap" | "offers">, text: string): Act[] {
   const words = text.toLowerCase().split(/\s+/);
   return acts.filter((act) => {
     if (!scene.offers(act)) return false;
-    const { about, short = "", group } = entryOf(act);
-    const hay = `${act.replaceAll("_", " ")} ${short} ${about} ${groupTitles[group]} ${scene.keymap.keysOf(act).join(" ")}`;
+    const { about, short = "", group, commands = [] } = entryOf(act);
+    const names = `${act.replaceAll("_", " ")} ${commands.map((command) => `ml ${command}`).join(" ")}`;
+    const hay = `${names} ${short} ${about} ${groupTitles[group]} ${scene.keymap.keysOf(act).join(" ")}`;
     return words.every((word) => hay.toLowerCase().includes(word));
   });
 }
@@ -94,13 +89,42 @@ function drawActs(scene: Scene, overlay: { kind: "help" | "palette"; text: strin
   return { layer, editors: [editor], spots };
 }
 
+/** The keys that may follow one, as a list at the lower edge. */
+function drawChord(scene: Scene, first: string): Drawn {
+  const offered = scene.keymap.after(first).filter(({ act }) => scene.offers(act));
+  const width = Math.min(96, scene.width - 4);
+  const height = Math.min(offered.length + 2, scene.height - 3);
+  const area = { x: Math.floor((scene.width - width) / 2), y: scene.height - 1 - height, width, height };
+  const room = inside(area);
+  const shown = offered.slice(0, room.height);
+  const rows = shown.map(({ act, key }): Row => {
+    const why = scene.why(act);
+    const label = piece(`  ${keyLabel(key, scene.unicode).padEnd(6)}`, why === null ? "accent" : "dim");
+    const about = piece(entryOf(act).about, why === null ? "plain" : "dim");
+    return fitRow([label, about, ...(why === null ? [] : [piece(`  (${why})`, "dim")])], room.width, scene.unicode);
+  });
+  const group = offered[0] === undefined ? "" : groupTitles[entryOf(offered[0].act).group];
+  const title: Row = [piece(`${keyLabel(first, scene.unicode)} …`, "accent"), piece(` ${group}`, "strong")];
+  const spots = shown.map(({ act }, at) => ({ ...room, y: room.y + at, height: 1, target: `act:${act}` }));
+  return { layer: box({ ...area, title, rows, focused: true, unicode: scene.unicode }), editors: [], spots };
+}
+
 function drawConfirm(scene: Scene, question: Confirmation): Drawn {
-  const width = Math.min(84, scene.width - 8);
+  const width = Math.min(question.lines === undefined ? 84 : 110, scene.width - 8);
   const wrapped = question.text.flatMap((text) => wrapText(text, width - 4));
   const command = wrapText(question.command, width - 6);
+  const page = question.lines?.(faceFor(scene, width - 4)) ?? [];
+  // Borders, the command, the keys and the empty rows between them stay.
+  const room = Math.max(1, scene.height - 9 - wrapped.length - command.length);
+  const cut =
+    page.length > room
+      ? [...page.slice(0, room - 1), [piece(`and ${page.length - room + 1} lines more`, "dim")]]
+      : page;
   const rows: Row[] = [
     [],
     ...wrapped.map((text): Row => [piece(` ${text}`)]),
+    ...(cut.length > 0 && wrapped.length > 0 ? [[]] : []),
+    ...cut.map((line): Row => [piece(" "), ...line]),
     [],
     ...command.map((text, index): Row => [piece(index === 0 ? " $ " : "   ", "dim"), piece(text, "accent")]),
     [],
@@ -136,15 +160,22 @@ function choiceRow(field: Field, focused: boolean): Row {
   });
 }
 
-function drawForm(scene: Scene, form: FormState): Drawn {
-  const width = Math.min(92, scene.width - 4);
-  const labelWidth = Math.max(...form.fields.map((field) => field.label.length));
+interface Place {
+  field: Field;
+  index: number;
+  /** Row inside the box. */
+  y: number;
+  height: number;
+}
+
+/** The fields one below the other, and where each is; texts share the room that the lines leave. */
+function fieldRows(scene: Scene, form: FormState, labelWidth: number): { rows: Row[]; places: Place[] } {
   const texts = form.fields.filter((field) => field.kind === "text").length;
   const spare = scene.height - 2 - 6 - (form.fields.length - texts) - (form.fields.length - 1);
   const textHeight = Math.max(1, Math.min(5, Math.floor(spare / Math.max(1, texts))));
   const gap = spare - texts * textHeight >= 0 ? 1 : 0;
   const rows: Row[] = [[]];
-  const places: { field: Field; index: number; y: number; height: number }[] = [];
+  const places: Place[] = [];
   for (const [index, field] of form.fields.entries()) {
     const focused = index === form.at;
     const height = fieldHeight(field, textHeight);
@@ -158,38 +189,64 @@ function drawForm(scene: Scene, form: FormState): Drawn {
       rows.push([mark, piece(" ".repeat(labelWidth + 2)), piece(lines[line] ?? "")]);
     for (let line = 0; line < gap; line++) rows.push([]);
   }
+  return { rows, places };
+}
+
+/** The command line that does the same; below it what went wrong, or how far it is. */
+function formTail(scene: Scene, form: FormState, width: number): Row[] {
   const command = wrapText(form.command(valuesOf(form)), width - 6).slice(0, 2);
-  rows.push(...command.map((text, index): Row => [piece(index === 0 ? " $ " : "   ", "dim"), piece(text, "accent")]));
+  const rows = command.map((text, index): Row => [piece(index === 0 ? " $ " : "   ", "dim"), piece(text, "accent")]);
   if (form.problem !== null)
     rows.push(...wrapText(form.problem, width - 4).map((text): Row => [piece(` ! ${text}`, "bad")]));
-  else if (form.busy) rows.push([piece(" sending …", "dim")]);
-  const area = centred(scene, { width, height: rows.length + 2 });
+  else if (form.busy)
+    rows.push([piece(` ${safeText(form.progress ?? (scene.unicode ? "sending …" : "sending ..."))}`, "live")]);
+  return rows;
+}
+
+/** A form that is higher than the screen moves with the field that has the keys. */
+function drawForm(scene: Scene, form: FormState): Drawn {
+  const width = Math.min(92, scene.width - 4);
+  const labelWidth = Math.max(...form.fields.map((field) => field.label.length));
+  const { rows, places } = fieldRows(scene, form, labelWidth);
+  const tail = formTail(scene, form, width);
+  const height = Math.max(1, Math.min(rows.length, scene.height - 4 - tail.length));
+  const focused = places[form.at];
+  const below = focused === undefined ? 0 : focused.y + focused.height + (form.at === places.length - 1 ? 0 : 1);
+  const top = Math.max(0, Math.min(rows.length - height, below - height));
+  const area = centred(scene, { width, height: height + tail.length + 2 });
   const room = inside(area);
-  const fieldX = room.x + labelWidth + 3;
-  const fieldWidth = room.width - labelWidth - 4;
-  const editors = places
-    .filter(({ field, y, height }) => field.kind !== "choice" && y + height <= room.height)
-    .map(({ field, index, y, height }) => ({
-      x: fieldX,
+  const visible = places
+    .map((place) => ({ ...place, y: place.y - top }))
+    .filter(({ y, height: own }) => y >= 0 && y + own <= height);
+  const editors = visible
+    .filter(({ field }) => field.kind !== "choice")
+    .map(({ field, index, y, height: own }) => ({
+      x: room.x + labelWidth + 3,
       y: room.y + y,
-      width: fieldWidth,
-      height,
+      width: room.width - labelWidth - 4,
+      height: own,
       name: `${form.id}/${field.name}`,
       focused: index === form.at,
     }));
-  const spots = places.map(({ index, y, height }) => ({
-    x: room.x,
-    y: room.y + y,
-    width: room.width,
-    height,
+  const spots = visible.map(({ index, y, height: own }) => ({
+    ...{ x: room.x, y: room.y + y, width: room.width, height: own },
     target: `field:${index}`,
   }));
-  const title: Row = [piece(form.title, "strong")];
-  return { layer: box({ ...area, title, rows, focused: true, unicode: scene.unicode }), editors, spots };
+  const more = rows.length > height ? [piece(`field ${form.at + 1} of ${places.length}`, "dim")] : [];
+  const layer = box({
+    ...area,
+    title: [piece(form.title, "strong")],
+    foot: more,
+    rows: [...rows.slice(top, top + height), ...tail],
+    focused: true,
+    unicode: scene.unicode,
+  });
+  return { layer, editors, spots };
 }
 
 export function drawOverlay(scene: Scene, overlay: Overlay): Drawn {
   if (overlay.kind === "confirm") return drawConfirm(scene, overlay.question);
   if (overlay.kind === "form") return drawForm(scene, overlay.form);
+  if (overlay.kind === "chord") return drawChord(scene, overlay.first);
   return drawActs(scene, overlay);
 }

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { MlError } from "../../../src/core/error.ts";
 import { actTable } from "../../../src/tui/acts.ts";
-import { acts, entryOf, keyLabel, makeKeymap } from "../../../src/tui/keys.ts";
+import { acts, entryOf } from "../../../src/tui/key-table.ts";
+import { keyLabel, makeKeymap } from "../../../src/tui/keys.ts";
 
 function problemOf(setting: string): string {
   try {

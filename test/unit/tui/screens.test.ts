@@ -167,7 +167,7 @@ describe("screens", () => {
     const stage = await openStage({ runs });
     stage.press("?");
     const text = await stage.screen(120, 60);
-    expect(text).toContain("Doing");
+    expect(text).toContain("Moving");
     stage.type("hypotheses");
     expect(await stage.screen(120, 60)).toContain("show or hide hypotheses");
     stage.press("enter");
@@ -263,6 +263,7 @@ describe("doing things", () => {
   test("a verdict is chosen, with outcome, learnings and next steps a line each", async () => {
     const stage = await openStage({ runs: [completed] });
     stage.press("v", "right", "right", "tab");
+    await stage.screen();
     stage.type("no gain");
     stage.press("tab");
     stage.type("one\ntwo");

@@ -2,6 +2,7 @@
  * A terminal UI without a terminal and without a server: a connection that answers from what a test puts there, records
  * what was asked, and lets the test play events and lost connections; and the picture as text.
  */
+import { commands } from "../../../src/cli/commands.ts";
 import type { Connection, ConnectionState, Watcher } from "../../../src/client/connection.ts";
 import { MlError } from "../../../src/core/error.ts";
 import type { ServerEvent } from "../../../src/protocol/frames.ts";
@@ -26,10 +27,14 @@ export interface Stage {
   /** Texts that were copied, commands that were run, and whether it was left. */
   copied: string[];
   commands: string[][];
+  /** Commands that had the terminal. */
+  lent: string[][];
   left: boolean;
   logText: string;
   runs: RunSummary[];
   role: "viewer" | "user" | "admin";
+  /** What is answered in place of what would be. */
+  replies: Map<Ask, unknown>;
   /** The next ask of this name fails with this. */
   failing: Map<Ask, MlError>;
   commandResult: { code: number; stdout: string; stderr: string };
@@ -40,6 +45,8 @@ export interface Stage {
   type(text: string): void;
   /** Waits until something was asked that is asked only after a while. */
   answered(name: Ask): Promise<void>;
+  /** The picture, once what was asked for is loaded, opened or done. */
+  opened(width?: number, height?: number): Promise<string>;
   /** The picture, once all answers have come in. */
   screen(width?: number, height?: number): Promise<string>;
 }
@@ -50,6 +57,8 @@ export interface StageOptions {
   unicode?: boolean;
   role?: "viewer" | "user" | "admin";
   keys?: string;
+  /** What the command line has; default: all that it really has. */
+  commands?: readonly string[];
 }
 
 /** Lets promises that are ready settle. */
@@ -79,9 +88,38 @@ const usage: Reply<"usage"> = {
   half_life_hours: 24,
   start_accuracy: { held: 3, of: 4 },
 };
+export const dataset: Reply<"dataset.list">["datasets"][number] = {
+  schema_version: 1,
+  name: "imagenet-train",
+  owner: "ana",
+  added_at: now,
+  current: "v1",
+  versions: [
+    {
+      ...{ version: "v1", path: "/nas/imagenet", checksum: "sha256:15128af6f19c", num_files: 1000, size_bytes: 8e9 },
+      ...{ num_samples: null, quick: false, registered_at: now, registered_by: "ana", left_out: [], last_check: null },
+    },
+  ],
+};
+/** One dataset on its way to the disk, one that made room for it. */
+export const store: Reply<"prewarm.list">["workers"][number] = {
+  ...{ worker: "gpu01", folder: "/data/cache", mode: "network", used_bytes: 1e9, limit_bytes: 100e9 },
+  ...{ copies: [], in_place: [], needed: 1, warm: 0, failed: [] },
+  copying: [
+    {
+      ...{ name: "imagenet-train", version: "v1", for_run: "2026-11-23_x2k4aa", on_demand: false, files: 750 },
+      ...{ done_bytes: 6.1e9, total_bytes: 8e9, started_at: now, eta_seconds: 240 },
+    },
+  ],
+  evicted: [
+    { name: "cifar", version: "1", size_bytes: 2e8, at: now, for: "imagenet-train", why: "no waiting run needs it" },
+  ],
+};
 const ended = new Set(["completed", "failed", "cancelled"]);
 
 function answer(stage: Stage, { name, body }: Asked): unknown {
+  const given = stage.replies.get(name);
+  if (given !== undefined) return given;
   const run = () => {
     const found = stage.runs.find((one) => one.run_id === body.run);
     if (found === undefined) throw new MlError("not_found", `there is no run \`${body.run}\``);
@@ -138,8 +176,12 @@ function answer(stage: Stage, { name, body }: Asked): unknown {
     const columns = [{ kind: "metric", name: "val_acc", values, better: "max" }];
     return { runs, columns, same: [{ name: "script", value: "train.py" }], more: false };
   }
+  if (name === "dataset.list") return { datasets: [dataset] };
+  if (name === "dataset.show") return { dataset, runs: [], more: false };
+  if (name === "prewarm.list") return { wishes: [], workers: [store] };
   if (name === "run.cancel")
     return { runs: (body.runs as string[]).map((id) => ({ run_id: id, status: "running", stopping: true })) };
+  if (name === "prewarm.wish" || name === "prewarm.cancel") return { wishes: [] };
   if (name === "run.delete")
     return { runs: (body.runs as string[]).map((id) => ({ run_id: id, size_bytes: 1e6, deleted: true })) };
   return {};
@@ -190,11 +232,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     last: (name) => asked.findLast((one) => one.name === name)?.body,
     copied: [],
     commands: [],
+    lent: [],
     left: false,
     logText: "",
     runs: options.runs,
     role: options.role ?? "user",
     failing: new Map(),
+    replies: new Map(),
     commandResult: { code: 0, stdout: "2026-11-23_new001\n", stderr: "" },
     event(event) {
       if (event.kind === "run")
@@ -217,6 +261,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       await until(`an ask of ${name}`, () => asked.some((one) => one.name === name));
       await settle();
     },
+    async opened(width = 100, height = 40) {
+      await until("what is being opened", () => !stage.app.busy);
+      return stage.screen(width, height);
+    },
     async screen(width = 80, height = 24) {
       for (let turn = 0; turn < 6; turn++) {
         stage.app.frame(width, height);
@@ -233,12 +281,17 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     screen: {
       copy: (text) => stage.copied.push(text) > 0,
       suspend: () => {},
+      async lend(words) {
+        stage.lent.push([...words]);
+        return 0;
+      },
       repaint: () => {},
       quit: () => {
         stage.left = true;
       },
     },
     onChange: () => {},
+    commands: new Set(options.commands ?? commands.map(({ name }) => name)),
     async runCommand(words) {
       stage.commands.push([...words]);
       return stage.commandResult;
