@@ -253,7 +253,8 @@ describe("data", () => {
     stage.press("4");
     const text = await stage.screen(120, 40);
     expect(text).toMatch(/imagenet-train .*━━━━━━╌╌ 6\.1\/8\.0 GB, warm in 4m/);
-    expect(text).toMatch(/removed cifar 1 .* for imagenet-train: no waiting run needs it/);
+    expect(text).toMatch(/removed cifar 1 \(200 MB\) just now for/);
+    expect(text).toContain("imagenet-train: no waiting run needs it");
     expect(text).toContain("version v1, the current one");
     stage.press("D", "p");
     await stage.screen();
