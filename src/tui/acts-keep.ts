@@ -27,6 +27,7 @@ export const keepActs = {
     why: notEnded,
     run: later(load, (desk, { exportForm }) => desk.openForm(exportForm(desk, desk.targets()))),
   },
+  report: { run: later(load, (desk, { reportForm }) => desk.openForm(reportForm(desk))) },
   import: { why: closedTo, run: later(load, (desk, { importForm }) => desk.openForm(importForm(desk))) },
   prune: {
     why: closedTo,

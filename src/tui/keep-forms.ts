@@ -12,7 +12,7 @@ import { prunePage } from "../view/prune-page.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Desk } from "./desk.ts";
 import type { FormState, Outcome, Values } from "./form.ts";
-import { choice, filled, flagLines, flagsOf, form, lastWords, line, linesOf, text } from "./form-parts.ts";
+import { choice, filled, flagLines, flagsOf, form, lastWords, line, linesOf, text, wordsOf } from "./form-parts.ts";
 import { ids, whatOf } from "./targets.ts";
 
 /** Reading every file of a run takes as long as its disk needs. */
@@ -168,4 +168,27 @@ async function lookThenPrune(
       },
     },
   };
+}
+
+/** `ml report`: the marked runs, or the experiment of the selected one, for a paper or a colleague. */
+export function reportForm(desk: Desk): FormState {
+  const marked = [...desk.ui.marked].map(shortId);
+  const group = desk.selected()?.group ?? null;
+  const about = marked.length > 0 ? marked.join(" ") : (group ?? "");
+  const words = (values: Values) => [
+    ...["report", ...wordsOf(filled(values.about)), "-o", filled(values.out)],
+    ...flagsOf(values, { metric: "--metric", title: "--title" }),
+  ];
+  return form({
+    id: `report:${about}`,
+    title: "An experiment as a page or an appendix",
+    fields: [
+      line("about", "about", { text: quoteCommand(wordsOf(about)), hint: "a group, a sweep, runs, or a search" }),
+      line("out", "into", { text: "report.html", hint: "x.md, x.tex, x.html, or a folder for all three" }),
+      line("metric", "metrics", { hint: "the five most telling; val_acc,loss" }),
+      line("title", "title", { hint: "above it" }),
+    ],
+    command: (values) => `ml ${quoteCommand(words(values))}`,
+    submit: async (values, onTalk) => lastWords(await desk.runCommand(words(values), onTalk)),
+  });
 }

@@ -321,6 +321,12 @@ export const keyTable = {
   pull: { keys: ["x"], group: "keep", about: "copy files of the run into a folder", commands: ["pull"] },
   validate: { keys: ["X>v"], group: "keep", about: "check the run against its own record", commands: ["validate"] },
   export: { keys: ["X>e"], group: "keep", about: "the run, or the marked ones, as one file", commands: ["export"] },
+  report: {
+    keys: ["X>r"],
+    group: "keep",
+    about: "an experiment as a page or an appendix of a paper",
+    commands: ["report"],
+  },
   import: {
     keys: ["X>i"],
     group: "keep",

@@ -176,7 +176,7 @@ export class LiveModel {
     const timer = setTimeout(() => {
       this.nextLook = null;
       void this.look().catch(() => {});
-    }, dueMs - performance.now());
+    }, Math.max(0, dueMs - performance.now()));
     this.nextLook = { timer, dueMs };
   }
 

@@ -172,7 +172,9 @@ interface Place {
 function fieldRows(scene: Scene, form: FormState, labelWidth: number): { rows: Row[]; places: Place[] } {
   const texts = form.fields.filter((field) => field.kind === "text").length;
   const spare = scene.height - 2 - 6 - (form.fields.length - texts) - (form.fields.length - 1);
-  const textHeight = Math.max(1, Math.min(5, Math.floor(spare / Math.max(1, texts))));
+  // A text of one row is none; what does not fit then is scrolled to.
+  const least = scene.height < 20 ? 1 : 2;
+  const textHeight = Math.max(least, Math.min(5, Math.floor(spare / Math.max(1, texts))));
   const gap = spare - texts * textHeight >= 0 ? 1 : 0;
   const rows: Row[] = [[]];
   const places: Place[] = [];
@@ -219,7 +221,8 @@ function drawForm(scene: Scene, form: FormState): Drawn {
     .map((place) => ({ ...place, y: place.y - top }))
     .filter(({ y, height: own }) => y >= 0 && y + own <= height);
   const editors = visible
-    .filter(({ field }) => field.kind !== "choice")
+    // What is empty and has no keys shows its hint.
+    .filter(({ field, index }) => field.kind !== "choice" && (field.text !== "" || index === form.at))
     .map(({ field, index, y, height: own }) => ({
       x: room.x + labelWidth + 3,
       y: room.y + y,
@@ -232,11 +235,17 @@ function drawForm(scene: Scene, form: FormState): Drawn {
     ...{ x: room.x, y: room.y + y, width: room.width, height: own },
     target: `field:${index}`,
   }));
-  const more = rows.length > height ? [piece(`field ${form.at + 1} of ${places.length}`, "dim")] : [];
+  const hint = form.fields[form.at]?.hint ?? "";
+  const foot = [
+    ...(hint === "" ? [] : [piece(hint, "dim")]),
+    ...(rows.length > height
+      ? [piece(`${hint === "" ? "" : "  "}field ${form.at + 1} of ${places.length}`, "dim")]
+      : []),
+  ];
   const layer = box({
     ...area,
     title: [piece(form.title, "strong")],
-    foot: more,
+    foot,
     rows: [...rows.slice(top, top + height), ...tail],
     focused: true,
     unicode: scene.unicode,
