@@ -173,10 +173,13 @@ export class LiveModel {
       if (this.nextLook.dueMs <= dueMs) return;
       clearTimeout(this.nextLook.timer);
     }
-    const timer = setTimeout(() => {
-      this.nextLook = null;
-      void this.look().catch(() => {});
-    }, Math.max(0, dueMs - performance.now()));
+    const timer = setTimeout(
+      () => {
+        this.nextLook = null;
+        void this.look().catch(() => {});
+      },
+      Math.max(0, dueMs - performance.now()),
+    );
     this.nextLook = { timer, dueMs };
   }
 
