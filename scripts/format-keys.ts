@@ -79,7 +79,7 @@ export const keyMeanings: Record<string, string> = {
   "environment.venv.size_gb": "10^9 bytes",
   "environment.venv.waited_seconds": "how long the run, its turn come, waited for it",
   "environment.venv.time_saved_seconds": "how much longer it would have waited had nothing been built ahead",
-  reads: "what it was seen to read (`--trace-reads`; the files stand in reads.tsv), or null",
+  reads: "what it was seen to read (`--trace-reads`; the files stand in env/reads.tsv), or null",
   "reads.how": "`strace`: every file that was opened; `samples`: what was open when somebody looked",
   "reads.looks": "so many looks were taken; null with `strace`",
   "reads.files": "how many files were seen",

@@ -122,7 +122,8 @@ function labelsOf(manifest: Manifest, script: string): Label[] {
   add("verdict", narrative.validation_status);
   for (const id of resources.assigned?.gpu_ids ?? []) add("gpu", id);
   add("gpu_model", resources.gpu_model);
-  for (const { name } of manifest.datasets) add("dataset", name);
+  const read = manifest.reads?.datasets ?? [];
+  for (const name of new Set([...manifest.datasets, ...read].map((one) => one.name))) add("dataset", name);
   add("kind", lineage.kind);
   add("source", lineage.source_run);
   add("sweep", lineage.sweep_id);

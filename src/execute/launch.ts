@@ -15,6 +15,7 @@ import {
   launchedArgv,
   rebuildsEnvironment,
 } from "./rebuild-env.ts";
+import { traceLines } from "./trace-reads.ts";
 
 /** The worker's environment as it is handed on: without Bun's switches and without anything of ours (keys, settings). */
 export function inheritedEnvironment(own: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -138,6 +139,7 @@ export function launchScript(paths: RunPaths, options: LaunchOptions): string {
     ([name, value]) => `export ${name}=${quoteWord(value)}`,
   );
   const folder = join(paths.work, manifest.cwd);
+  const argv = launchedArgv(paths, manifest);
   return [
     "#!/bin/sh",
     `# Run ${manifest.run_id}: this is what the supervisor runs. By hand: sh ${quoteWord(paths.launchScript)}`,
@@ -146,7 +148,8 @@ export function launchScript(paths: RunPaths, options: LaunchOptions): string {
     ...exports,
     `export PYTHONPATH="\${PYTHONPATH:+$PYTHONPATH:}"${quoteWord(pythonFolder(options.base))}`,
     ...environmentLines(paths, manifest),
-    `exec ${quoteCommand(launchedArgv(paths, manifest))}`,
+    ...(manifest.launch.trace_reads ? traceLines(paths, argv) : []),
+    `exec ${quoteCommand(argv)}`,
     "",
   ].join("\n");
 }

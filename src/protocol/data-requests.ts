@@ -45,6 +45,14 @@ export interface DataOutcome {
   took_seconds: number;
 }
 
+/** What a run was seen to read of a dataset (`--trace-reads`). */
+export interface RunReads {
+  how: "strace" | "samples";
+  files: number;
+  /** It was queued with it. */
+  named: boolean;
+}
+
 export const dataRequests = {
   /**
    * Registers a folder of the server's machine as a dataset, or as a new version of one. Reading it may take long: the reply
@@ -75,7 +83,13 @@ export const dataRequests = {
   /** One dataset with its versions and the newest runs that used it. */
   "dataset.show": declare<{
     dataset: DatasetRecord;
-    runs: { run: RunSummary; version: string | null; fetched_via: string | null; drift: boolean }[];
+    runs: {
+      run: RunSummary;
+      version: string | null;
+      fetched_via: string | null;
+      drift: boolean;
+      reads: RunReads | null;
+    }[];
     /** There are more runs. */
     more: boolean;
     /** The network mounts that it lies on, as the living workers see them. */

@@ -84,7 +84,7 @@ const venvObject = z.looseObject({
 });
 export const venvSchema = venvObject.nullable().default(null);
 
-/** What a run was seen to read, where it was queued with `--trace-reads`; the files stand in reads.tsv. */
+/** What a run was seen to read, where it was queued with `--trace-reads`; the files stand in env/reads.tsv. */
 export const readsSchema = z
   .looseObject({
     /** `strace`: every file that was opened; `samples`: what was open when somebody looked. */

@@ -85,6 +85,26 @@ export function venvText({ environment: { venv } }: Manifest): string | null {
   return `${made.join(", ")}${worthText({ ...venv, ahead: via === "prewarm" })}`;
 }
 
+/** What it was seen to read, and how sure that is. */
+function readsFacts({ reads, launch }: Manifest): Fact[] {
+  if (reads == null) return launch.trace_reads === true ? [{ label: "read", value: "told when it has ended" }] : [];
+  const { how, looks, files, cut, datasets } = reads;
+  const basis =
+    how === "strace"
+      ? "every file that it opened, by strace"
+      : `what was open at ${looks} looks; what was open only between them is not seen`;
+  const texts = datasets.map(({ name, version, files: count, looks: at, named }) => {
+    const open = at === null ? "" : `, open at ${at} of ${looks} looks`;
+    const unnamed = named ? "" : ", without --data";
+    return `${safeText(name)}${version === null ? "" : ` version ${safeText(version)}`}: ${count === 1 ? "1 file" : `${count} files`}${open}${unnamed}`;
+  });
+  const all = `${files}${cut ? " or more" : ""} ${files === 1 ? "file" : "files"} in all (env/reads.tsv; ${basis})`;
+  return [{ label: "read", value: [...(texts.length === 0 ? ["no registered dataset"] : texts), all] }];
+}
+
 export function dataFacts(manifest: Manifest, face: Face): Fact[] {
-  return manifest.datasets.map((use) => ({ label: safeText(use.name), value: useTexts(use, face) }));
+  return [
+    ...manifest.datasets.map((use) => ({ label: safeText(use.name), value: useTexts(use, face) })),
+    ...readsFacts(manifest),
+  ];
 }

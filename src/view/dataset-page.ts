@@ -125,7 +125,7 @@ export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show
   const used: Line[] =
     runs.length === 0
       ? [[span("  no run has used it", "dim")]]
-      : runs.map(({ run, version, fetched_via: via, drift }) => [
+      : runs.map(({ run, version, fetched_via: via, drift, reads }) => [
           ...[span("  "), markOf(run, face), span(` ${safeText(run.name)}`), span(`  ${shortId(run.run_id)}`, "dim")],
           ...[
             span(`  ${safeText(run.user)}`, "dim"),
@@ -134,6 +134,8 @@ export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show
           ...[
             span(via === null ? "" : `  ${via.replace("_", " ")}`, "dim"),
             span(drift ? "  it had changed" : "", "warn"),
+            span(reads?.named === true ? `  seen reading ${counted(reads.files, "file")}` : "", "dim"),
+            span(reads?.named === false ? `  read ${counted(reads.files, "file")} of it without --data` : "", "warn"),
           ],
         ]);
   return [

@@ -24,6 +24,7 @@ import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
 import { beginHarvest } from "./harvesting.ts";
 import { isPassing } from "./passing.ts";
+import { beginReads } from "./reads.ts";
 import { freeResources, type LiveRun, letGo, type Shop, settleClaim } from "./shop.ts";
 import { keepVenv } from "./venv-use.ts";
 
@@ -107,6 +108,7 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   const startedAtMs = started.record?.atMs ?? Date.parse(manifest.started_at ?? isoTime(shop.clock.nowMs()));
   run.capturing = beginCapture(shop, run, manifest);
   run.dataLooks = beginDataLooks(shop, run, manifest);
+  run.reads = beginReads(run, manifest);
   keepVenv(shop, run, manifest);
   if (started.record !== null && !(await isBrief(shop, run))) markRunning(shop, run, started.record);
   run.harvesting = beginHarvest(shop, run, { manifest, snapshot: snapshotOf(shop, manifest) });

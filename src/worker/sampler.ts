@@ -84,6 +84,7 @@ export class Sampler {
     run.meter.take(use, machine);
     if (use !== null) {
       if (run.memoryPeakGb === null || use.ramPeakGb > run.memoryPeakGb) run.memoryPeakGb = use.ramPeakGb;
+      run.reads?.look(use.pids);
       for (const pid of use.pids) if (run.pidsSeen.size < mostPids) run.pidsSeen.add(pid);
       if (run.cgroup !== null && !isInside(run.script.pid, run.cgroup)) run.cgroup = null;
     }

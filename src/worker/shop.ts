@@ -24,6 +24,7 @@ import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
 import type { LineView } from "./line-view.ts";
 import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
+import type { ReadTrace } from "./reads.ts";
 import type { RunMeter } from "./run-meter.ts";
 import type { VenvSettings, Venvs } from "./venvs.ts";
 
@@ -148,6 +149,8 @@ export interface LiveRun {
   capturing: Capturing | null;
   harvesting: Harvesting | null;
   dataLooks: DataLooks | null;
+  /** What it has open, where that was asked for. */
+  reads: ReadTrace | null;
   /** Whose it is and how long it may take; null until that is known. */
   about: About | null;
 }
@@ -284,6 +287,7 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     capturing: null,
     harvesting: null,
     dataLooks: null,
+    reads: null,
     about: null,
   };
 }

@@ -126,6 +126,8 @@ interface BuildOptions {
   folder: string;
   env: Readonly<Record<string, string>>;
   longestMs: number;
+  /** Behind what runs; not where a run waits for it. */
+  gently: boolean;
   signal: AbortSignal;
 }
 
@@ -143,7 +145,8 @@ export async function buildVenv(need: VenvNeed, options: BuildOptions): Promise<
     const script = join(source, ".ml-build.sh");
     fs.writeFileSync(script, scriptOf(need, { lock, key, folder, python: explicit }));
     const log = fs.openSync(venvLog(folder, key), "w", 0o644);
-    const child = Bun.spawn(gently(["/bin/sh", script]), {
+    const command = ["/bin/sh", script];
+    const child = Bun.spawn(options.gently ? gently(command) : command, {
       ...{ cwd: source, env, detached: true },
       stdio: ["ignore", log, log],
     });

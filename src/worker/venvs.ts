@@ -128,7 +128,7 @@ export class Venvs {
     return build.over;
   }
 
-  async #make({ need, startedMs, stop }: Build): Promise<VenvRecord> {
+  async #make({ need, waiting, startedMs, stop }: Build): Promise<VenvRecord> {
     const { folder, longestMs } = this.settings;
     await this.#swept;
     const { key, python } = await keyOf(need, this.options.env);
@@ -142,7 +142,9 @@ export class Venvs {
     const mean = sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
     await this.#makeRoom(need, mean);
     const { env, nowMs } = this.options;
-    const made = await buildVenv(need, { key, folder, env, longestMs, signal: stop.signal });
+    const made = await buildVenv(need, {
+      ...{ key, folder, env, longestMs, gently: waiting.size === 0, signal: stop.signal },
+    });
     const now = isoTime(nowMs());
     const record: VenvRecord = {
       ...{ key, lock: need.lock, lock_sha256: need.lockSha256, python, tool: made.tool, size_bytes: made.sizeBytes },

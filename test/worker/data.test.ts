@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { copyDataset } from "../../src/data/copy.ts";
-import { scanDataset } from "../../src/data/scan.ts";
-import { datasetList, writeDataset } from "../../src/run/dataset-record.ts";
+import { datasetList } from "../../src/run/dataset-record.ts";
 import { type Bench, openBench } from "../support/queued-run.ts";
+import { registerFolder } from "../support/registered.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
 const oneSlot = { slots: 1, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
@@ -19,27 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.close());
 
-/** Registers the folder as the server does, and gives what a manifest says of it. */
-async function registered(name: string) {
-  const { base } = bench;
-  const listPath = datasetList(base, name, "1");
-  fs.mkdirSync(join(base.datasets, name), { recursive: true });
-  const found = await scanDataset(
-    { kind: "scan", root: nas, mode: "full", cachePath: null, listPath, comparePath: null, hands: 1 },
-    () => {},
-  );
-  const at = new Date().toISOString();
-  writeDataset(base, {
-    ...{ schema_version: 1, name, owner: "ana", added_at: at, current: "1" },
-    versions: [
-      {
-        ...{ version: "1", path: nas, checksum: found.checksum, num_files: 3, size_bytes: 3, num_samples: null },
-        ...{ quick: false, registered_at: at, registered_by: "ana", left_out: [], last_check: null },
-      },
-    ],
-  });
-  return { name, version: "1", nas_path: nas, checksum: found.checksum, size_gb: 3e-9 };
-}
+const registered = (name: string) => registerFolder(bench.base, name, nas);
 
 describe("a run with a dataset", () => {
   test("[D9] finds it by its arguments and its variable; a change while it runs is a remark with the files' names", async () => {

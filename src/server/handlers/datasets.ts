@@ -4,7 +4,7 @@ import { isAbsolute, join, normalize } from "node:path";
 import { isoTime } from "../../core/clock.ts";
 import { MlError } from "../../core/error.ts";
 import type { Scanned } from "../../data/scan.ts";
-import type { DataOutcome } from "../../protocol/data-requests.ts";
+import type { DataOutcome, RunReads } from "../../protocol/data-requests.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import {
   badDatasetWord,
@@ -19,6 +19,7 @@ import {
   requireVersion,
   writeDataset,
 } from "../../run/dataset-record.ts";
+import type { Manifest } from "../../run/manifest.ts";
 import { readManifest } from "../../run/store.ts";
 import { searchedRuns } from "../chosen-runs.ts";
 import type { Context } from "../context.ts";
@@ -198,6 +199,13 @@ export function datasetsList({ base }: Context): Reply<"dataset.list"> {
   return { datasets: listDatasets(base) };
 }
 
+function readsOf({ reads }: Manifest, name: string): { version: string | null; reads: RunReads } | null {
+  const found = reads?.datasets.find((one) => one.name === name);
+  if (reads == null || found === undefined) return null;
+  const { version, files, named } = found;
+  return { version, reads: { how: reads.how, files, named } };
+}
+
 export function datasetShow(context: Context, { name, limit }: ParsedBody<"dataset.show">): Reply<"dataset.show"> {
   const dataset = requireDataset(context.base, name);
   const { runs: records } = searchedRuns(context, { where: `dataset:${name}` }, mostRuns);
@@ -206,7 +214,11 @@ export function datasetShow(context: Context, { name, limit }: ParsedBody<"datas
     const read = readManifest(context.base.run(record.run_id).manifest);
     const use = read.kind === "ok" ? read.manifest.datasets.find((one) => one.name === name) : undefined;
     const [version, via] = [use?.version ?? null, use?.fetched_via ?? null];
-    return { run: summarise(record, summary), version, fetched_via: via, drift: use?.drift != null };
+    const seen = read.kind === "ok" ? readsOf(read.manifest, name) : null;
+    return {
+      ...{ run: summarise(record, summary), version: version ?? seen?.version ?? null, fetched_via: via },
+      ...{ drift: use?.drift != null, reads: seen?.reads ?? null },
+    };
   });
   const mounts = watchedMounts(context).filter(({ datasets }) => datasets.includes(name));
   return { dataset, runs, more: records.length > limit, mounts };
