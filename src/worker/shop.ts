@@ -24,7 +24,7 @@ import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
 import type { LineView } from "./line-view.ts";
 import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
-import type { ReadTrace } from "./reads.ts";
+import type { ReadTrace } from "./read-trace.ts";
 import type { RunMeter } from "./run-meter.ts";
 import type { VenvSettings, Venvs } from "./venvs.ts";
 
