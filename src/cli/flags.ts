@@ -8,6 +8,7 @@ export type Completes =
   | "group"
   | "metric"
   | "dataset"
+  | "query"
   | "file"
   | "folder"
   | "command"

@@ -12,7 +12,7 @@ export const scopeFlags = {
   user: flag.text("NAME", "runs of this person"),
   since: flag.text("TIME", "queued since: 7d, 2026-11-23, today, yesterday"),
   until: flag.text("TIME", "queued before"),
-  where: flag.text("QUERY", "runs that a search means, as `ml find` takes it"),
+  where: flag.text("QUERY", "runs that a search means, as `ml find` takes it", { complete: "query" }),
 } as const;
 
 type Scope = Pick<Body<"runs.compare">, "group" | "tag" | "user" | "since" | "until" | "where" | "utc_offset_minutes">;

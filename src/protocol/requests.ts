@@ -376,7 +376,7 @@ export const requests = {
   complete: declare<{ words: { word: string; about: string | null }[] }>()(
     "viewer",
     z.object({
-      kind: z.enum(["run", "live_run", "tag", "group", "metric", "dataset"]),
+      kind: z.enum(["run", "live_run", "tag", "group", "metric", "dataset", "query"]),
       prefix: z.string().max(256).default(""),
       run: ref.optional(),
     }),

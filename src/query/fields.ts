@@ -30,6 +30,13 @@ const failures = [
 ];
 const verdicts = ["validates", "refutes", "inconclusive", "partial"];
 
+/** What a person may or may not have written, and a run may or may not have left. */
+const presences = [
+  ...["note", "hypothesis", "context", "intent", "expected", "outcome", "learned", "next", "annotation", "author"],
+  ...["tag", "group", "verdict", "failure", "metric", "artifact", "dataset", "gpu", "project"],
+  ...["parent", "source", "sweep"],
+];
+
 export const fields = {
   status: { kind: "word", about: "what became of it", values: statuses, aliases: ["state"] },
   user: { kind: "word", about: "whose run it is; `me` is you", aliases: ["owner"] },
@@ -56,7 +63,11 @@ export const fields = {
   lineage: { kind: "word", about: "how it came to be: queue, requeue, sweep, …" },
   signal: { kind: "word", about: "the signal that ended it" },
   author: { kind: "word", about: "who annotated it" },
-  has: { kind: "word", about: "what is there at all: note, hypothesis, verdict, outcome, metric, artifact, …" },
+  has: {
+    kind: "word",
+    about: "what is there at all: note, hypothesis, verdict, outcome, metric, artifact, …",
+    values: presences,
+  },
   is: { kind: "word", about: "held, live, ended or damaged", values: ["held", "live", "ended", "damaged"] },
   since: { kind: "time", about: "queued at that time or later" },
   until: { kind: "time", about: "queued at that time or earlier (that day included)" },

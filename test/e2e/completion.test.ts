@@ -70,6 +70,9 @@ bash(
     await runMl(["wait", runId], { home });
     expect(await complete("ml info warm", { home })).toEqual(["warmup-test"]);
     expect(await complete(`ml logs ${runId.slice(0, 12)}`, { home })).toEqual([runId]);
+    expect(await complete("ml find stat", { home })).toEqual(["compopt -o nospace", "status:"]);
+    expect(await complete("ml find runti", { home })).toEqual(["compopt -o nospace", "runtime\\>="]);
+    expect(await complete("ml export --where tag:ab", { home })).toEqual(["tag:ablation"]);
   },
   60_000,
 );

@@ -19,7 +19,7 @@ const flags = {
   bundle: flag.text("FILE", "the same", { complete: "file" }),
   ...levelFlags,
   redact: flag.text("WHAT", "take out of the texts: paths, names, secrets; several with commas"),
-  where: flag.text("QUERY", "all runs that a search means"),
+  where: flag.text("QUERY", "all runs that a search means", { complete: "query" }),
   force: flag.on("replace FILE where it is there"),
 };
 type Flags = Arguments<typeof flags>["flags"];

@@ -88,7 +88,9 @@ export const command = defineCommand({
   summary: "find runs by what they are, measured, and what was written about them",
   about:
     'Terms narrow down: status:failed gpu:2 since:7d tag:ablation lr>=1e-3 val_acc>0.85 note~warmup verdict:refutes. A name that is no field is a parameter or a metric. Bare words are looked for in everything that was written and in the end of the logs; "a phrase", warm* (beginnings), not, or and parentheses work. Plain English is read by fixed rules and always echoed as the query that it became. Quote the whole, because > and ( mean something to the shell. docs/find.md has the grammar, all fields and all rules.',
-  positionals: [{ name: "QUERY", about: "what to look for; nothing: all runs", many: true, optional: true }],
+  positionals: [
+    { name: "QUERY", about: "what to look for; nothing: all runs", many: true, optional: true, complete: "query" },
+  ],
   flags,
   examples: [
     ['ml find "failed runs on GPU2 last week"', "plain English, echoed as a query"],

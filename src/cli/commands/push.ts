@@ -21,7 +21,7 @@ const flags = {
   as: flag.text("NAME", "what DIR is called there; default: the folder's own name"),
   to: flag.text("SERVER", "push runs to this server: an address, or a config file (lab2.toml, or lab2 beside yours)"),
   toKey: flag.text("KEY", "your key on that server; default: ML_TO_KEY, or what its config file says"),
-  where: flag.text("QUERY", "with --to: all runs that a search means"),
+  where: flag.text("QUERY", "with --to: all runs that a search means", { complete: "query" }),
   ...levelFlags,
   limitRate: flag.text("SIZE", "at most so many bytes a second, such as 2M"),
 };

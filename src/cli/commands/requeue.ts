@@ -29,7 +29,9 @@ const flags = {
   replace: flag.on("keep only the program and the script of RUN, and give it ARGS"),
   merge: flag.on("let ARGS take the place of equal options of RUN: `--a b`, `--a=b`, `-a b`, flags, Hydra's `a=b`"),
   code: flag.choice(["source", "current"], "the code of RUN (without a word), or that of this folder as it is now"),
-  where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it, in place of RUN"),
+  where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it, in place of RUN", {
+    complete: "query",
+  }),
   yes: flag.on("do not ask before several runs", { short: "y" }),
   stage: flag.texts(
     "PATH",

@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
   flags: {
     ...runFlags,
     ...submitFlags,
-    where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it"),
+    where: flag.text("QUERY", "the runs that a search means, as `ml find` takes it", { complete: "query" }),
     yes: flag.on("do not ask", { short: "y" }),
   },
   examples: [
