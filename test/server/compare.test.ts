@@ -1,7 +1,11 @@
 /** Runs beside each other through the server: code line by line from the snapshots, groups as tables, gaps explained. */
 import { expect, test } from "bun:test";
 import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { linkHash } from "../../src/run/snapshot.ts";
+import { setStatus } from "../../src/run/store.ts";
+import { makeQueuedRun } from "../support/queued-run.ts";
+import { tempFolder } from "../support/temp.ts";
 import { queued, serve, type TestServer } from "./harness.ts";
 
 async function snapshotOf(server: TestServer, files: Record<string, string>): Promise<string> {
@@ -68,4 +72,34 @@ test("a group as a table of what varies, with the parameters of config files", a
   expect((await server.try("runs.compare", { group: "none" })).error?.code).toBe("not_found");
   expect((await server.try("runs.compare", { since: "soon" })).error?.code).toBe("usage");
   expect((await server.ask("runs.compare", { group: "bs", since: "2020-01-01T00:00:00Z" })).runs).toHaveLength(2);
+});
+
+/** A run that has ended, in a base that no server has opened yet. */
+async function ended(
+  base: BasePaths,
+  options: { script: string; lr: number; project: string; valAcc: number; text?: string },
+): Promise<string> {
+  const { script, lr, project, valAcc, text = "import torch\nfit()\nsave()\n" } = options;
+  const { run_id } = await makeQueuedRun(base, {
+    argv: ["python3", script, "--lr", String(lr)],
+    files: { [script]: text },
+  });
+  for (const status of ["starting", "running"] as const) setStatus(base.run(run_id), status);
+  setStatus(base.run(run_id), "completed", (manifest) => {
+    manifest.environment.project = project;
+    manifest.metrics = { val_acc: valAcc };
+  });
+  return run_id;
+}
+
+test("witnesses of a gap are runs of the same script in the same project, under its old name too", async () => {
+  const folder = tempFolder();
+  const base = basePaths(folder);
+  await ended(base, { script: "fit.py", lr: 0.1, project: "vision", valAcc: 0.8 });
+  await ended(base, { script: "train.py", lr: 0.1, project: "speech", valAcc: 0.3 });
+  await ended(base, { script: "train.py", lr: 0.2, project: "speech", valAcc: 0.2 });
+  const a = await ended(base, { script: "train.py", lr: 0.1, project: "vision", valAcc: 0.81 });
+  const b = await ended(base, { script: "train.py", lr: 0.2, project: "vision", valAcc: 0.9 });
+  const server = await serve({ base: folder });
+  expect((await server.ask("run.explain", { a, b })).pool).toBe(3);
 });
