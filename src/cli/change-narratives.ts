@@ -25,7 +25,7 @@ export interface Targets {
 
 /** Flags of the commands that change several runs at once. */
 export const batchFlags = {
-  where: flag.text("QUERY", "of your runs those that a search means, as `ml find` takes it"),
+  where: flag.text("QUERY", "of your runs those that a search means, as `ml find` takes it", { complete: "query" }),
   dryRun: flag.on("say what would change, and change nothing", { short: "n" }),
   yes: flag.on("do not ask", { short: "y" }),
 };

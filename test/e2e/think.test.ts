@@ -28,6 +28,16 @@ test("what is typed in the editor is kept, whatever becomes of it", async () => 
   expect(info.manifest.narrative).toMatchObject({ hypothesis: "it works", expected_outcome: "completes" });
   expect(info.expectation?.proposed).toBe("validates");
   expect((await lab.ml(["conclude", "@last", "--as-proposed", "--learned", "true is true"])).code).toBe(0);
+  const all = ["conclude", "--where", "has:hypothesis", "--partial", "--learned", "so far"];
+  expect((await lab.ml(all)).stderr).toContain("add `--yes`");
+  expect((await lab.json<Info>(["info", "@last"])).manifest.narrative.validation_status).toBe("validates");
+  expect((await lab.ml([...all, "--yes"])).code).toBe(0);
+  expect((await lab.json<Info>(["info", "@last"])).manifest.narrative).toMatchObject({
+    validation_status: "partial",
+    learnings: ["true is true", "so far"],
+  });
+  expect((await lab.ml(["conclude", "--where", "has:hypothesis", "--as-proposed"])).code).toBe(2);
+  expect((await lab.ml(["conclude", "@last", "--validates"])).code).toBe(0);
 
   lab.put("slip.sh", editor("slip", "s/^verdict: .*/verdict: refuted/"));
   const slipped = lab.terminal(["narrative", "edit", "@last"], { env: { EDITOR: join(lab.project, "slip.sh") } });

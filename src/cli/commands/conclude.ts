@@ -3,7 +3,7 @@ import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import type { NarrativeChange } from "../../think/narrative-change.ts";
 import { type Verdict, verdicts } from "../../think/narrative-field.ts";
-import { changedSchema, printChanged } from "../change-narratives.ts";
+import { batchFlags, changedSchema, changeNarratives } from "../change-narratives.ts";
 import { type Arguments, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 
@@ -16,6 +16,7 @@ const flags = {
   outcome: flag.text("TEXT", "what came out"),
   learned: flag.texts("TEXT", "what was learned; may be repeated"),
   next: flag.texts("TEXT", "what to do next; may be repeated"),
+  ...batchFlags,
 };
 type Flags = Arguments<typeof flags>["flags"];
 
@@ -48,7 +49,7 @@ export const command = defineCommand({
   summary: "say what came of a run: verdict, outcome, lessons, next steps",
   about:
     "Lessons and next steps are added to those that are there; verdict and outcome replace what stood there, and history.jsonl keeps what that was. Works at any time, also long after the run was sealed, and on a group.",
-  positionals: [{ name: "RUN", about: "which run; or `group:NAME`", complete: "run" }],
+  positionals: [{ name: "RUN", about: "which runs; or `group:NAME`", optional: true, many: true, complete: "run" }],
   flags,
   examples: [
     [
@@ -56,20 +57,29 @@ export const command = defineCommand({
       "verdict and lesson",
     ],
     ["ml conclude k3f9ab --as-proposed", "confirm what the expectation says"],
+    ['ml conclude --where "group:bs lr>=1e-2" --refutes --learned "lr 1e-2 diverges"', "all that a search means"],
   ],
   schemas: { "ml.conclude/1": changedSchema },
   async run(context, args) {
-    const [target = ""] = args.words;
+    const targets = args.words;
     const { flags: given } = args;
     const typed = typedVerdict(given);
     const nothing = typed === null && !given.asProposed && given.outcome === null;
     if (nothing && given.learned.length + given.next.length === 0) {
-      throw new MlError("usage", `nothing was said about \`${target}\``, {
-        hint: `ml conclude ${target} --validates --outcome "…" --learned "…" --next "…"`,
+      const whom = targets[0] ?? "RUN";
+      throw new MlError("usage", targets.length === 0 ? "nothing was said" : `nothing was said about \`${whom}\``, {
+        hint: `ml conclude ${whom} --validates --outcome "…" --learned "…" --next "…"`,
       });
     }
-    const connection = await context.connect();
-    const verdict = given.asProposed ? await proposedVerdict(connection, target) : typed;
+    if (given.asProposed && (targets.length !== 1 || given.where !== null))
+      throw new MlError(
+        "usage",
+        "each run's expectation proposes a verdict of its own: `--as-proposed` takes one run",
+        {
+          hint: "ml review",
+        },
+      );
+    const verdict = given.asProposed ? await proposedVerdict(await context.connect(), targets[0] ?? "") : typed;
     const change: NarrativeChange = {
       set: {
         ...(verdict === null ? {} : { validation_status: verdict }),
@@ -77,8 +87,7 @@ export const command = defineCommand({
       },
       add: { learnings: given.learned, next_steps: given.next },
     };
-    const { changed } = await connection.ask("narrative.change", { targets: [target], change });
-    printChanged(context, connection, { schema: "ml.conclude/1", changed, dryRun: false });
+    await changeNarratives(context, change, { targets, ...given, schema: "ml.conclude/1" });
     return undefined;
   },
 });
