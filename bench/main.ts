@@ -1,5 +1,5 @@
 /**
- * `npm run bench [P1 P2 …] [--long] [--markdown] [--ml PATH]`: measures ours and the peers in turn, and prints one table.
+ * `npm run bench [P1 P2 …] [--only PART,…] [--long] [--markdown] [--ml PATH]`: measures ours and the peers in turn, and prints one table.
  * Judges ratios and goals in words only; it never fails because something was slow.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -53,7 +53,9 @@ async function measureRow(row: Row, shared: Omit<BenchContext, "folder" | "after
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const at = args.indexOf("--ml");
+  const after = (flag: string) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
+  const given = after("--ml");
+  const only = after("--only")?.split(",") ?? [];
   const wanted = args.filter((word) => /^p\d+$/i.test(word)).map((word) => word.toUpperCase());
   const chosen = rows.filter(({ id }) => wanted.length === 0 || wanted.includes(id));
   const seenOn = machine();
@@ -61,12 +63,12 @@ async function main(args: readonly string[]): Promise<void> {
   const found: { id: string; lines: Line[] }[] = [];
   try {
     const needed = chosen.some(({ withoutMl }) => withoutMl !== true);
-    const ml = at >= 0 ? resolve(args[at + 1] ?? "") : needed ? buildMl(root, toolFolder) : "";
+    const ml = given !== undefined ? resolve(given) : needed ? buildMl(root, toolFolder) : "";
     const noop = compileNoop(toolFolder);
     for (const row of chosen) {
       const started = performance.now();
       process.stderr.write(`${row.id} ${row.title} …`);
-      found.push({ id: row.id, lines: await measureRow(row, { ml, noop, root, long: args.includes("--long") }) });
+      found.push({ id: row.id, lines: await measureRow(row, { ml, noop, root, only, long: args.includes("--long") }) });
       process.stderr.write(` ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
     }
   } finally {

@@ -28,6 +28,8 @@ export interface BenchContext {
   /** A temporary folder of this row alone; gone afterwards. */
   folder: string;
   long: boolean;
+  /** Names of what is to be measured alone of a row that has parts; empty for all of it. */
+  only: readonly string[];
   /** Has a function called when the row is over, however it ends. Last one first. */
   after(cleanUp: () => void | Promise<void>): void;
 }

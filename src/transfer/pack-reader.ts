@@ -2,10 +2,10 @@
  * Reading a pack: block by block, in bounded memory, under limits. What becomes of each content is the taker's; this
  * sees to it that what it is handed is exactly as long as it was announced.
  */
-import { constants, zstdDecompressSync } from "node:zlib";
 import { MlError } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
 import { blockBytes, blockHeaderBytes, entryHeaderBytes, newBytes, packMagic, partHeaderBytes } from "./pack-format.ts";
+import { framedLength } from "./zstd-frame.ts";
 
 export interface PackLimits {
   /** Bytes of one content. */
@@ -30,8 +30,6 @@ export interface EntrySink {
   end(): void;
 }
 
-/** A frame of 1 MiB needs no more than a 1 MiB window; a larger one only costs memory. */
-const maxWindowLog = 21;
 const pieceBytes = 1024 * 1024;
 
 function bad(why: string): MlError {
@@ -87,29 +85,34 @@ class ByteReader {
   }
 }
 
-/** The raw bytes of all blocks. */
+/** One block, decompressed; null at the end of the pack. */
+async function readBlock(reader: ByteReader): Promise<Uint8Array | null> {
+  const header = Buffer.from(await reader.take(blockHeaderBytes));
+  const rawLength = header.readUInt32LE(0);
+  const storedLength = header.readUInt32LE(4);
+  if (rawLength === 0 && storedLength === 0) return null;
+  if (rawLength === 0 || storedLength === 0 || rawLength > blockBytes || storedLength > rawLength) {
+    throw bad("a block has an impossible length");
+  }
+  const stored = await reader.take(storedLength);
+  return storedLength === rawLength ? stored : await openFrame(stored, rawLength);
+}
+
+/** The raw bytes of all blocks; while one is taken in, a thread decompresses the next. */
 async function* rawBytes(reader: ByteReader): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const header = Buffer.from(await reader.take(blockHeaderBytes));
-    const rawLength = header.readUInt32LE(0);
-    const storedLength = header.readUInt32LE(4);
-    if (rawLength === 0 && storedLength === 0) return;
-    if (rawLength === 0 || storedLength === 0 || rawLength > blockBytes || storedLength > rawLength) {
-      throw bad("a block has an impossible length");
-    }
-    const stored = await reader.take(storedLength);
-    yield storedLength === rawLength ? stored : decompress(stored, rawLength);
+  for (let block = await readBlock(reader); block !== null; ) {
+    const next = readBlock(reader);
+    next.catch(() => {});
+    yield block;
     await new Promise((resolve) => setImmediate(resolve));
+    block = await next;
   }
 }
 
-function decompress(stored: Uint8Array, rawLength: number): Uint8Array {
+async function openFrame(stored: Uint8Array, rawLength: number): Promise<Uint8Array> {
   let raw: Uint8Array | null = null;
   try {
-    raw = zstdDecompressSync(stored, {
-      maxOutputLength: rawLength,
-      params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog },
-    });
+    if (framedLength(stored) === rawLength) raw = await Bun.zstdDecompress(stored);
   } catch {
     // Told below.
   }

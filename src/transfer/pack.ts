@@ -2,8 +2,9 @@
  * Writing a pack: contents read from their files as the stream is drained, a few blocks in memory at a time.
  */
 import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
+import { zstdCompress } from "node:zlib";
 import { MlError, messageOf } from "../core/error.ts";
+import { Effort } from "./effort.ts";
 import { baseOf, contentOf, type PackEntry } from "./pack-content.ts";
 import { blockBytes, blockHeader, entryHeader, packMagic } from "./pack-format.ts";
 
@@ -22,12 +23,6 @@ export interface PackProgress {
   files: number;
 }
 
-/**
- * Of 15 MB of source text in blocks of 1 MiB, level 1 made 7.82 MB in 81 ms of processor time, level 2 6.97 in 215, level 3
- * 6.58 in 301, level 4 6.43 in 315; in a pack on a busy machine, where its tables no longer fit the cache, level 4 took 1.6
- * times as long as level 3. Level 3 with longer chains made 6.51 MB and took 1.2 times as long as without.
- */
-const compression = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_chainLog]: 17 } };
 const compress = promisify(zstdCompress);
 /** Blocks that are read and compressed, at once, before the connection asks for them. */
 const blocksAhead = 2;
@@ -70,9 +65,13 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
   if (used > 0) yield block.subarray(0, used);
 }
 
-async function stored(raw: Uint8Array, compressed: boolean): Promise<Uint8Array> {
-  if (!compressed) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
-  const packed = await compress(raw, compression);
+async function stored(raw: Uint8Array, effort: Effort | null): Promise<Uint8Array> {
+  const params = effort?.params ?? null;
+  if (effort === null || params === null) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
+  const { step } = effort;
+  const started = performance.now();
+  const packed = await compress(raw, { params, chunkSize: blockBytes });
+  if (raw.length === blockBytes) effort.made(step, performance.now() - started);
   const body = packed.length < raw.length ? packed : raw;
   return Buffer.concat([blockHeader(raw.length, body.length), body]);
 }
@@ -83,15 +82,18 @@ export interface PackOptions {
   signal?: AbortSignal;
   /** False where both ends are on one machine: then it only costs time. */
   compress?: boolean;
+  /** True where a fast connection need not wait for blocks to be compressed hard. */
+  mayEase?: boolean;
 }
 
 /** A pack of `entries`. `onProgress` is told after each block; `signal` ends it. */
 export function packBlobs(
   entries: PackEntries,
-  { onProgress, signal, compress: compressed = true }: PackOptions = {},
+  { onProgress, signal, compress: compressed = true, mayEase = false }: PackOptions = {},
 ): Pack {
   const progress: PackProgress = { rawBytes: 0, wireBytes: 0, files: 0 };
   const blocks = rawBlocks(entries, progress);
+  const effort = compressed ? new Effort(mayEase) : null;
   const drained = Promise.withResolvers<boolean>();
   let failure: MlError | null = null;
   const ahead: Promise<Uint8Array | null>[] = [];
@@ -99,7 +101,7 @@ export function packBlobs(
     try {
       // The blocks are read one after the other, whoever waits; only compressing them goes on side by side.
       const step = await blocks.next();
-      return step.done === true ? null : await stored(step.value, compressed);
+      return step.done === true ? null : await stored(step.value, effort);
     } catch (cause) {
       failure =
         cause instanceof MlError ? cause : new MlError("failed", `the code could not be read: ${messageOf(cause)}`);
@@ -117,7 +119,9 @@ export function packBlobs(
         piece.catch(() => {});
         ahead.push(piece);
       }
+      const askedAtMs = performance.now();
       const piece = (await ahead.shift()) ?? null;
+      effort?.taken(performance.now(), performance.now() - askedAtMs);
       if (piece === null) {
         controller.enqueue(blockHeader(0, 0));
         controller.close();

@@ -135,6 +135,28 @@ function lackingOf(plan: Plan, offered: Offered, { tried, options }: { tried: Se
   });
 }
 
+/** A sender, and the shortest time in which the server has answered it so far. */
+interface TimedSender extends Sender {
+  quickestMs: number;
+}
+
+/** A line that brings an answer in so little is no long one, whose buffers would pass for speed. */
+const shortWayMs = 10;
+
+function timedSender(sender: Sender): TimedSender {
+  const timed: TimedSender = {
+    quickestMs: Number.POSITIVE_INFINITY,
+    ask: (async (name: never, body: never) => {
+      const started = performance.now();
+      const reply: unknown = await sender.ask(name, body);
+      timed.quickestMs = Math.min(timed.quickestMs, performance.now() - started);
+      return reply;
+    }) as Sender["ask"],
+    put: (path, stream, options) => sender.put(path, stream, options),
+  };
+  return timed;
+}
+
 function* packsOf(entries: readonly PackEntry[]): Generator<PackEntry[]> {
   let pack: PackEntry[] = [];
   let size = 0;
@@ -161,7 +183,8 @@ function mayRetry(cause: unknown): boolean {
  * changed meanwhile, `failed` when interrupted, what the server says, or the last connection error; nothing is queued
  * then, and what has arrived is not sent twice.
  */
-export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOptions = {}): Promise<Sent> {
+export async function sendSnapshot(given: Sender, tree: Tree, options: SendOptions = {}): Promise<Sent> {
+  const sender = timedSender(given);
   const sent: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
   const sleep = options.sleep ?? Bun.sleep;
   const tried = new Set<string>();
@@ -234,7 +257,7 @@ function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
 }
 
 async function sendPacks(
-  sender: Sender,
+  sender: TimedSender,
   lacking: readonly PackEntry[],
   { sent, options }: { sent: Sent; options: SendOptions },
 ): Promise<void> {
@@ -244,6 +267,7 @@ async function sendPacks(
     let wireBytes = 0;
     const pack = packBlobs(entries, {
       compress: options.compress ?? true,
+      mayEase: sender.quickestMs < shortWayMs && (options.bytesPerSecond ?? null) === null,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onProgress: (progress) => {
         wireBytes = progress.wireBytes;
