@@ -1,6 +1,7 @@
 /** P11: the index: made from run folders, asked a mix of questions, and asked by `ml find` in all. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { buildApart } from "../src/catalog/build-apart.ts";
 import { Catalog } from "../src/catalog/catalog.ts";
 import type { Present } from "../src/query/times.ts";
 import { basePaths } from "../src/run/paths.ts";
@@ -37,13 +38,12 @@ interface Measured {
   slowest: string;
 }
 
-function measure(base: string, rounds: number): Measured {
+async function measure(base: string, rounds: number): Promise<Measured> {
   const path = join(base, "bench-index.db");
   const catalog = Catalog.open(basePaths(base), path);
   try {
     const started = performance.now();
-    catalog.rebuild();
-    catalog.search.catchUp(Number.POSITIVE_INFINITY);
+    await catalog.rebuild((made) => buildApart(basePaths(base), made));
     const rebuildMs = performance.now() - started;
     const times: { ms: number; question: string }[] = [];
     for (let round = 0; round <= rounds; round++) {
@@ -91,7 +91,7 @@ export const row: Row = {
     for (const count of sizes) {
       const base = join(context.folder, `corpus-${count}`);
       writeCorpus(base, { count });
-      found.push(measure(base, context.long ? 20 : 10));
+      found.push(await measure(base, context.long ? 20 : 10));
       rmSync(base, { recursive: true, force: true });
     }
     const last = found.at(-1);

@@ -17,6 +17,9 @@ if (
 } else if (calledAs !== "ml-tui" && mode === "__data") {
   const { dataMain } = await import("./data/child-main.ts");
   await dataMain(words.slice(1));
+} else if (calledAs !== "ml-tui" && mode === "__index") {
+  const { indexMain } = await import("./catalog/build-main.ts");
+  await indexMain(words.slice(1));
 } else {
   const { cliMain } = await import("./cli/main.ts");
   await cliMain(words, calledAs, () => import("./tui/main.ts"));

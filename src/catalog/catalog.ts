@@ -4,85 +4,103 @@
  *
  * Newest first means by order of arrival, never by the clock.
  */
-import type { Database, SQLQueryBindings } from "bun:sqlite";
-import * as fs from "node:fs";
-import { readForecasts } from "../run/forecasts.ts";
+import type { Database } from "bun:sqlite";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
-import { listRunIds, type ManifestRead, readManifest } from "../run/store.ts";
-import { moveAside, openIndex } from "./database.ts";
+import { isSealed, listRunIds, readManifest } from "../run/store.ts";
+import { moveAside, openIndex, putInPlace, removeIndex } from "./database.ts";
 import { Finder } from "./find.ts";
+import { keyedOf, stampOf } from "./gather.ts";
 import { PastRuns } from "./past-runs.ts";
-import type { Damaged } from "./quarantine.ts";
-import { damagedRecord, type Keyed, recordOf } from "./record.ts";
+import { type Keyed, recordOf } from "./record.ts";
+import { parseRow, RunList } from "./run-list.ts";
 import { dropRow, type IndexTables, knownRow, type Row, writeRow } from "./run-rows.ts";
-import { type Looked, SearchIndex } from "./search-index.ts";
+import { SearchIndex } from "./search-index.ts";
 import { SimilarRuns } from "./similar.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
-
-export interface ListFilter {
-  limit: number;
-  status?: readonly Status[] | undefined;
-  user?: string | undefined;
-  group?: string | undefined;
-  tag?: string | undefined;
-  /** Only runs older than this one. */
-  before?: string | undefined;
-}
-
-interface ListedRow {
-  doc: number;
-  record: string;
-}
 
 /** What the indexes hold of a record, but its status. */
 const keysOf = (record: RunRecord | null) =>
   record && JSON.stringify([record.name, record.user, record.priority, record.held, record.group, record.problem]);
 
-const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
+/** More changed runs than these are not worth reading one by one while somebody waits; see `sync`. */
+const readAtStart = 2000;
 
-/** Runs that a rebuild takes in one transaction. */
-const rebuiltAtOnce = 1000;
+/** Runs of the index that are applied between two breaths. */
+const appliedAtOnce = 20;
 
-/** What tells a changed manifest from an unchanged one without reading it; empty where there is none. */
-function stampOf(path: string): string {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.mtimeMs}:${stat.size}:${stat.ino}`;
+/** An open index and all that reads it; replaced as a whole. */
+interface Shelves {
+  database: Database;
+  past: PastRuns;
+  search: SearchIndex;
+  finder: Finder;
+  similar: SimilarRuns;
+  tables: IndexTables;
 }
 
-export class Catalog {
+function shelvesOf(base: BasePaths, database: Database, runCount: () => number): Shelves {
+  const search = new SearchIndex(base, database);
+  return {
+    ...{ database, search, past: new PastRuns(database), finder: new Finder(database, search, runCount) },
+    ...{ similar: new SimilarRuns(base, database, search), tables: { database, search } },
+  };
+}
+
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export class Catalog extends RunList {
   private readonly counters = new Map<Status, number>();
   readonly waitingRuns = new WaitingRuns();
   private newest = 0;
-  /** What ended runs took. */
-  readonly past: PastRuns;
-  /** What `ml find` looks in; kept a little behind, see there. */
-  readonly search: SearchIndex;
-  readonly finder: Finder;
-  readonly similar: SimilarRuns;
-  private readonly index: IndexTables;
+  private at: Shelves;
+  /** Runs that changed since a rebuild began; null while there is none. */
+  private changed: Set<string> | null = null;
 
   private constructor(
     private readonly base: BasePaths,
-    private readonly database: Database,
+    private readonly path: string,
+    database: Database,
     /** Why the index that was there could not be used, or null. */
     readonly replaced: string | null,
   ) {
-    this.past = new PastRuns(database);
-    this.search = new SearchIndex(base, database);
-    const runCount = () => [...this.counters.values()].reduce((sum, count) => sum + count, 0);
-    this.finder = new Finder(database, this.search, runCount);
-    this.similar = new SimilarRuns(base, database, this.search);
-    this.index = { database, search: this.search };
+    super();
+    this.at = this.shelves(database);
     this.countAll();
+  }
+
+  private shelves(database: Database): Shelves {
+    return shelvesOf(this.base, database, () => [...this.counters.values()].reduce((sum, count) => sum + count, 0));
+  }
+
+  protected get database(): Database {
+    return this.at.database;
+  }
+
+  /** What ended runs took. */
+  get past(): PastRuns {
+    return this.at.past;
+  }
+
+  /** What `ml find` looks in; kept a little behind, see there. Another one after a rebuild. */
+  get search(): SearchIndex {
+    return this.at.search;
+  }
+
+  get finder(): Finder {
+    return this.at.finder;
+  }
+
+  get similar(): SimilarRuns {
+    return this.at.similar;
   }
 
   /** Opens the index at `path`; a damaged one is moved aside. Call `sync` before asking it anything. */
   static open(base: BasePaths, path: string): Catalog {
     const { database, replaced } = openIndex(path);
-    return new Catalog(base, database, replaced);
+    return new Catalog(base, path, database, replaced);
   }
 
   /** A fresh, empty one in the place of one that turned out damaged. */
@@ -95,11 +113,12 @@ export class Catalog {
     for (const status of statuses) this.counters.set(status, 0);
     const rows = this.database.query("SELECT status, count(*) AS n FROM runs GROUP BY status").all();
     for (const row of rows as { status: Status; n: number }[]) this.counters.set(row.status, row.n);
-    const last = this.database.query("SELECT max(sequence) AS last FROM runs").get() as { last: number | null };
-    this.newest = last.last ?? 0;
+    // Keys follow the sequence but for the few that found their place taken: the last ones are looked at.
+    const last = "SELECT max(sequence) AS last FROM (SELECT sequence FROM runs ORDER BY doc DESC LIMIT 2000)";
+    this.newest = Math.max(this.newest, (this.database.query(last).get() as { last: number | null }).last ?? 0);
     this.waitingRuns.clear();
     const waiting = "SELECT sequence, record FROM runs INDEXED BY waiting WHERE status = 'queued'";
-    for (const row of this.database.query(waiting).all() as (ListedRow & { sequence: number })[])
+    for (const row of this.database.query(waiting).all() as { record: string; sequence: number }[])
       this.waitingRuns.note(parseRow(row), row.sequence);
   }
 
@@ -111,37 +130,29 @@ export class Catalog {
 
   /** Reads one run folder again. Returns its record, or null where there is no such run any more. */
   apply(runId: string): RunRecord | null {
+    this.changed?.add(runId);
     const path = this.base.run(runId).manifest;
     const stamp = stampOf(path);
-    const keyed = this.keyedOf(runId, path, readManifest(path));
+    const keyed = keyedOf(this.base, runId, readManifest(path));
     if (keyed === null) {
       this.remove(runId);
       return null;
     }
-    this.put(keyed, stamp);
+    this.put(keyed.record.problem === null ? keyed : this.damagedAs(keyed), stamp);
     return keyed.record;
   }
 
-  private keyedOf(runId: string, path: string, read: ManifestRead): Keyed | null {
-    if (read.kind === "ok") {
-      const foretold = read.manifest.ended_at === null ? [] : readForecasts(this.base.run(runId));
-      return recordOf({ ...read.manifest, run_id: runId }, foretold);
-    }
-    if (read.kind === "damaged") return this.damagedAs(runId, damagedRecord(runId, path, read.reason));
-    if (!fs.existsSync(this.base.run(runId).folder)) return null;
-    return this.damagedAs(runId, damagedRecord(runId, path, `\`${path}\` is missing`));
-  }
-
   /** A damaged run stays the answer to its submission, as long as anybody remembers which one that was. */
-  private damagedAs(runId: string, keyed: Keyed): Keyed {
+  private damagedAs(keyed: Keyed): Keyed {
     if (keyed.submitId !== null) return keyed;
-    const row = this.database.query("SELECT submit_id FROM runs WHERE run_id = ?").get(runId);
+    const row = this.database.query("SELECT submit_id FROM runs WHERE run_id = ?").get(keyed.record.run_id);
     return { ...keyed, submitId: (row as { submit_id: string | null } | null)?.submit_id ?? null };
   }
 
   /** Takes manifests that were just written, without reading them back; all in one transaction. */
   insert(manifests: readonly Manifest[]): RunRecord[] {
     const all = manifests.map((manifest) => recordOf(manifest));
+    for (const { run_id: runId } of manifests) this.changed?.add(runId);
     try {
       this.database.transaction(() => {
         for (const keyed of all) this.put(keyed, stampOf(this.base.run(keyed.record.run_id).manifest));
@@ -153,27 +164,23 @@ export class Catalog {
     return all.map((keyed) => keyed.record);
   }
 
-  /** Returns the row's key. A `fresh` row is that of a run which has none yet, and search looks at it in the same transaction. */
-  private put({ record, submitId, sequence, past }: Keyed, stamp: string, fresh = false): number {
-    const before = fresh ? null : knownRow(this.database, record.run_id);
+  private put(keyed: Keyed, stamp: string): void {
+    const { record, submitId, sequence, past } = keyed;
+    const before = knownRow(this.database, record.run_id);
     const text = JSON.stringify(record);
-    if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return before.doc;
+    if (before?.record === text && before.stamp === stamp && before.submit_id === submitId) return;
     if (past !== null) this.past.put(past);
     else if (record.problem !== null) this.past.remove(record.run_id);
     const earlier = before === null ? null : parseRow(before);
-    const live = isFinal(record.status) ? 0 : 1;
     const stays = before?.sequence === sequence;
     let doc: number;
     if (stays && before.submit_id === submitId && keysOf(earlier) === keysOf(record)) {
       // Most changes: the indexes over what stays need not be touched.
+      doc = before.doc;
       this.database
         .query("UPDATE runs SET status = ?, live = ?, stamp = ?, record = ? WHERE doc = ?")
-        .run(record.status, live, stamp, text, before.doc);
-      doc = before.doc;
-    } else {
-      const searched = fresh ? stamp : stays ? before.searched : "";
-      doc = writeRow(this.index, { record, submitId, sequence, past }, { before, stamp, searched, text, live });
-    }
+        .run(record.status, isFinal(record.status) ? 0 : 1, stamp, text, doc);
+    } else doc = writeRow(this.at.tables, keyed, { before, stamp, searched: stays ? before.searched : "" });
     const tagsBefore = earlier?.tags ?? [];
     if (!stays || tagsBefore.join("\n") !== record.tags.join("\n")) {
       if (tagsBefore.length > 0) this.database.query("DELETE FROM tags WHERE doc = ?").run(doc);
@@ -184,8 +191,7 @@ export class Catalog {
     this.count(record, 1);
     this.waitingRuns.note(record, sequence);
     this.newest = Math.max(this.newest, sequence);
-    if (!fresh && before?.stamp !== stamp) this.search.onStale();
-    return doc;
+    if (before?.stamp !== stamp) this.search.onStale();
   }
 
   private count(row: Pick<Row, "status">, by: 1 | -1): void {
@@ -193,163 +199,96 @@ export class Catalog {
   }
 
   remove(runId: string): boolean {
+    this.changed?.add(runId);
     const row = knownRow(this.database, runId);
     if (row === null) return false;
-    dropRow(this.index, row.doc);
+    dropRow(this.at.tables, row.doc);
     this.past.remove(runId);
     this.count(row, -1);
     this.waitingRuns.remove(runId);
     return true;
   }
 
-  /** Brings the rows up to date with the folders: only manifests that changed are read. Returns how many were. */
-  sync(): number {
+  /**
+   * Brings the rows up to date with the folders: only manifests that changed are read. Where these are very many (no index
+   * was there, or a backup has been restored), only the newest of them and those of runs that have not ended are; the
+   * others are `left` for a rebuild.
+   */
+  sync(most = readAtStart): { read: number; left: number } {
     const known = new Map<string, string>();
-    for (const row of this.database.query("SELECT run_id, stamp FROM runs").all() as Row[])
+    for (const row of this.database.query("SELECT run_id, stamp FROM runs").iterate() as Iterable<Row>)
       known.set(row.run_id, row.stamp);
-    let changed = 0;
+    const changed: string[] = [];
+    for (const runId of listRunIds(this.base)) {
+      const stamp = stampOf(this.base.run(runId).manifest);
+      if (stamp === "" || known.get(runId) !== stamp) changed.push(runId);
+      known.delete(runId);
+    }
+    const wanted = changed.filter((runId, at) => at < most || !isSealed(this.base.run(runId)));
     this.database.transaction(() => {
       // Oldest first: a row then never has to make room for an earlier one.
-      for (const runId of listRunIds(this.base).reverse()) {
-        const stamp = stampOf(this.base.run(runId).manifest);
-        const same = stamp !== "" && known.get(runId) === stamp;
-        known.delete(runId);
-        if (same) continue;
-        this.apply(runId);
-        changed += 1;
-      }
+      for (const runId of wanted.reverse()) this.apply(runId);
       for (const runId of known.keys()) this.remove(runId);
     })();
     this.countAll();
-    return changed;
+    return { read: wanted.length, left: changed.length - wanted.length };
   }
 
-  /** Forgets everything and reads every folder again, for rows and for search at once. Returns how many runs there are. */
-  rebuild(): number {
-    this.database.run("PRAGMA cache_size = -65536");
-    this.database.transaction(() => {
-      this.database.run("DELETE FROM runs");
-      this.database.run("DELETE FROM tags");
-      this.past.clear();
-      this.search.forgetAll();
-    })();
-    const runIds = listRunIds(this.base).reverse();
-    for (let at = 0; at < runIds.length; at += rebuiltAtOnce) this.readAnew(runIds.slice(at, at + rebuiltAtOnce));
-    this.countAll();
-    this.database.run("PRAGMA cache_size = -2000");
-    this.database.run("PRAGMA shrink_memory");
-    return runIds.length;
+  /**
+   * Puts an index made from nothing in the place of this one. `build` makes it at the path that it is given, from the run
+   * folders alone; meanwhile this one answers, and what changes is noted and read again before the new one takes over, which
+   * happens in one turn. What fails, or is killed at any point, leaves the index as it was.
+   */
+  async rebuild(build: (path: string) => Promise<unknown>): Promise<void> {
+    if (this.changed !== null) throw new Error("the index is being rebuilt already");
+    const path = `${this.path}.new`;
+    const changed = new Set<string>();
+    this.changed = changed;
+    try {
+      await build(path);
+      const next = Catalog.open(this.base, path);
+      try {
+        if (next.replaced !== null) throw new Error(`the new index cannot be used: ${next.replaced}`);
+        while (changed.size > 0) {
+          next.applyAll([...changed].slice(0, appliedAtOnce), changed);
+          await breathe();
+        }
+      } finally {
+        next.close();
+      }
+      // No await from here on: nothing changes between the last look and the first answer.
+      this.takeOver(path);
+    } finally {
+      this.changed = null;
+      removeIndex(path);
+    }
   }
 
-  private readAnew(runIds: readonly string[]): void {
-    const looked: Looked[] = [];
+  private applyAll(runIds: readonly string[], from: Set<string>): void {
     this.database.transaction(() => {
       for (const runId of runIds) {
-        const path = this.base.run(runId).manifest;
-        const stamp = stampOf(path);
-        const read = readManifest(path);
-        const keyed = this.keyedOf(runId, path, read);
-        if (keyed === null) continue;
-        const doc = this.put(keyed, stamp, true);
-        looked.push({ doc, run_id: runId, stamp, manifest: read.kind === "ok" ? read.manifest : null });
+        from.delete(runId);
+        this.apply(runId);
       }
-      // A row may have been moved by a later one; what it was is then looked at again in its turn.
-      this.search.take(looked);
     })();
   }
 
-  get(runId: string): RunRecord | null {
-    const row = this.database.query("SELECT record FROM runs WHERE run_id = ?").get(runId) as { record: string } | null;
-    return row === null ? null : (JSON.parse(row.record) as RunRecord);
-  }
-
-  /** The key of a run in the index; grows in the order of arrival. */
-  docOf(runId: string): number | null {
-    const row = this.database.query("SELECT doc FROM runs WHERE run_id = ?").get(runId);
-    return (row as { doc: number } | null)?.doc ?? null;
-  }
-
-  sequenceOf(runId: string): number | null {
-    const row = this.database.query("SELECT sequence FROM runs WHERE run_id = ?").get(runId);
-    return (row as { sequence: number } | null)?.sequence ?? null;
-  }
-
-  /** The run that was made for a submission, or null. */
-  bySubmission(submitId: string): RunRecord | null {
-    return this.select("submit_id = ?", [submitId], "LIMIT 1")[0] ?? null;
-  }
-
-  /** Newest first. Each status is read along its own index and the pages merged, so that the cost is that of the page. */
-  list(filter: ListFilter): RunRecord[] {
-    if (filter.status === undefined) return this.page(filter, null).map(parseRow);
-    const pages = [...new Set(filter.status)].flatMap((status) => this.page(filter, status));
-    pages.sort((a, b) => b.doc - a.doc);
-    return pages.slice(0, filter.limit).map(parseRow);
-  }
-
-  private page(filter: ListFilter, status: Status | null): ListedRow[] {
-    const where: string[] = [];
-    const values: SQLQueryBindings[] = [];
-    const add = (condition: string, ...given: SQLQueryBindings[]) => {
-      where.push(condition);
-      values.push(...given);
-    };
-    if (status !== null) add("status = ?", status);
-    if (filter.user !== undefined) add("user = ?", filter.user);
-    if (filter.group !== undefined) add("grp = ?", filter.group);
-    if (filter.tag !== undefined) add("doc IN (SELECT doc FROM tags WHERE tag = ?)", filter.tag);
-    if (filter.before !== undefined) add("doc < ?", this.docOf(filter.before) ?? 0);
-    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-    return this.database
-      .query(`SELECT doc, record FROM runs ${condition} ORDER BY doc DESC LIMIT ${filter.limit}`)
-      .all(...values) as ListedRow[];
-  }
-
-  /** The rows of these runs, by id; those that are not known are missing. */
-  many(runIds: readonly string[]): Map<string, RunRecord> {
-    const found = this.select("run_id IN (SELECT value FROM json_each(?))", [JSON.stringify(runIds)], "");
-    return new Map(found.map((record) => [record.run_id, record]));
-  }
-
-  /** Runs that ended at this moment or later, in no promised order. Looks at every row. */
-  *endedSince(iso: string): Iterable<RunRecord> {
-    const query = "SELECT record FROM runs WHERE live = 0 AND json_extract(record, '$.ended_at') >= ?";
-    for (const row of this.database.query(query).iterate(iso)) yield parseRow(row as ListedRow);
-  }
-
-  /** Ids of all waiting runs, in order of arrival. */
-  waitingIds(): string[] {
-    const rows = this.database
-      .query("SELECT run_id FROM runs WHERE status = 'queued' ORDER BY sequence")
-      .all() as Row[];
-    return rows.map((row) => row.run_id);
-  }
-
-  /** True while a live run of the user has the name. */
-  isNameTaken(user: string, name: string): boolean {
-    return this.database.query("SELECT 1 FROM runs WHERE name = ? AND live = 1 AND user = ?").get(name, user) !== null;
-  }
-
-  named(name: string, live: boolean, limit: number): RunRecord[] {
-    return this.select("name = ? AND live = ?", [name, live ? 1 : 0], `ORDER BY doc DESC LIMIT ${limit}`);
-  }
-
-  /** Runs whose id, or the random part of it, begins with `prefix`. */
-  byPrefix(prefix: string, limit: number): RunRecord[] {
-    const end = `${prefix}\u{10ffff}`;
-    return this.select(
-      "run_id IN (SELECT run_id FROM runs WHERE run_id >= ?1 AND run_id < ?2 UNION SELECT run_id FROM runs WHERE tail >= ?1 AND tail < ?2)",
-      [prefix, end],
-      `ORDER BY doc DESC LIMIT ${limit}`,
-    );
-  }
-
-  /** Runs that recorded a metric of this name, newest first; within a group where one is named. */
-  withMetric(metric: string, group: string | null): RunRecord[] {
-    const path = `$.metrics."${metric.replaceAll('"', "")}"`;
-    const inGroup = group === null ? "" : "AND grp = ?2";
-    const values = group === null ? [path] : [path, group];
-    return this.select(`json_extract(record, ?1) IS NOT NULL ${inGroup}`, values, "ORDER BY doc DESC");
+  private takeOver(path: string): void {
+    const { onStale } = this.search;
+    const { synonyms } = this.finder;
+    // Nothing may be left in its side files; see putInPlace.
+    this.database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.close();
+    try {
+      putInPlace(path, this.path);
+    } finally {
+      // Whichever is there now.
+      this.at = this.shelves(openIndex(this.path).database);
+      this.countAll();
+      this.finder.useSynonyms(synonyms);
+      this.search.onStale = onStale;
+      onStale();
+    }
   }
 
   totals(): Record<Status, number> {
@@ -357,30 +296,6 @@ export class Catalog {
       Status,
       number
     >;
-  }
-
-  damaged(limit = 100): Damaged[] {
-    return this.database
-      .query(`SELECT run_id, problem AS reason FROM runs WHERE problem IS NOT NULL ORDER BY run_id LIMIT ${limit}`)
-      .all() as Damaged[];
-  }
-
-  /** Distinct values that begin with `prefix`, for completion. */
-  words(kind: "tag" | "group", prefix: string, limit: number): string[] {
-    const [table, column] = kind === "tag" ? ["tags", "tag"] : ["runs", "grp"];
-    const rows = this.database
-      .query(
-        `SELECT DISTINCT ${column} AS word FROM ${table} WHERE ${column} >= ? AND ${column} < ? ORDER BY 1 LIMIT ${limit}`,
-      )
-      .all(prefix, `${prefix}\u{10ffff}`) as { word: string }[];
-    return rows.map((row) => row.word);
-  }
-
-  private select(where: string, values: SQLQueryBindings[], tail: string): RunRecord[] {
-    const rows = this.database
-      .query(`SELECT record FROM runs ${where === "" ? "" : `WHERE ${where}`} ${tail}`)
-      .all(...values) as { record: string }[];
-    return rows.map(parseRow);
   }
 
   close(): void {

@@ -4,20 +4,20 @@
  */
 import { Database } from "bun:sqlite";
 import * as fs from "node:fs";
-import { pastTables } from "./past-runs.ts";
-import { searchTables } from "./search-tables.ts";
+import { pastIndexes, pastTables } from "./past-runs.ts";
+import { searchIndexes, searchTables } from "./search-tables.ts";
 
 /** Bumped with every change of the tables; an older index is thrown away. */
-const indexVersion = 4;
+const indexVersion = 5;
 
 /**
  * `doc` is the place of a run in the order of arrival (doc-order.ts), so that everything keyed by it is read newest
  * first without sorting. `searched` is the stamp of the manifest that the tables of search-tables.ts were made from.
  */
-const tables = `
+export const tables = `
   CREATE TABLE runs(
     doc INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL UNIQUE,
+    run_id TEXT NOT NULL,
     tail TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     at INTEGER NOT NULL,
@@ -34,6 +34,13 @@ const tables = `
     searched TEXT NOT NULL DEFAULT '',
     record TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE tags(tag TEXT NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY(tag, doc)) STRICT, WITHOUT ROWID;
+  ${searchTables}
+  ${pastTables}
+`;
+
+export const indexes = `
+  CREATE UNIQUE INDEX by_run_id ON runs(run_id);
   CREATE INDEX by_at ON runs(at);
   CREATE INDEX by_status ON runs(status);
   CREATE INDEX by_user ON runs(user);
@@ -44,14 +51,16 @@ const tables = `
   CREATE INDEX waiting ON runs(priority DESC, sequence, held) WHERE status = 'queued';
   CREATE INDEX damaged ON runs(run_id) WHERE problem IS NOT NULL;
   CREATE INDEX unsearched ON runs(doc) WHERE searched <> stamp;
-  CREATE TABLE tags(tag TEXT NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY(tag, doc)) STRICT, WITHOUT ROWID;
   CREATE INDEX tags_of ON tags(doc);
-  ${searchTables}
+  ${searchIndexes}
+  ${pastIndexes}
+  PRAGMA user_version = ${indexVersion};
 `;
 
 /** Bun keeps 20 statements prepared; a run and a page of answers take more, and would be prepared again each time. */
 Database.MAX_QUERY_CACHE_SIZE = 256;
 
+/** Opens it for many small changes, whole or new. Throws where it is damaged or of another version. */
 function openAt(path: string): Database {
   const database = new Database(path, { create: true, strict: true });
   try {
@@ -65,8 +74,7 @@ function openAt(path: string): Database {
       if (found.user_version !== 0) throw new Error(`the index is of version ${found.user_version}`);
       database.transaction(() => {
         database.run(tables);
-        database.run(pastTables);
-        database.run(`PRAGMA user_version = ${indexVersion}`);
+        database.run(indexes);
       })();
     }
     database.query("SELECT count(*) FROM (SELECT 1 FROM runs ORDER BY doc DESC LIMIT 100)").get();
@@ -76,6 +84,21 @@ function openAt(path: string): Database {
     database.close();
     throw cause;
   }
+}
+
+const sideFiles = ["-wal", "-shm", "-journal"];
+
+export function removeIndex(path: string): void {
+  for (const suffix of ["", ...sideFiles]) fs.rmSync(`${path}${suffix}`, { force: true });
+}
+
+/**
+ * Puts a closed database in the place of another closed one. Side files of the old one must not meet the new one, and
+ * closing has written what was in them; a crash between the two steps leaves the old one, whole.
+ */
+export function putInPlace(from: string, to: string): void {
+  for (const suffix of sideFiles) fs.rmSync(`${to}${suffix}`, { force: true });
+  fs.renameSync(from, to);
 }
 
 /** Moves the database and its side files out of the way, as `<path>.damaged`; an earlier one is replaced. */

@@ -69,6 +69,10 @@ export class Finder {
     this.labels = new LabelFinder(database, index);
   }
 
+  get synonyms(): Synonyms {
+    return this.words.synonyms;
+  }
+
   /** From now on these count as the same words. */
   useSynonyms(synonyms: Synonyms): void {
     this.words = new IndexWords(this.database, this.index, synonyms);

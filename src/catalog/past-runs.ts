@@ -13,6 +13,9 @@ export const pastTables = `
     ended INTEGER NOT NULL,
     fact TEXT NOT NULL
   ) STRICT;
+`;
+
+export const pastIndexes = `
   CREATE INDEX past_by_script ON past(script, ended);
   CREATE INDEX past_by_group ON past(grp, ended) WHERE grp IS NOT NULL;
   CREATE INDEX past_by_end ON past(ended);
@@ -20,21 +23,19 @@ export const pastTables = `
 
 const parse = (row: unknown): PastRun => JSON.parse((row as { fact: string }).fact) as PastRun;
 
+/** The values of a row, in the order of the columns. */
+export const pastRow = (past: PastRun) =>
+  [past.run_id, past.script, past.group, past.ended_at_ms, JSON.stringify(past)] as const;
+
 export class PastRuns {
   constructor(private readonly database: Database) {}
 
   put(past: PastRun): void {
-    this.database
-      .query("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?)")
-      .run(past.run_id, past.script, past.group, past.ended_at_ms, JSON.stringify(past));
+    this.database.query("INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?)").run(...pastRow(past));
   }
 
   remove(runId: string): void {
     this.database.query("DELETE FROM past WHERE run_id = ?").run(runId);
-  }
-
-  clear(): void {
-    this.database.run("DELETE FROM past");
   }
 
   /** Newest first. */

@@ -2,8 +2,8 @@
  * Rows of the table `runs`, one a run: written whole in the run's place in the order of arrival, and taken away together
  * with all that hangs on their key.
  */
-import type { Database } from "bun:sqlite";
-import type { Status } from "../run/status.ts";
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { isFinal, type Status } from "../run/status.ts";
 import { placeOf } from "./doc-order.ts";
 import type { Keyed } from "./record.ts";
 
@@ -36,42 +36,36 @@ export function knownRow(database: Database, runId: string): KnownRow | null {
   return database.query(`SELECT ${columns} FROM runs WHERE run_id = ?`).get(runId) as KnownRow | null;
 }
 
-const insertRun = `INSERT INTO runs(doc, run_id, tail, sequence, at, name, user, status, live, priority, held, grp, submit_id,
+export const insertRun = `INSERT INTO runs(doc, run_id, tail, sequence, at, name, user, status, live, priority, held, grp, submit_id,
   problem, stamp, searched, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** The values for `insertRun`. */
+export function rowOf(
+  doc: number,
+  { record, submitId, sequence }: Keyed,
+  { stamp, searched }: { stamp: string; searched: string },
+): SQLQueryBindings[] {
+  return [
+    ...[doc, record.run_id, record.run_id.slice(11), sequence, Date.parse(record.queued_at) || 0],
+    ...[record.name, record.user, record.status, isFinal(record.status) ? 0 : 1],
+    ...[record.priority, record.held ? 1 : 0, record.group, submitId, record.problem],
+    ...[stamp, searched, JSON.stringify(record)],
+  ];
+}
 
 /** Writes the whole row, in its place in the order of arrival. Returns its key. */
 export function writeRow(
   index: IndexTables,
-  { record, submitId, sequence }: Keyed,
-  row: { before: KnownRow | null; stamp: string; searched: string; text: string; live: 0 | 1 },
+  keyed: Keyed,
+  row: { before: KnownRow | null; stamp: string; searched: string },
 ): number {
-  const { database } = index;
   const { before } = row;
+  const { sequence, record } = keyed;
   const stays = before?.sequence === sequence;
-  if (before !== null && stays) database.query("DELETE FROM runs WHERE doc = ?").run(before.doc);
+  if (before !== null && stays) index.database.query("DELETE FROM runs WHERE doc = ?").run(before.doc);
   else if (before !== null) dropRow(index, before.doc);
   const doc = stays ? before.doc : makeRoom(index, sequence, record.run_id);
-  database
-    .query(insertRun)
-    .run(
-      doc,
-      record.run_id,
-      record.run_id.slice(11),
-      sequence,
-      Date.parse(record.queued_at) || 0,
-      record.name,
-      record.user,
-      record.status,
-      row.live,
-      record.priority,
-      record.held ? 1 : 0,
-      record.group,
-      submitId,
-      record.problem,
-      row.stamp,
-      row.searched,
-      row.text,
-    );
+  index.database.query(insertRun).run(...rowOf(doc, keyed, row));
   return doc;
 }
 

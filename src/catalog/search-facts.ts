@@ -27,7 +27,20 @@ export interface SearchFacts {
   labels: Label[];
   /** The script as it is in the run's snapshot, for following it through renames; null where it is no file there. */
   script: { path: string; blob: string; project: string } | null;
+  /** What it has in common with other runs. */
+  shared: {
+    snapshot: string | null;
+    /** `freeze` is null where it comes from another process that has said it before. */
+    environment: { id: string; freeze: string | null } | null;
+    /** Keys of the project, the most telling first. */
+    project: string[];
+  };
+  /** What people learned from it and meant to do next, sentence by sentence. */
+  lessons: Record<LessonKind, string[]>;
 }
+
+export const lessonKinds = ["learned", "next"] as const;
+export type LessonKind = (typeof lessonKinds)[number];
 
 const mostFacts = 600;
 const mostTextLength = 64 * 1024;
@@ -81,8 +94,10 @@ function measures(manifest: Manifest): Fact[] {
 
 /** The end of what the run printed, without escape codes. */
 function logEnd(paths: RunPaths): string {
-  const logs = fs.existsSync(paths.outputLog) ? [paths.outputLog] : [paths.stdoutLog, paths.stderrLog];
-  return logs.map((log) => Bun.stripANSI(lastBytes(log, logBytes))).join("\n");
+  const output = lastBytes(paths.outputLog, logBytes);
+  if (output !== "") return Bun.stripANSI(output);
+  const parts = [paths.stdoutLog, paths.stderrLog].filter((log) => fs.existsSync(log));
+  return parts.map((log) => Bun.stripANSI(lastBytes(log, logBytes))).join("\n");
 }
 
 function textsOf(manifest: Manifest, paths: RunPaths, config: string): Record<TextColumn, string> {
@@ -111,7 +126,7 @@ function textsOf(manifest: Manifest, paths: RunPaths, config: string): Record<Te
 }
 
 /** Properties that are one word. Values are compared without regard to case. */
-function labelsOf(manifest: Manifest, script: string): Label[] {
+function labelsOf(manifest: Manifest, script: string, shared: SearchFacts["shared"]): Label[] {
   const { narrative, environment, resources, lineage } = manifest;
   const labels: Label[] = [["script", script]];
   const add = (field: string, value: string | null | undefined) => {
@@ -133,13 +148,28 @@ function labelsOf(manifest: Manifest, script: string): Label[] {
   add("python", environment.python_version);
   add("signal", manifest.signal);
   add("snapshot", environment.snapshot);
-  for (const key of projectKeys(manifest)) add("project", key);
+  for (const key of shared.project) add("project", key);
   for (const annotation of manifest.annotations) add("author", annotation.author);
-  if (environment.pip_freeze !== null) add("environment", hashOf(environment.pip_freeze));
+  add("environment", shared.environment?.id);
   return labels;
 }
 
-const hashOf = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 32);
+function sharedOf(manifest: Manifest): SearchFacts["shared"] {
+  const { snapshot, pip_freeze: freeze } = manifest.environment;
+  const environment = freeze === null ? null : { id: hashOf(freeze), freeze };
+  return { snapshot, environment, project: projectKeys(manifest) };
+}
+
+/** Runs of one environment come in a row. */
+let lastHashed: { text: string | null; hash: string } = { text: null, hash: "" };
+
+function hashOf(text: string): string {
+  if (lastHashed.text !== text) {
+    const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 32);
+    lastHashed = { text, hash };
+  }
+  return lastHashed.hash;
+}
 
 /** What a person may or may not have written, and a run may or may not have left. */
 const noted = [
@@ -179,7 +209,8 @@ export function searchFacts(manifest: Manifest, paths: RunPaths, code: CodeFiles
     .join("\n");
   const texts = textsOf(manifest, paths, config);
   const path = command.script.startsWith("/") ? command.script : posix.join(manifest.cwd, command.script);
-  const labels = labelsOf(manifest, path);
+  const shared = sharedOf(manifest);
+  const labels = labelsOf(manifest, path, shared);
   labels.push(...presence(texts, labels, manifest));
   const blob = snapshot === null ? undefined : code.tree(snapshot).files.get(path);
   const parameters = Object.entries(values).map(([name, value]) => parameterFact(name, value));
@@ -187,6 +218,8 @@ export function searchFacts(manifest: Manifest, paths: RunPaths, code: CodeFiles
     texts,
     facts: [...measures(manifest), ...parameters.slice(0, mostFacts), ...metricFacts(manifest).slice(0, mostFacts)],
     labels,
-    script: blob === undefined ? null : { path, blob: blob.hash, project: projectKeys(manifest)[0] ?? "" },
+    script: blob === undefined ? null : { path, blob: blob.hash, project: shared.project[0] ?? "" },
+    shared,
+    lessons: { learned: manifest.narrative.learnings, next: manifest.narrative.next_steps },
   };
 }

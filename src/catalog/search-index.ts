@@ -4,14 +4,13 @@
  * leaves work to do. `catchUp` does it in batches; whoever asks a question calls it first or says how far it is behind.
  */
 import type { Database } from "bun:sqlite";
-import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
-import { projectKeys } from "../run/project.ts";
 import { readManifest } from "../run/store.ts";
 import { CodeFiles } from "./code-files.ts";
-import { type Fact, type FactKind, type Label, type SearchFacts, searchFacts } from "./search-facts.ts";
-import { packageItems, SetIndex } from "./search-sets.ts";
-import { searchTableNames, textColumns } from "./search-tables.ts";
+import { type FactKind, lessonKinds, type SearchFacts, searchFacts } from "./search-facts.ts";
+import { SharedSets } from "./search-sets.ts";
+import { insertTexts, textColumns } from "./search-tables.ts";
+import { WordIds, wordsOf } from "./word-ids.ts";
 
 interface StaleRow {
   doc: number;
@@ -19,28 +18,15 @@ interface StaleRow {
   stamp: string;
 }
 
-/** A run whose manifest was just read; null: it is damaged. */
-export interface Looked extends StaleRow {
-  manifest: Manifest | null;
-}
-
-const insertTexts = `INSERT INTO texts(rowid, ${textColumns.join(", ")}) VALUES (?, ${textColumns.map(() => "?").join(", ")})`;
-
 /** Runs in one transaction: few where somebody waits, so that the newest are done first; many where all are to be done. */
 const batchRuns = { hurried: 64, patient: 512 };
 
 export class SearchIndex {
-  /** Ids of names and labels, by kind or field and word. */
-  private readonly nameIds = new Map<string, number>();
-  private readonly labelIds = new Map<string, number>();
+  private readonly ids: WordIds;
   /** Texts of the batch that is being written. */
   private unwritten: { doc: number; texts: SearchFacts["texts"] }[] = [];
-  /** How often the ids were thrown away. */
-  private rounds = 0;
   private readonly code: CodeFiles;
-  private readonly sets: SetIndex;
-  /** Grows with every change of the tables, so that what was drawn from them can be kept meanwhile. */
-  changes = 0;
+  private readonly sets: SharedSets;
   /** Called when a row has changed and waits to be looked at. */
   onStale: () => void = () => {};
 
@@ -49,21 +35,8 @@ export class SearchIndex {
     private readonly database: Database,
   ) {
     this.code = new CodeFiles(base);
-    this.sets = new SetIndex(database);
-    this.loadIds();
-  }
-
-  private loadIds(): void {
-    this.unwritten = [];
-    this.rounds += 1;
-    this.nameIds.clear();
-    this.labelIds.clear();
-    const names = this.database.query("SELECT id, kind, name FROM names").all();
-    for (const { id, kind, name } of names as { id: number; kind: string; name: string }[])
-      this.nameIds.set(`${kind}\n${name}`, id);
-    const labels = this.database.query("SELECT id, field, value FROM label_names").all();
-    for (const { id, field, value } of labels as { id: number; field: string; value: string }[])
-      this.labelIds.set(`${field}\n${value}`, id);
+    this.sets = new SharedSets(database, this.code);
+    this.ids = new WordIds(database);
   }
 
   /** How many runs have changed since they were last looked at. */
@@ -94,7 +67,9 @@ export class SearchIndex {
           this.writeTexts();
         })();
       } catch (cause) {
-        this.loadIds();
+        this.unwritten = [];
+        this.ids.load();
+        this.sets.doubt();
         throw cause;
       }
       if (performance.now() >= deadline) return this.pending();
@@ -102,47 +77,27 @@ export class SearchIndex {
   }
 
   /** Reads a run's folder again. A damaged manifest leaves nothing to search in but its row. */
-  private look(row: StaleRow): void {
-    const read = readManifest(this.base.run(row.run_id).manifest);
-    this.enter({ ...row, manifest: read.kind === "ok" ? read.manifest : null });
-    this.database.query("UPDATE runs SET searched = ? WHERE doc = ?").run(row.stamp, row.doc);
-  }
-
-  private enter({ doc, run_id: runId, manifest }: Looked): void {
-    if (manifest === null) this.forget(doc);
-    else this.write(doc, searchFacts(manifest, this.base.run(runId), this.code), manifest);
-  }
-
-  /** Takes manifests that were just read, of rows that say so already, within the caller's transaction. */
-  take(looked: readonly Looked[]): void {
-    const isStill = this.database.query("SELECT 1 FROM runs WHERE doc = ? AND run_id = ?");
-    try {
-      for (const one of [...looked].sort((a, b) => a.doc - b.doc))
-        if (isStill.get(one.doc, one.run_id) !== null) this.enter(one);
-      this.writeTexts();
-    } catch (cause) {
-      // Whatever was gathered belongs to a transaction that is undone.
-      this.unwritten = [];
-      throw cause;
-    }
-  }
-
-  private write(doc: number, found: SearchFacts, manifest: Manifest): void {
+  private look({ doc, run_id: runId, stamp }: StaleRow): void {
     this.forget(doc);
-    // A row at a time: all of a run in one statement takes a third longer (measured, also through json_each).
-    const byName = new Map(found.facts.map((fact) => [this.nameId(fact), fact] as const));
-    const facts = [...byName].map(([name, [, , num, word]]) => [name, num, word] as const);
+    const read = readManifest(this.base.run(runId).manifest);
+    if (read.kind === "ok") this.write(doc, searchFacts(read.manifest, this.base.run(runId), this.code));
+    this.database.query("UPDATE runs SET searched = ? WHERE doc = ?").run(stamp, doc);
+  }
+
+  private write(doc: number, found: SearchFacts): void {
+    const { facts, labels } = wordsOf(found, this.ids);
     const addFact = this.database.query("INSERT INTO facts VALUES (?, ?, ?, ?)");
     for (const [name, num, word] of facts) addFact.run(name, doc, num, word);
-    const labels = [...new Set(found.labels.map((label) => this.labelId(label)))];
     const addLabel = this.database.query("INSERT INTO labels VALUES (?, ?)");
     for (const label of labels) addLabel.run(label, doc);
+    const addLesson = this.database.query("INSERT INTO lessons VALUES (?, ?, ?)");
+    for (const kind of lessonKinds)
+      if (found.lessons[kind].length > 0) addLesson.run(kind, doc, JSON.stringify(found.lessons[kind]));
     this.database
       .query("INSERT INTO searched VALUES (?, ?, ?)")
       .run(doc, JSON.stringify(facts), JSON.stringify(labels));
     this.unwritten.push({ doc, texts: found.texts });
-    this.writeShared(found, manifest);
-    this.changes += 1;
+    this.sets.add(found);
   }
 
   /** Texts go last, all of a batch in a row; what that gains is in docs/performance.md. */
@@ -150,27 +105,6 @@ export class SearchIndex {
     const insert = this.database.query(insertTexts);
     for (const { doc, texts } of this.unwritten.splice(0))
       insert.run(doc, ...textColumns.map((column) => texts[column]));
-  }
-
-  /** What many runs share is written with the first of them. */
-  private writeShared({ script, labels }: SearchFacts, manifest: Manifest): void {
-    const { snapshot, pip_freeze: freeze } = manifest.environment;
-    if (snapshot !== null) {
-      const files = () => [...this.code.tree(snapshot).files.keys()].map((item) => ({ item, version: "" }));
-      this.sets.add("code", snapshot, files);
-    }
-    const environment = labels.find(([field]) => field === "environment")?.[1];
-    if (freeze !== null && environment !== undefined) this.sets.add("package", environment, () => packageItems(freeze));
-    const keys = projectKeys(manifest);
-    if (keys.length > 0) this.database.query("INSERT OR IGNORE INTO project_keys VALUES (?)").run(JSON.stringify(keys));
-    if (script === null || snapshot === null) return;
-    const { path, blob, project } = script;
-    const known = "SELECT 1 FROM scripts WHERE path = ? AND blob = ? AND project = ?";
-    if (this.database.query(known).get(path, blob, project) !== null) return;
-    const lines = scriptLines(this.code.text(snapshot, path, scriptBytes) ?? "");
-    this.database
-      .query("INSERT INTO scripts VALUES (?, ?, ?, ?, ?)")
-      .run(path, blob, project, snapshot, JSON.stringify(lines));
   }
 
   /** Takes back all that was written for a key. */
@@ -184,67 +118,23 @@ export class SearchIndex {
     this.database
       .query("DELETE FROM labels WHERE doc = ?1 AND label IN (SELECT value FROM json_each(?2))")
       .run(doc, labels);
+    for (const kind of lessonKinds)
+      this.database.query("DELETE FROM lessons WHERE kind = ? AND doc = ?").run(kind, doc);
     this.database.query("DELETE FROM texts WHERE rowid = ?").run(doc);
     this.database.query("DELETE FROM searched WHERE doc = ?").run(doc);
-    this.changes += 1;
-  }
-
-  forgetAll(): void {
-    for (const table of searchTableNames) this.database.run(`DELETE FROM ${table}`);
-    this.rounds += 1;
-    this.nameIds.clear();
-    this.labelIds.clear();
-    this.changes += 1;
-  }
-
-  private nameId([kind, name]: Fact): number {
-    const key = `${kind}\n${name}`;
-    let id = this.nameIds.get(key);
-    if (id === undefined) {
-      id = Number(this.database.query("INSERT INTO names(kind, name) VALUES (?, ?)").run(kind, name).lastInsertRowid);
-      this.nameIds.set(key, id);
-    }
-    return id;
-  }
-
-  private labelId([field, value]: Label): number {
-    const key = `${field}\n${value}`;
-    let id = this.labelIds.get(key);
-    if (id === undefined) {
-      const insert = this.database.query("INSERT INTO label_names(field, value) VALUES (?, ?)");
-      id = Number(insert.run(field, value).lastInsertRowid);
-      this.labelIds.set(key, id);
-    }
-    return id;
   }
 
   /** Changes with every new name, and where all ids were given anew. */
   get namesVersion(): string {
-    return `${this.rounds}:${this.nameIds.size}`;
+    return this.ids.version;
   }
 
   hasFile(snapshot: string, path: string): boolean {
-    return this.sets.has("code", snapshot, path);
+    return this.sets.hasFile(snapshot, path);
   }
 
   /** Names of facts of a kind that are in use or once were, with their ids. */
   names(): Iterable<{ kind: FactKind; name: string; id: number }> {
-    return [...this.nameIds].map(([key, id]) => {
-      return { kind: key[0] as FactKind, name: key.slice(2), id };
-    });
+    return this.ids.names();
   }
-}
-
-const scriptBytes = 256 * 1024;
-const mostLines = 2000;
-
-/** Short hashes of the lines that say something, each once, sorted: enough to tell how much of a script two versions share. */
-function scriptLines(text: string): string[] {
-  const lines = new Set<string>();
-  for (const line of text.split("\n")) {
-    const bare = line.trim();
-    if (bare.length > 3) lines.add(Bun.hash(bare).toString(36).slice(0, 8));
-    if (lines.size >= mostLines) break;
-  }
-  return [...lines].sort();
 }

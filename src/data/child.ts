@@ -5,8 +5,8 @@
  */
 import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
+import { gently, ownCommand, ownEnvironment } from "../core/own-command.ts";
 import type { Copied, CopyJob } from "./copy.ts";
-import { ownCommand } from "./own-command.ts";
 import type { Probed, ProbeJob } from "./probe.ts";
 import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
 import { leaveStuck, silentSince } from "./stuck.ts";
@@ -41,18 +41,6 @@ interface Told {
   failed?: { code: string | null; message: string };
 }
 
-/** Gentle to what else the machine does, where the programs for that are there. */
-export function gently(command: readonly string[]): string[] {
-  // By their paths: what is started may have a PATH of its own.
-  const nice = Bun.which("nice");
-  const ionice = Bun.which("ionice");
-  return [
-    ...(nice === null ? [] : [nice, "-n", "10"]),
-    ...(ionice === null ? [] : [ionice, "-c", "2", "-n", "7"]),
-    ...command,
-  ];
-}
-
 /** `root` or `path`: what the job is about. */
 const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.root);
 
@@ -81,10 +69,9 @@ const goingMs = 1000;
 export async function runJob<J extends Job>(job: J, options: JobOptions): Promise<Outcomes[J["kind"]]> {
   const { stallMs, signal, onProgress, onPid } = options;
   requireAnswering(placeOf(job));
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BUN_")));
-  const child = Bun.spawn(gently([...ownCommand(), JSON.stringify(job)]), {
+  const child = Bun.spawn(gently([...ownCommand("__data"), JSON.stringify(job)]), {
     cwd: "/",
-    env,
+    env: ownEnvironment(),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "ignore",

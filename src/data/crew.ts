@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf, systemCode } from "../core/error.ts";
-import { ownCommand } from "./own-command.ts";
+import { ownCommand } from "../core/own-command.ts";
 import { type ReadFile, readDataFile } from "./read-file.ts";
 
 export interface Orders {
@@ -198,7 +198,7 @@ async function runHand(
   const first = batches.next();
   if (first.done === true) return;
   // Of our own group, so that one signal ends all.
-  const hand = Bun.spawn([...ownCommand(), JSON.stringify({ kind: "crew", orders })], {
+  const hand = Bun.spawn([...ownCommand("__data"), JSON.stringify({ kind: "crew", orders })], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "ignore",

@@ -37,6 +37,8 @@ export interface ScoredForecast {
 
 /** Whole lines alone, the first of each mark; a damaged file foretold nothing. */
 export function readForecasts(paths: RunPaths): Forecast[] {
+  // Most runs have none, and asking first costs a third of being refused.
+  if (!fs.existsSync(paths.forecasts)) return [];
   let found: Forecast[];
   try {
     found = readJsonLines<Forecast>(paths.forecasts).records;

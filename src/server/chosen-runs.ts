@@ -1,5 +1,5 @@
 /** Which runs a question is about: named ones, or those of a group, tag, user and time; newest first and never endless. */
-import type { ListFilter } from "../catalog/catalog.ts";
+import type { ListFilter } from "../catalog/run-list.ts";
 import { MlError } from "../core/error.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import type { Context } from "./context.ts";

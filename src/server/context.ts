@@ -22,6 +22,7 @@ import type { Notifier } from "./notifier.ts";
 import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
 import type { Quota } from "./quota.ts";
+import type { Reindexing } from "./reindexing.ts";
 import type { SavedSearches } from "./saved-searches.ts";
 import type { Terminals } from "./terminals.ts";
 import type { WorkerBoard } from "./worker-board.ts";
@@ -47,6 +48,7 @@ export interface Services {
   datasets: DatasetJobs;
   quota: Quota;
   catalog: Catalog;
+  reindexing: Reindexing;
   intake: Intake;
   queue: QueueBackend;
   feeder: LineFeeder;

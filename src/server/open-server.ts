@@ -42,6 +42,7 @@ import { Notifier } from "./notifier.ts";
 import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
 import { Quota } from "./quota.ts";
+import { Reindexing } from "./reindexing.ts";
 import { sweepDeleted } from "./removal.ts";
 import { SavedSearches } from "./saved-searches.ts";
 import { SearchKeeper } from "./search-keeper.ts";
@@ -102,22 +103,22 @@ function prepareFolders(base: BasePaths, state: StatePaths): void {
   prepareBase(base);
 }
 
-/** The index, up to date; one that turns out damaged while it is read is made anew. */
-function openCatalog(base: BasePaths, state: StatePaths, log: Log): Catalog {
+/** The index, up to date but for `left` older runs; one that turns out damaged while it is read is made anew. */
+function openCatalog(base: BasePaths, state: StatePaths, log: Log): { catalog: Catalog; left: number } {
   const started = performance.now();
   let catalog = Catalog.open(base, state.indexDatabase);
   let { replaced } = catalog;
-  let changed: number;
+  let synced: { read: number; left: number };
   try {
-    changed = catalog.sync();
+    synced = catalog.sync();
   } catch (cause) {
     catalog.close();
     catalog = Catalog.replace(base, state.indexDatabase);
     replaced = messageOf(cause);
-    changed = catalog.sync();
+    synced = catalog.sync();
   }
   if (replaced !== null) log.say("warn", "the index was damaged and is made anew", { why: replaced });
-  log.say("info", "index ready", { read: changed, took_ms: Math.round(performance.now() - started) });
+  log.say("info", "index ready", { ...synced, took_ms: Math.round(performance.now() - started) });
   const damaged = catalog.damaged();
   for (const { run_id, reason } of damaged) log.say("warn", "damaged run", { run: run_id, why: reason });
   try {
@@ -125,7 +126,7 @@ function openCatalog(base: BasePaths, state: StatePaths, log: Log): Catalog {
   } catch (cause) {
     log.say("warn", "no copies of damaged manifests could be kept", { why: messageOf(cause) });
   }
-  return catalog;
+  return { catalog, left: synced.left };
 }
 
 function replay(base: BasePaths, state: StatePaths, log: Log): string[] {
@@ -180,8 +181,11 @@ async function buildServices(
   foldLateHistories(base, (runId, cause) =>
     log.say("warn", "history not folded", { run: runId, why: messageOf(cause) }),
   );
-  const catalog = openCatalog(base, state, log);
+  const { catalog, left } = openCatalog(base, state, log);
   undo.push(() => catalog.close());
+  const reindexing = new Reindexing({ base, catalog, problems, log });
+  undo.push(() => reindexing.close());
+  if (left > 0) void reindexing.complete(left);
   const queue = await openQueue({
     backend: settings.queue_backend,
     base,
@@ -192,10 +196,7 @@ async function buildServices(
   });
   undo.push(() => queue.close());
   const onProblem = (what: string) => (cause: unknown) => log.say("warn", what, { why: messageOf(cause) });
-  const keeper = new SearchKeeper(
-    catalog.search,
-    onProblem("bringing the search index up to date failed, trying again"),
-  );
+  const keeper = new SearchKeeper(catalog, onProblem("bringing the search index up to date failed, trying again"));
   undo.push(() => keeper.close());
   const intake = new Intake(base, state, onProblem("syncing run folders failed, trying again"));
   undo.push(() => intake.close());
@@ -267,6 +268,7 @@ async function buildServices(
     datasets,
     quota: new Quota(base, catalog, settings.user_quota_gb === null ? null : settings.user_quota_gb * 1e9),
     catalog,
+    reindexing,
     intake,
     queue,
     feeder,

@@ -3,7 +3,7 @@
  * at those that did, a few milliseconds at a time with longer pauses between. A question asked meanwhile catches up first,
  * for as long as somebody is ready to wait. Nothing ticks while nothing changes.
  */
-import type { SearchIndex } from "../catalog/search-index.ts";
+import type { Catalog } from "../catalog/catalog.ts";
 
 /** After the last change, and at the latest after the first. */
 const quietMs = 1000;
@@ -20,11 +20,11 @@ export class SearchKeeper {
   private closed = false;
 
   constructor(
-    private readonly index: SearchIndex,
+    private readonly catalog: Catalog,
     private readonly onProblem: (cause: unknown) => void,
   ) {
-    index.onStale = () => this.touch();
-    if (index.pending() > 0) this.touch();
+    catalog.search.onStale = () => this.touch();
+    if (catalog.search.pending() > 0) this.touch();
   }
 
   /** A run changed. Costs next to nothing, however often it is called. */
@@ -46,7 +46,7 @@ export class SearchKeeper {
     this.timer = null;
     if (this.closed) return;
     try {
-      this.working = this.index.catchUp(sliceMs) > 0;
+      this.working = this.catalog.search.catchUp(sliceMs) > 0;
       if (this.working) this.arm(pauseMs);
     } catch (cause) {
       this.working = true;
@@ -57,7 +57,7 @@ export class SearchKeeper {
 
   close(): void {
     this.closed = true;
-    this.index.onStale = () => {};
+    this.catalog.search.onStale = () => {};
     if (this.timer !== null) clearTimeout(this.timer);
   }
 }

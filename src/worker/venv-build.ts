@@ -5,9 +5,9 @@
 import * as fs from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { MlError } from "../core/error.ts";
+import { gently } from "../core/own-command.ts";
 import { identityOf } from "../core/process-identity.ts";
 import { quoteWord } from "../core/shell-quote.ts";
-import { gently } from "../data/child.ts";
 import { buildFailed, buildScriptText, installLines, sharedLines, syncLines } from "../execute/build-env.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { readBlob } from "../run/objects.ts";

@@ -1,12 +1,11 @@
-/** Builds the index from the run folders anew, and fills the queue with every run that waits. */
+/** Builds the index from the run folders anew, and fills the queue with every run that waits. Others are answered meanwhile. */
 import { quarantine } from "../../catalog/quarantine.ts";
 import type { Reply } from "../../protocol/requests.ts";
 import type { Context } from "../context.ts";
 
 export async function reindex(context: Context): Promise<Reply<"reindex">> {
   const started = performance.now();
-  context.catalog.rebuild();
-  context.catalog.search.catchUp(Number.POSITIVE_INFINITY);
+  await context.reindexing.run();
   const damaged = context.catalog.damaged(10_000);
   quarantine(context.base, damaged);
   const restored = await context.feeder.refill();

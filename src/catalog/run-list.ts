@@ -1,0 +1,148 @@
+/**
+ * What can be asked of the rows of runs: one by its id, lists newest first, names, words that begin somehow. Reads alone;
+ * newest first is the order of arrival, never the clock's.
+ */
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { RunRecord } from "../run/run-record.ts";
+import type { Status } from "../run/status.ts";
+import type { Damaged } from "./quarantine.ts";
+import type { Row } from "./run-rows.ts";
+
+export interface ListFilter {
+  limit: number;
+  status?: readonly Status[] | undefined;
+  user?: string | undefined;
+  group?: string | undefined;
+  tag?: string | undefined;
+  /** Only runs older than this one. */
+  before?: string | undefined;
+}
+
+interface ListedRow {
+  doc: number;
+  record: string;
+}
+
+export const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
+
+export abstract class RunList {
+  protected abstract readonly database: Database;
+
+  get(runId: string): RunRecord | null {
+    const row = this.database.query("SELECT record FROM runs WHERE run_id = ?").get(runId) as { record: string } | null;
+    return row === null ? null : (JSON.parse(row.record) as RunRecord);
+  }
+
+  /** The key of a run in the index; grows in the order of arrival. */
+  docOf(runId: string): number | null {
+    const row = this.database.query("SELECT doc FROM runs WHERE run_id = ?").get(runId);
+    return (row as { doc: number } | null)?.doc ?? null;
+  }
+
+  sequenceOf(runId: string): number | null {
+    const row = this.database.query("SELECT sequence FROM runs WHERE run_id = ?").get(runId);
+    return (row as { sequence: number } | null)?.sequence ?? null;
+  }
+
+  /** The run that was made for a submission, or null. */
+  bySubmission(submitId: string): RunRecord | null {
+    return this.select("submit_id = ?", [submitId], "LIMIT 1")[0] ?? null;
+  }
+
+  /** Newest first. Each status is read along its own index and the pages merged, so that the cost is that of the page. */
+  list(filter: ListFilter): RunRecord[] {
+    if (filter.status === undefined) return this.page(filter, null).map(parseRow);
+    const pages = [...new Set(filter.status)].flatMap((status) => this.page(filter, status));
+    pages.sort((a, b) => b.doc - a.doc);
+    return pages.slice(0, filter.limit).map(parseRow);
+  }
+
+  private page(filter: ListFilter, status: Status | null): ListedRow[] {
+    const where: string[] = [];
+    const values: SQLQueryBindings[] = [];
+    const add = (condition: string, ...given: SQLQueryBindings[]) => {
+      where.push(condition);
+      values.push(...given);
+    };
+    if (status !== null) add("status = ?", status);
+    if (filter.user !== undefined) add("user = ?", filter.user);
+    if (filter.group !== undefined) add("grp = ?", filter.group);
+    if (filter.tag !== undefined) add("doc IN (SELECT doc FROM tags WHERE tag = ?)", filter.tag);
+    if (filter.before !== undefined) add("doc < ?", this.docOf(filter.before) ?? 0);
+    const condition = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
+    return this.database
+      .query(`SELECT doc, record FROM runs ${condition} ORDER BY doc DESC LIMIT ${filter.limit}`)
+      .all(...values) as ListedRow[];
+  }
+
+  /** The rows of these runs, by id; those that are not known are missing. */
+  many(runIds: readonly string[]): Map<string, RunRecord> {
+    const found = this.select("run_id IN (SELECT value FROM json_each(?))", [JSON.stringify(runIds)], "");
+    return new Map(found.map((record) => [record.run_id, record]));
+  }
+
+  /** Runs that ended at this moment or later, in no promised order. Looks at every row. */
+  *endedSince(iso: string): Iterable<RunRecord> {
+    const query = "SELECT record FROM runs WHERE live = 0 AND json_extract(record, '$.ended_at') >= ?";
+    for (const row of this.database.query(query).iterate(iso)) yield parseRow(row as ListedRow);
+  }
+
+  /** Ids of all waiting runs, in order of arrival. */
+  waitingIds(): string[] {
+    const rows = this.database
+      .query("SELECT run_id FROM runs WHERE status = 'queued' ORDER BY sequence")
+      .all() as Row[];
+    return rows.map((row) => row.run_id);
+  }
+
+  /** True while a live run of the user has the name. */
+  isNameTaken(user: string, name: string): boolean {
+    return this.database.query("SELECT 1 FROM runs WHERE name = ? AND live = 1 AND user = ?").get(name, user) !== null;
+  }
+
+  named(name: string, live: boolean, limit: number): RunRecord[] {
+    return this.select("name = ? AND live = ?", [name, live ? 1 : 0], `ORDER BY doc DESC LIMIT ${limit}`);
+  }
+
+  /** Runs whose id, or the random part of it, begins with `prefix`. */
+  byPrefix(prefix: string, limit: number): RunRecord[] {
+    const end = `${prefix}\u{10ffff}`;
+    return this.select(
+      "run_id IN (SELECT run_id FROM runs WHERE run_id >= ?1 AND run_id < ?2 UNION SELECT run_id FROM runs WHERE tail >= ?1 AND tail < ?2)",
+      [prefix, end],
+      `ORDER BY doc DESC LIMIT ${limit}`,
+    );
+  }
+
+  /** Runs that recorded a metric of this name, newest first; within a group where one is named. */
+  withMetric(metric: string, group: string | null): RunRecord[] {
+    const path = `$.metrics."${metric.replaceAll('"', "")}"`;
+    const inGroup = group === null ? "" : "AND grp = ?2";
+    const values = group === null ? [path] : [path, group];
+    return this.select(`json_extract(record, ?1) IS NOT NULL ${inGroup}`, values, "ORDER BY doc DESC");
+  }
+
+  damaged(limit = 100): Damaged[] {
+    return this.database
+      .query(`SELECT run_id, problem AS reason FROM runs WHERE problem IS NOT NULL ORDER BY run_id LIMIT ${limit}`)
+      .all() as Damaged[];
+  }
+
+  /** Distinct values that begin with `prefix`, for completion. */
+  words(kind: "tag" | "group", prefix: string, limit: number): string[] {
+    const [table, column] = kind === "tag" ? ["tags", "tag"] : ["runs", "grp"];
+    const rows = this.database
+      .query(
+        `SELECT DISTINCT ${column} AS word FROM ${table} WHERE ${column} >= ? AND ${column} < ? ORDER BY 1 LIMIT ${limit}`,
+      )
+      .all(prefix, `${prefix}\u{10ffff}`) as { word: string }[];
+    return rows.map((row) => row.word);
+  }
+
+  private select(where: string, values: SQLQueryBindings[], tail: string): RunRecord[] {
+    const rows = this.database
+      .query(`SELECT record FROM runs ${where === "" ? "" : `WHERE ${where}`} ${tail}`)
+      .all(...values) as { record: string }[];
+    return rows.map(parseRow);
+  }
+}

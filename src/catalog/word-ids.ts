@@ -1,0 +1,84 @@
+/**
+ * Numbers in place of words: of every name of a fact and of every label that occurs or once did. Kept in memory beside
+ * the tables; a batch that is undone takes its new numbers with it, so whoever undoes one calls `load`.
+ */
+import type { Database } from "bun:sqlite";
+import type { Fact, FactKind, Label, SearchFacts } from "./search-facts.ts";
+
+/** By kind or field, then by word: no key is put together for every word of every run. */
+type Numbers = Map<string, Map<string, number>>;
+
+function under(numbers: Numbers, first: string): Map<string, number> {
+  const known = numbers.get(first);
+  if (known !== undefined) return known;
+  const words = new Map<string, number>();
+  numbers.set(first, words);
+  return words;
+}
+
+export class WordIds {
+  private readonly ofNames: Numbers = new Map();
+  private readonly ofLabels: Numbers = new Map();
+  private nameCount = 0;
+  /** How often they were loaded. */
+  private rounds = 0;
+
+  constructor(private readonly database: Database) {
+    this.load();
+  }
+
+  /** As the tables have them. */
+  load(): void {
+    this.rounds += 1;
+    this.nameCount = 0;
+    this.ofNames.clear();
+    this.ofLabels.clear();
+    const names = this.database.query("SELECT id, kind, name FROM names").all();
+    for (const { id, kind, name } of names as { id: number; kind: string; name: string }[]) {
+      under(this.ofNames, kind).set(name, id);
+      this.nameCount += 1;
+    }
+    const labels = this.database.query("SELECT id, field, value FROM label_names").all();
+    for (const { id, field, value } of labels as { id: number; field: string; value: string }[])
+      under(this.ofLabels, field).set(value, id);
+  }
+
+  /** Of a fact's name; a new one is written. */
+  ofName([kind, name]: Fact): number {
+    const known = under(this.ofNames, kind).get(name);
+    if (known !== undefined) return known;
+    const id = Number(
+      this.database.query("INSERT INTO names(kind, name) VALUES (?, ?)").run(kind, name).lastInsertRowid,
+    );
+    under(this.ofNames, kind).set(name, id);
+    this.nameCount += 1;
+    return id;
+  }
+
+  ofLabel([field, value]: Label): number {
+    const known = under(this.ofLabels, field).get(value);
+    if (known !== undefined) return known;
+    const insert = this.database.query("INSERT INTO label_names(field, value) VALUES (?, ?)");
+    const id = Number(insert.run(field, value).lastInsertRowid);
+    under(this.ofLabels, field).set(value, id);
+    return id;
+  }
+
+  /** Changes with every new name, and where all numbers were given anew. */
+  get version(): string {
+    return `${this.rounds}:${this.nameCount}`;
+  }
+
+  /** Names of facts that are in use or once were. */
+  names(): { kind: FactKind; name: string; id: number }[] {
+    return [...this.ofNames].flatMap(([kind, ids]) =>
+      [...ids].map(([name, id]) => ({ kind: kind as FactKind, name, id })),
+    );
+  }
+}
+
+/** Facts and labels with numbers for words, each label once (names are given once as it is). */
+export function wordsOf(found: SearchFacts, ids: WordIds) {
+  const facts = found.facts.map((fact) => [ids.ofName(fact), fact[2], fact[3]] as const);
+  return { facts, labels: [...new Set(found.labels.map((label) => ids.ofLabel(label)))] };
+}
