@@ -30,6 +30,8 @@ const walls: Record<string, readonly string[]> = {
   transfer: ["run", "core"],
   // Bundles: checks are shapes of the protocol; files are opened as transfer opens them.
   bundle: ["protocol", "transfer", "run", "core"],
+  // Runs of other trackers as bundles, and back; event files are read as those of our own runs are.
+  foreign: ["bundle", "harvest", "run", "core"],
   measure: ["capture", "run", "core"],
   worker: ["measure", "execute", "harvest", "schedule", "queue", "capture", "data", "config", "run", "core"],
   server: [
@@ -57,7 +59,7 @@ const walls: Record<string, readonly string[]> = {
   // Reports: the words and tables of the pages, as documents; loaded by `ml report` alone.
   report: ["view", "protocol", "think", "core"],
   client: ["protocol", "transfer", "core"],
-  cli: ["view", "picture", "report", "client", "transfer", "bundle", "protocol", "think", "config", "core"],
+  cli: ["view", "picture", "report", "client", "transfer", "bundle", "foreign", "protocol", "think", "config", "core"],
   tui: ["view", "client", "protocol", "think", "config", "core"],
 };
 /** Layers of the thin client: they may import schemas as types only, and never these packages. */

@@ -88,6 +88,14 @@ export interface Arrival {
   renamed: ReadonlyMap<string, string>;
 }
 
+/** What is known of a run that was first made in another tracker, however often it was carried on since. */
+const foreignOf = ({ lineage: { kind, origin } }: Manifest, from: string) => ({
+  from: (kind === "import" ? origin?.from : null) ?? from,
+  experiment: (kind === "import" ? origin?.experiment : null) ?? null,
+  parameters: (kind === "import" ? origin?.parameters : null) ?? {},
+  tags: (kind === "import" ? origin?.tags : null) ?? {},
+});
+
 /** The manifest as it is kept here: owned by whoever brought it, marked, and asking nothing of this machine. */
 export function arrivedManifest({ manifest, runId }: PlannedRun, arrival: Arrival): Manifest {
   const { user, at, from, sequence, renamed } = arrival;
@@ -103,7 +111,7 @@ export function arrivedManifest({ manifest, runId }: PlannedRun, arrival: Arriva
       kind: "import",
       source_run: here(lineage.source_run),
       retried_as: here(lineage.retried_as),
-      origin: { ...originOf(manifest), from, imported_at: at, imported_by: user },
+      origin: { ...foreignOf(manifest, from), ...originOf(manifest), imported_at: at, imported_by: user },
     },
     launch: { ...launch, submit_id: null, sequence, held: false, held_why: null, retry: null, notify: null },
   };

@@ -3,6 +3,7 @@
  * nothing says the same. What changes by the second (position, progress, a pending stop) is not in here.
  */
 import { readFileSync } from "node:fs";
+import { isForeign, unknownUser } from "../core/foreign-origin.ts";
 import type { Forecast } from "../run/forecasts.ts";
 import type { Manifest, Terms } from "../run/manifest.ts";
 import { type PastRun, pastRunOf } from "../run/past-run.ts";
@@ -34,6 +35,15 @@ function secondsOf({ resources: { predicted } }: Manifest): RunRecord["predicted
 }
 
 /** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
+/** `ana`; of what another tracker kept `mlflow (ana)`, or `csv` where nobody knows whose it was. */
+function importedFrom({ lineage }: Manifest): string | null {
+  const { kind, origin } = lineage;
+  if (kind !== "import") return null;
+  if (origin == null) return "somebody";
+  if (!isForeign({ lineage })) return origin.user;
+  return origin.user === unknownUser ? origin.from : `${origin.from} (${origin.user})`;
+}
+
 export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = []): Keyed {
   const { narrative, resources, failure, artifacts, lineage } = manifest;
   const { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours } = resources.requested;
@@ -63,7 +73,7 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
       tags: narrative.tags,
       parent_run: narrative.parent_run,
       source_run: manifest.lineage.source_run,
-      imported_from: lineage.kind === "import" ? (lineage.origin?.user ?? "somebody") : null,
+      imported_from: importedFrom(manifest),
       retried_as: manifest.lineage.retried_as,
       requested: { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours },
       terms: termsOf(manifest),

@@ -383,7 +383,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "import",
     group: "keep",
-    summary: "take in runs from a bundle",
+    summary: "take in runs from a bundle, from MLflow, TensorBoard or a table",
     load: () => import("./commands/import.ts"),
   },
   {

@@ -31,7 +31,7 @@ const mostNames = 5000;
 const rememberedValues = 100_000;
 
 /** Splits that people name their folders by: these always stand before the name, so that both sides are told apart. */
-const splits = /^(?:train|val|valid|validation|test|eval)$/i;
+export const splits = /^(?:train|val|valid|validation|test|eval)$/i;
 
 function makeSource(path: string, trainings: Map<string, TrainerState>): Source | null {
   const name = basename(path);

@@ -124,6 +124,11 @@ export class EventFile implements Source {
     readonly label: string,
   ) {}
 
+  /** Bytes of whole records so far: less than the file where its rest is damaged or not there yet. */
+  get readTo(): number {
+    return this.at;
+  }
+
   async read(file: OpenFile): Promise<FoundPoint[]> {
     const points: FoundPoint[] = [];
     while (!this.damaged && this.at + headerBytes <= file.sizeBytes) {

@@ -1,5 +1,6 @@
 /** Checks of what the code ran in and on: environment, container, data, seed, and when it ran. */
 import * as fs from "node:fs";
+import { isForeign } from "../core/foreign-origin.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { readBlob, readSnapshot } from "../run/objects.ts";
@@ -148,8 +149,10 @@ export const timesCheck: Check = {
       before = { word, ms };
     }
     const { status, exit_code: code, failure } = manifest;
-    if (isFinal(status) && manifest.ended_at === null) evidence.push(`it is ${status} and has no end`);
-    if (status === "completed" && code !== 0) evidence.push(`it is completed with exit code ${code}`);
+    const foreign = isForeign(manifest);
+    if (!foreign && isFinal(status) && manifest.ended_at === null) evidence.push(`it is ${status} and has no end`);
+    if (status === "completed" && code !== 0 && !(foreign && code === null))
+      evidence.push(`it is completed with exit code ${code}`);
     if (status === "failed" && failure === null) evidence.push("it failed, and nothing says why");
     const exit = (readJsonFile(paths.exitRecord) as { rc?: unknown } | null)?.rc;
     if (typeof exit === "number" && code !== null && exit !== code) {

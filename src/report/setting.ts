@@ -1,5 +1,6 @@
 /** What the runs ran on and with, and what they cost: each different value once, with how many runs had it. */
 import { formatDuration } from "../core/duration.ts";
+import { isForeign } from "../core/foreign-origin.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { timeMs } from "../view/time.ts";
 import { type ReportBlock, unknownText } from "./document.ts";
@@ -53,8 +54,14 @@ const dataOf = (manifest: Manifest): string | null => {
     const marks = [version, checksum?.slice(0, 19)].filter((mark) => mark != null);
     return marks.length === 0 ? name : `${name} (${marks.join(", ")})`;
   });
-  return texts.length === 0 ? "no registered dataset" : texts.join(", ");
+  if (texts.length > 0) return texts.join(", ");
+  return isForeign(manifest) ? null : "no registered dataset";
 };
+
+function containerOf(manifest: Manifest): string | null {
+  const { container_digest: digest, container_image: image } = manifest.environment;
+  return digest ?? image ?? (isForeign(manifest) ? null : "none");
+}
 
 function packagesOf(manifest: Manifest): string | null {
   const lines = (manifest.environment.pip_freeze ?? "").split("\n").filter((line) => /==/.test(line));
@@ -81,7 +88,8 @@ function gpuSeconds(manifest: Manifest): number | null {
 }
 
 /** Rows about GPUs: none where no run asked for one or was seen to have one. */
-const usesGpus = ({ resources }: Manifest) => resources.requested.gpus > 0 || resources.gpu_model !== null;
+const usesGpus = (manifest: Manifest) =>
+  manifest.resources.requested.gpus > 0 || manifest.resources.gpu_model !== null || isForeign(manifest);
 
 export function settingFacts(manifests: readonly Manifest[]): ReportBlock[] {
   const item = (label: string, read: (manifest: Manifest) => string | null | undefined) => ({
@@ -108,7 +116,7 @@ export function settingFacts(manifests: readonly Manifest[]): ReportBlock[] {
         item("Kernel", ({ environment }) => environment.kernel),
         item("Python", ({ environment }) => environment.python_version),
         item("Packages", packagesOf),
-        item("Container", ({ environment }) => environment.container_digest ?? environment.container_image ?? "none"),
+        item("Container", containerOf),
       ],
     },
     { kind: "heading", level: 2, text: "Code and data" },

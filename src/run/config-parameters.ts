@@ -5,7 +5,15 @@
  */
 import { posix } from "node:path";
 import { isCredentialName } from "../core/secrets.ts";
-import { type ParameterValue, parameterName, parameterValues, type ReadCommand, readCommand } from "./parameters.ts";
+import type { Manifest } from "./manifest.ts";
+import {
+  type ParameterValue,
+  parameterName,
+  parameterValues,
+  type ReadCommand,
+  readCommand,
+  readValue,
+} from "./parameters.ts";
 
 const mostKeys = 1000;
 const mostDepth = 8;
@@ -68,17 +76,19 @@ export function configParameters(path: string, text: string): Map<string, Parame
 
 export interface RunParameters {
   command: ReadCommand;
-  /** Name → value: from config files first, then the arguments, which win. */
+  /** Name → value: what another tracker logged, then config files, then the arguments, which win. */
   values: Record<string, ParameterValue>;
 }
 
 /** `readCode` gives the text of a file of the run's snapshot, or null. */
 export function runParameters(
-  run: { argv: readonly string[]; cwd: string },
+  run: { argv: readonly string[]; cwd: string; lineage?: Pick<Manifest["lineage"], "origin"> },
   readCode: (path: string) => string | null,
 ): RunParameters {
   const command = readCommand(run.argv);
   const values: Record<string, ParameterValue> = {};
+  for (const [name, text] of Object.entries(run.lineage?.origin?.parameters ?? {}))
+    if (!isCredentialName(name)) values[parameterName(name)] = readValue(text);
   for (const path of configPaths(command, run.cwd)) {
     const text = readCode(path);
     if (text === null) continue;

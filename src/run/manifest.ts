@@ -205,8 +205,14 @@ export const lineageSchema = z.looseObject({
       run_id: z.string(),
       user: z.string(),
       host: text,
-      /** What it was imported from. */
+      /** What it was imported from: `bundle`, or another tracker: `mlflow`, `tensorboard`, `csv`. */
       from: z.string().default("bundle"),
+      /** The experiment that it belonged to there. */
+      experiment: text,
+      /** Parameters that were logged there and stand in no command line. */
+      parameters: z.record(z.string(), z.string()).default({}),
+      /** Labels with values that it had there. */
+      tags: z.record(z.string(), z.string()).default({}),
       imported_at: text,
       imported_by: text,
     })

@@ -1,5 +1,6 @@
 /** `ml info`: the whole story of one run, in sections: why, what, result, environment, resources, files. */
 import { formatDuration } from "../core/duration.ts";
+import { isForeign, unknownUser } from "../core/foreign-origin.ts";
 import { formatSize } from "../core/size.ts";
 import { expectedText, usedParts } from "./asked-used.ts";
 import { dataFacts, venvText } from "./data-facts.ts";
@@ -80,17 +81,31 @@ function whatFacts(manifest: Manifest, face: Face): Fact[] {
     ...fact("priority", manifest.priority),
     ...fact("code", codeText(manifest)),
     ...fact("snapshot", manifest.environment.snapshot?.slice(0, 16)),
-    ...fact("queued", when(manifest.queued_at, face)),
+    ...(isForeign(manifest) ? [] : fact("queued", when(manifest.queued_at, face))),
     ...fact(
       "started",
-      manifest.started_at === null ? null : `${when(manifest.started_at, face)}, after ${waited} in line`,
+      manifest.started_at === null
+        ? null
+        : `${when(manifest.started_at, face)}${isForeign(manifest) ? "" : `, after ${waited} in line`}`,
     ),
     ...fact("ended", when(manifest.ended_at, face)),
     ...fact(manifest.ended_at === null ? "running for" : "took", manifest.started_at === null ? null : took),
     ...fact("from", lineageText(manifest)),
+    ...fact("parameters", pairsText(manifest.lineage.origin?.parameters)),
+    ...fact("tags there", pairsText(manifest.lineage.origin?.tags)),
     ...fact("attempt", attemptText(manifest)),
     ...fact("tried again as", manifest.lineage.retried_as),
   ];
+}
+
+/** `lr=0.1 bs=32`; null where there is none. */
+function pairsText(pairs: Readonly<Record<string, string>> | undefined): string | null {
+  const texts = Object.entries(pairs ?? {}).map(([name, value]) => `${name}=${value}`);
+  if (texts.length === 0) return null;
+  const shown = texts.slice(0, 40).map((text) => (text.length > 120 ? `${text.slice(0, 119)}…` : text));
+  return texts.length > shown.length
+    ? `${shown.join("  ")}  and ${texts.length - shown.length} more`
+    : shown.join("  ");
 }
 
 /** `requeue of 2026-11-23_k3f9ab`; of an imported run, whose it was. Null for a run that was simply queued. */
@@ -101,6 +116,11 @@ function lineageText({ lineage, run_id }: Manifest): string | null {
   const name = origin.run_id === run_id ? "" : `, there ${origin.run_id}`;
   const brought =
     origin.imported_at == null ? "" : `, brought ${fullTime(origin.imported_at)} by ${origin.imported_by}`;
+  if (isForeign({ lineage })) {
+    const experiment = origin.experiment == null ? "" : `, experiment ${origin.experiment}`;
+    const user = origin.user === unknownUser ? "" : ` of ${origin.user}`;
+    return `imported from ${origin.from}: run ${origin.run_id}${user}${experiment}${brought}`;
+  }
   return `imported (${origin.from}): a run of ${origin.user}${origin.host === null ? "" : ` on ${origin.host}`}${name}${brought}`;
 }
 

@@ -12,7 +12,7 @@ test("an experiment becomes text, LaTeX and a page with its curves; a second one
   const lab = openLab();
   lab.put("say.sh", script);
   for (const [lr, seed] of ["56", "57", "78"].map((text) => [...text]))
-    await lab.queue(["--group", "lr", "say.sh", "--lr", lr ?? "", "--seed", seed ?? ""]);
+    await lab.queue(["--group", "lr", "--", "./say.sh", "--lr", lr ?? "", "--seed", seed ?? ""]);
   expect((await lab.ml(["wait", "--timeout", "60s", "@last", "@last~1", "@last~2"])).code).toBe(0);
   const wrote = await lab.ml(["report", "lr", "-o", "appendix/"]);
   expect(wrote.code).toBe(0);

@@ -1,0 +1,132 @@
+/**
+ * Bringing runs of another tracker: read here, all of them, laid out as sealed run folders in a bundle of their own, and sent
+ * through the door of `ml import FILE`. Nothing is sent before everything could be read.
+ */
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { asMlError, MlError, systemCode } from "../core/error.ts";
+import type { ForeignStore } from "../foreign/foreign-run.ts";
+import type { Imported } from "../protocol/bundle.ts";
+import type { Foreseen, ForeseenImport } from "../view/foreign-page.ts";
+import type { Context } from "./command.ts";
+import { refusal } from "./run-files.ts";
+import { momentOf } from "./scope-flags.ts";
+
+export interface ForeignWishes {
+  system: "mlflow" | "tensorboard" | "csv";
+  /** As it was typed. */
+  shown: string;
+  experiment: string | null;
+  artifacts: boolean;
+  unfinished: boolean;
+  skipBroken: boolean;
+  parameters: readonly string[];
+  metrics: readonly string[];
+  notes: readonly string[];
+  ignored: readonly string[];
+  date: string | null;
+}
+
+type Opened = ForeignStore & { close(): void; columns: ForeseenImport["columns"] };
+
+/** Reads what there is; `close` when the points have been read too. Throws `not_found`, `usage`, `refused`, `too_large`. */
+export async function openForeign(cwd: string, wishes: ForeignWishes): Promise<Opened> {
+  const { system, shown, experiment, artifacts, unfinished, skipBroken, date, ...columns } = wishes;
+  const path = resolve(cwd, shown);
+  const read = { experiment, artifacts, unfinished, skipBroken };
+  try {
+    if (system === "mlflow") {
+      const { readMlflow } = await import("../foreign/mlflow.ts");
+      return { ...(await readMlflow(path, shown, read)), columns: null };
+    }
+    if (system === "tensorboard") {
+      const { readTensorboard } = await import("../foreign/tensorboard.ts");
+      return { ...(await readTensorboard(path, shown, read)), columns: null, close() {} };
+    }
+    const { readCsvRuns } = await import("../foreign/csv.ts");
+    const dateMs = date === null ? null : Date.parse(momentOf(date, Date.now()));
+    return { ...(await readCsvRuns(path, shown, { ...columns, dateMs })), close() {} };
+  } catch (cause) {
+    if (systemCode(cause) === null) throw cause;
+    throw asMlError(cause, `reading \`${shown}\``);
+  }
+}
+
+const timeOf = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+
+export function foreseenOf(store: Opened): ForeseenImport {
+  return {
+    what: store.what,
+    left_out: store.leftOut,
+    columns: store.columns,
+    runs: store.runs.map(
+      (run): Foreseen => ({
+        ...{ origin_id: run.originId, name: run.name, experiment: run.experiment, user: run.user, status: run.status },
+        ...{ started_at: timeOf(run.startedMs), ended_at: timeOf(run.endedMs), parameters: run.parameters },
+        files: run.files.length,
+        size_bytes: run.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+        remarks: run.remarks,
+      }),
+    ),
+  };
+}
+
+/** The path of the bundle, and what its runs are called where they come from. */
+async function writeBundle(
+  context: Context,
+  store: Opened,
+  folder: string,
+): Promise<{ path: string; origins: Map<string, string> }> {
+  const { layOutAll } = await import("../foreign/lay-out.ts");
+  const { packBundle } = await import("../bundle/write-archive.ts");
+  const progress = context.output.progress("reading runs", "items");
+  try {
+    const points = join(folder, "points");
+    fs.mkdirSync(points);
+    const composed = await layOutAll(store.runs, {
+      folder: points,
+      nowMs: Date.now(),
+      onRun: (done) => progress.update(done, store.runs.length),
+    });
+    const path = join(folder, "bundle.tar.zst");
+    const fd = fs.openSync(path, "wx", 0o600);
+    try {
+      for await (const chunk of packBundle(composed, "zstd") as unknown as AsyncIterable<Uint8Array>)
+        for (let at = 0; at < chunk.length; ) at += fs.writeSync(fd, chunk, at);
+    } finally {
+      fs.closeSync(fd);
+    }
+    const origins = composed.record.runs.map(({ run_id }, at) => [run_id, store.runs[at]?.originId ?? ""] as const);
+    return { path, origins: new Map(origins) };
+  } finally {
+    progress.end();
+  }
+}
+
+/** Sends all runs of the store, and is told what became of each. Throws what reading and the server say; then nothing is kept. */
+export async function bringForeign(
+  context: Context,
+  store: Opened,
+  shown: string,
+): Promise<Imported & { exit: number }> {
+  if (store.runs.length === 0) throw new MlError("not_found", `there is no run to import in \`${shown}\``);
+  const folder = fs.mkdtempSync(join(tmpdir(), "ml-import-"));
+  try {
+    const { path, origins } = await writeBundle(context, store, folder);
+    const connection = await context.connect();
+    let reply: Imported = { runs: [], files: 0, size_bytes: 0 };
+    const exit = await context.detachable("interrupted: nothing was kept", async (signal) => {
+      const response = await connection.fetch("/bundles", { method: "PUT", body: Bun.file(path), signal });
+      if (!response.ok) throw await refusal(response, `importing \`${shown}\``);
+      reply = ((await response.json()) as { reply: Imported }).reply;
+      return 0;
+    });
+    const runs = reply.runs.map((run) => ({ ...run, bundled_as: origins.get(run.bundled_as) ?? run.bundled_as }));
+    return { ...reply, runs, exit };
+  } catch (cause) {
+    throw asMlError(cause, `importing \`${shown}\``);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
