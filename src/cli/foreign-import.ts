@@ -11,7 +11,6 @@ import type { Imported } from "../protocol/bundle.ts";
 import type { Foreseen, ForeseenImport } from "../view/foreign-page.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
-import { momentOf } from "./scope-flags.ts";
 
 export interface ForeignWishes {
   system: "mlflow" | "tensorboard" | "csv";
@@ -45,7 +44,11 @@ export async function openForeign(cwd: string, wishes: ForeignWishes): Promise<O
       return { ...(await readTensorboard(path, shown, read)), columns: null, close() {} };
     }
     const { readCsvRuns } = await import("../foreign/csv.ts");
-    const dateMs = date === null ? null : Date.parse(momentOf(date, Date.now()));
+    const { momentOf } = await import("../foreign/csv-columns.ts");
+    // In UTC wherever it is typed: it is part of the ids of the runs.
+    const dateMs = date === null ? null : momentOf(date);
+    if (date !== null && dateMs === null)
+      throw new MlError("usage", `\`--date ${date}\` is no day`, { hint: "write it like `2024-05-01`" });
     return { ...(await readCsvRuns(path, shown, { ...columns, dateMs })), close() {} };
   } catch (cause) {
     if (systemCode(cause) === null) throw cause;
