@@ -2,11 +2,11 @@
 import { formatDuration } from "../core/duration.ts";
 import type { ComparedColumn, Comparison } from "../think/comparison.ts";
 import type { Cell } from "../think/difference.ts";
-import { type Face, type Line, span } from "./face.ts";
+import { type Face, type Line, span, wrapText } from "./face.ts";
 import { shortId, unknown, verdictSpan } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
-import { type Column, layTable, type Row } from "./table.ts";
+import { type Column, fitColumns, layRow, type Row } from "./table.ts";
 
 /** Rows of the best values of a metric; none where no value is better than another. */
 export function bestRows(column: ComparedColumn): Set<number> {
@@ -25,6 +25,13 @@ export function shortText(column: ComparedColumn, value: Cell): string {
 
 export const columnTitle = (column: ComparedColumn) => (column.name === "seconds" ? "time" : column.name);
 
+/** What a narrow table keeps longest: what a run is judged by, then what was turned, then the rest. */
+function weightOf({ kind, name, better }: ComparedColumn): number {
+  if (name === "verdict") return 6;
+  if (kind === "metric") return better === "max" ? 5 : better === "min" ? 3 : 2;
+  return kind === "parameter" ? 4 : name === "status" || name === "seconds" ? 1 : 0;
+}
+
 export function compareTable(comparison: Comparison, face: Face): Line[] {
   const { columns, runs } = comparison;
   const layout: Column[] = [
@@ -34,7 +41,7 @@ export function compareTable(comparison: Comparison, face: Face): Line[] {
         name: String(index),
         align: typeof column.values.find((value) => value !== null) === "number" ? "right" : "left",
         most: 28,
-        keep: columns.length - index,
+        keep: weightOf(column) * columns.length - index,
       }),
     ),
   ];
@@ -62,7 +69,13 @@ export function compareTable(comparison: Comparison, face: Face): Line[] {
       ...Object.fromEntries(cells),
     };
   });
-  return layTable(layout, [header, ...rows], { face });
+  const fitted = fitColumns(layout, [header, ...rows], face.width);
+  const left = columns.filter((_, index) => !fitted.some(({ name }) => name === String(index)));
+  const note = `no room here for ${left.map((column) => safeText(columnTitle(column))).join(", ")}`;
+  return [
+    ...[header, ...rows].map((row) => layRow(fitted, row, face)),
+    ...(left.length === 0 ? [] : wrapText(note, Math.max(30, face.width)).map((text): Line => [span(text, "dim")])),
+  ];
 }
 
 /** What is the same in all of them, in one line; null where nothing is. */

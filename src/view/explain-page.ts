@@ -37,7 +37,7 @@ function causeLines(cause: Cause, index: number, options: { gap: number; face: F
       span(`  ${cellText(cause.a, width)}${arrow}${cellText(cause.b, width)}`),
       span(`  ${cause.facet}`, "dim"),
     ],
-    [span(`     ${text}`, tone)],
+    ...wrapText(text, Math.max(30, face.width - 5)).map((part): Line => [span(`     ${part}`, tone)]),
   ];
 }
 

@@ -61,7 +61,7 @@ function rowOf({ run, values }: FoundRow, reply: FindReply, face: Face): Row {
 function columnsOf(reply: FindReply): Column[] {
   const users = new Set(reply.runs.map(({ run }) => run.user)).size > 1;
   return [
-    { name: "name", least: 12, most: 34 },
+    { name: "name", least: 12, most: 34, cut: "middle" },
     { name: "run" },
     ...(users ? [{ name: "user", keep: 2, most: 16 }] : []),
     { name: "state", keep: 4 },

@@ -14,7 +14,7 @@ import { clockTime, durationText, elapsedMs, fullTime, isNow, roughDuration, tim
 
 /** The columns of every list of runs, most important first where room is short. */
 export const runColumns: readonly Column[] = [
-  { name: "name", least: 10, most: 34 },
+  { name: "name", least: 12, most: 34, cut: "middle" },
   { name: "run" },
   { name: "user", keep: 1, most: 16 },
   { name: "state", keep: 6, least: 18 },

@@ -3,7 +3,7 @@
  * shrink are cut, and after that the least important ones go. Several sections can share one set of widths, so that
  * a page lines up. Nothing is ever wrapped.
  */
-import { cutLine, type Face, type Line, lineWidth, type Span } from "./face.ts";
+import { cutLine, cutText, type Face, type Line, lineWidth, type Span, textWidth } from "./face.ts";
 
 export interface Column {
   name: string;
@@ -12,6 +12,8 @@ export interface Column {
   least?: number;
   /** Never wider than this; default no limit. */
   most?: number;
+  /** Where it is cut: names of a series differ at their end. Default at the end. */
+  cut?: "middle";
   /** Columns with a low number are dropped first when room is short; without it never dropped. */
   keep?: number;
 }
@@ -77,6 +79,20 @@ export function fitColumns(columns: readonly Column[], rows: readonly Row[], wid
   }
 }
 
+/** Cuts the last part of a cell in its middle, what stands before it stays. */
+function cutMiddle(cell: Line, width: number, unicode: boolean): Line {
+  const last = cell.at(-1);
+  const before = cell.slice(0, -1);
+  const room = width - lineWidth(before);
+  if (last === undefined || room < 5) return cutLine(cell, width, unicode);
+  const letters = [...last.text];
+  let tail = "";
+  while (letters.length > 0 && textWidth(tail + letters.at(-1)) <= Math.floor((room - 1) / 2))
+    tail = letters.pop() + tail;
+  const head = cutText(last.text, room - textWidth(tail), unicode);
+  return [...before, { ...last, text: `${head}${tail}` }];
+}
+
 /** One row by fitted columns, cut to the face's width as a last resort. */
 export function layRow(columns: readonly Fitted[], row: Row, face: Face, options: TableOptions = {}): Line {
   const cells: Span[] = [];
@@ -86,7 +102,8 @@ export function layRow(columns: readonly Fitted[], row: Row, face: Face, options
     let width = 0;
     for (const part of cell) width += Bun.stringWidth(part.text);
     if (width > column.width) {
-      cell = cutLine(cell, column.width, face.unicode);
+      const cut = column.cut === "middle" ? cutMiddle : cutLine;
+      cell = cut(cell, column.width, face.unicode);
       width = lineWidth(cell);
     }
     const gap = cells.length === 0 ? (options.indent ?? 0) : (options.gap ?? 2);
