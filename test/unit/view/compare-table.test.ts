@@ -23,7 +23,10 @@ test("a wide table has every column, a narrow one keeps verdict and metrics and 
   const wide = sample.text(compareTable(comparison, sample.face(120)));
   expect(wide).toContain("learning_rate  host");
   expect(wide).not.toContain("no room");
-  const narrow = sample.text(compareTable(comparison, sample.face(62))).trimEnd().split("\n");
+  const narrow = sample
+    .text(compareTable(comparison, sample.face(62)))
+    .trimEnd()
+    .split("\n");
   expect(narrow[0]).toMatch(/^run +learning_rate +val_acc +verdict$/);
   expect(narrow.at(-1)).toBe("no room here for host, loss");
 });
