@@ -21,12 +21,12 @@ type Subject = () => number | Promise<number>;
 
 /**
  * Measures every subject `times` times, one after the other in a rotating order, after one round that does not count.
- * A subject returns its own figure.
+ * A subject returns its own figure; figures of the same place are of the same round.
  */
-export async function alternately<Name extends string>(
+export async function rounds<Name extends string>(
   subjects: Record<Name, Subject>,
   times: number,
-): Promise<Record<Name, Spread>> {
+): Promise<Record<Name, number[]>> {
   const names = Object.keys(subjects) as Name[];
   const values = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (let round = -1; round < times; round++) {
@@ -36,7 +36,29 @@ export async function alternately<Name extends string>(
       if (round >= 0) values.get(name)?.push(value);
     }
   }
-  return Object.fromEntries(names.map((name) => [name, spread(values.get(name) ?? [])])) as Record<Name, Spread>;
+  return Object.fromEntries(values) as Record<Name, number[]>;
+}
+
+/** The same, as medians with spread. */
+export async function alternately<Name extends string>(
+  subjects: Record<Name, Subject>,
+  times: number,
+): Promise<Record<Name, Spread>> {
+  const found = await rounds(subjects, times);
+  const names = Object.keys(found) as Name[];
+  return Object.fromEntries(names.map((name) => [name, spread(found[name])])) as Record<Name, Spread>;
+}
+
+/**
+ * Between which two of the values the true median lies with 95 % confidence, whatever their distribution: by the binomial
+ * law of how many of them are below it (Conover, Practical Nonparametric Statistics, 3.2).
+ */
+export function medianBounds(values: readonly number[]): { low: number; high: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = 0.98 * Math.sqrt(sorted.length);
+  const low = Math.max(0, Math.floor(sorted.length / 2 - half));
+  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + half));
+  return { low: sorted[low] ?? NaN, high: sorted[high] ?? NaN };
 }
 
 export interface Spawned {

@@ -132,9 +132,14 @@ export function memoryMb(pid: number): { now: number; peak: number } {
   return { now: field("VmRSS"), peak: field("VmHWM") };
 }
 
-/** Processor time that a process and its ended threads have used so far, in ms; the kernel tells it in steps of 10. */
-export function cpuMs(pid: number): number {
+/**
+ * Processor time that a process and its ended threads have used so far, and with `withChildren` the children that it awaited, in
+ * ms; the kernel tells it in steps of 10 (proc(5), stat).
+ */
+export function cpuMs(pid: number, { withChildren = false } = {}): number {
   const text = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  const own = Number(fields[11]) + Number(fields[12]);
+  const theirs = withChildren ? Number(fields[13]) + Number(fields[14]) : 0;
+  return (own + theirs) * 10;
 }
