@@ -4,7 +4,7 @@
  * something that goes on is asked for again while it is open.
  */
 import { messageOf } from "../core/error.ts";
-import type { Face, Line } from "../view/face.ts";
+import { type Face, type Line, span } from "../view/face.ts";
 import type { PageLines, PageWish } from "./form.ts";
 
 export interface OpenPage {
@@ -78,7 +78,13 @@ export class Pages {
   /** The lines for a face; laid out again when they, the width or the second have changed. */
   layOut(page: OpenPage, face: Face): readonly Line[] {
     const stamp = `${face.width} ${face.unicode} ${Math.floor(face.nowMs / 1000)}`;
-    if (page.laid?.stamp !== stamp) page.laid = { stamp, lines: page.lines?.(face) ?? [] };
+    if (page.laid?.stamp === stamp) return page.laid.lines;
+    try {
+      page.laid = { stamp, lines: page.lines?.(face) ?? [] };
+    } catch (cause) {
+      // A server of another version may answer in another shape: that costs the page, not the screen.
+      page.laid = { stamp, lines: [[span(`this page cannot be shown: ${messageOf(cause)}`, "bad")]] };
+    }
     return page.laid.lines;
   }
 }

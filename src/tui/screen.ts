@@ -182,11 +182,9 @@ export class Screen {
     );
   }
 
-  /** Everything again, for a screen that something else has written on. */
+  /** Everything again, for a screen that something else has written on: the library paints all after a rest. */
   repaint(): void {
-    this.renderer.currentRenderBuffer.clear();
-    this.renderer.intermediateRender();
-    this.paint();
+    if (!this.suspended) void this.lend(async () => {});
   }
 
   copy(text: string): boolean {
@@ -219,7 +217,7 @@ export class Screen {
       if (!this.leaving) {
         await this.renderer.resume();
         this.suspended = false;
-        this.repaint();
+        this.paint();
       }
     }
   }

@@ -170,10 +170,18 @@ export async function changeSweep(desk: Desk, sweepId: string, action: Action): 
   const { sweep } = await desk.connection.ask("sweep.get", { sweep: sweepId });
   if (action === "pause" || action === "resume") return change(desk, sweep, action);
   const { counts } = sweep;
+  const live = counts.waiting + counts.running;
+  const lost = counts.failed + counts.cancelled + counts.missing;
+  if ((action === "cancel" ? live : lost) === 0) {
+    const none =
+      action === "cancel" ? "nothing of it waits or runs" : "no point of it failed, was cancelled or is missing";
+    desk.tell(`${safeText(sweep.name)}: ${none}`, "warn");
+    return;
+  }
   const text =
     action === "cancel"
       ? `End ${counts.waiting} waiting and ${counts.running} running runs of ${safeText(sweep.name)}? What they left is kept.`
-      : `Queue ${counts.failed + counts.cancelled + counts.missing} points of ${safeText(sweep.name)} again: those that failed, were cancelled or never queued?`;
+      : `Queue ${lost} points of ${safeText(sweep.name)} again: those that failed, were cancelled or never queued?`;
   desk.confirm({
     title: action === "cancel" ? "Cancel the sweep" : "Retry the sweep",
     text: [text],

@@ -85,7 +85,8 @@ function headLines({ sweep, definition }: Whole, face: Face): Line[] {
     [span("  command  ", "dim"), span(safeText(sweep.command))],
   ];
   const { goal, halving } = definition;
-  if (goal !== null && halving !== null) {
+  // An older server tells of none.
+  if (goal !== null && halving != null) {
     const rule = `at step ${formatMetric(halving.min)} of ${safeText(goal.metric)} and every ${formatMetric(halving.factor)} times as many, the best of ${formatMetric(halving.factor)} goes on`;
     lines.push([span("  halving  ", "dim"), span(rule)]);
   }

@@ -28,16 +28,9 @@ const shownActs: readonly Act[] = [
   "palette",
 ];
 /** On a page. */
-const pageActs: readonly Act[] = [
-  "back",
-  "filter",
-  "sweep_pause",
-  "sweep_resume",
-  "sweep_retry",
-  "sweep_extend",
-  "sweep_cancel",
-  "palette",
-];
+const pageActs: readonly Act[] = ["back", "filter"];
+/** On the page of a sweep besides. */
+const sweepActs: readonly Act[] = ["sweep_pause", "sweep_resume", "sweep_retry", "sweep_extend", "sweep_cancel"];
 /** In the data view. */
 const dataActs: readonly Act[] = [
   "open",
@@ -86,7 +79,8 @@ function groupRow(scene: Scene): Row {
 }
 
 function actsFor(scene: Scene): readonly Act[] {
-  if (scene.page !== null) return pageActs;
+  const { page } = scene;
+  if (page !== null) return [...pageActs, ...(page.wish.sweepId === undefined ? [] : sweepActs), "palette"];
   return scene.ui.view === "data" ? dataActs : shownActs;
 }
 

@@ -110,7 +110,7 @@ function drawChord(scene: Scene, first: string): Drawn {
 }
 
 function drawConfirm(scene: Scene, question: Confirmation): Drawn {
-  const width = Math.min(question.lines === undefined ? 84 : 110, scene.width - 8);
+  const width = question.lines === undefined ? Math.min(84, scene.width - 8) : Math.min(116, scene.width - 4);
   const wrapped = question.text.flatMap((text) => wrapText(text, width - 4));
   const command = wrapText(question.command, width - 6);
   const page = question.lines?.(faceFor(scene, width - 4)) ?? [];

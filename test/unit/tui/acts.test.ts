@@ -94,6 +94,14 @@ describe("pages", () => {
     expect(stage.last("memory.lessons")).toMatchObject({ group: "bs", tag: "ablation" });
   });
 
+  test("an answer in another shape costs the page, not the screen", async () => {
+    const stage = await openStage({ runs });
+    stage.replies.set("run.similar", { run_id: "x" });
+    expect(await open(stage, "i", "s")).toContain("this page cannot be shown");
+    stage.press("esc");
+    expect(await stage.screen()).toContain("╭ Runs ");
+  });
+
   test("a page that failed says why, and one over the list keeps keys from runs that are not seen", async () => {
     const stage = await openStage({ runs });
     stage.failing.set("memory.dead_ends", new MlError("try_later", "the server is starting"));
