@@ -8,6 +8,7 @@ import { safeText } from "../view/safe-text.ts";
 import type { Desk } from "./desk.ts";
 import type { Field, FormState, PageWish, Values } from "./form.ts";
 import { choice, filled, flagsOf, form, lastWords, line, queueBy, text } from "./form-parts.ts";
+import { keyLabel } from "./keys.ts";
 import { queueWords } from "./run-forms.ts";
 import { ids, whatOf } from "./targets.ts";
 
@@ -96,7 +97,8 @@ export function reproduceForm(desk: Desk, run: RunSummary): FormState {
     async submit(values, onTalk) {
       shellWords(filled(values.more));
       const queued = await queueBy(desk, words(values), onTalk);
-      return `${queued}; when it has ended, its verdict is a page away`;
+      const [key] = desk.keymap.keysOf("reproduced");
+      return key === undefined ? queued : `${queued}; ${keyLabel(key, true)} tells its verdict when it has ended`;
     },
   });
 }

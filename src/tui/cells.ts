@@ -106,7 +106,7 @@ function edge(left: string, right: string, parts: { title: Row; end: Row }, opti
   const room = Math.max(0, inner - Math.min(lineWidth(parts.title), Math.floor(inner / 2)) - 7);
   const cut = cutLine(parts.end as Line, room, options.unicode) as Row;
   const endWidth = cut.length === 0 ? 0 : lineWidth(cut) + 2;
-  const titleRoom = inner - endWidth - 2;
+  const titleRoom = inner - endWidth - (endWidth > 0 ? 3 : 2);
   const title =
     titleRoom > 3 && parts.title.length > 0 ? (cutLine(parts.title, titleRoom, options.unicode) as Row) : [];
   const end = endWidth > 0 && endWidth < inner - 2 ? [piece(" "), ...cut, piece(" ")] : [];

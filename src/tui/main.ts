@@ -133,7 +133,7 @@ export async function monitor(options: MonitorOptions): Promise<number> {
   const opening = openApp(options, { onChange: () => screen?.paintSoon(), screen: powers });
   opening.catch(() => {});
   const app = await opening;
-  screen = new Screen(await openRenderer(options.env), app, options.colour);
+  screen = new Screen(await openRenderer(options.env), app, options);
   screen.guard();
   screen.paint();
   const outcome = await screen.ended;

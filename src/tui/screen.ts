@@ -15,6 +15,7 @@ import {
 import type { App } from "./app.ts";
 import { Canvas } from "./canvas.ts";
 import type { Spot } from "./cells.ts";
+import { clipboardText } from "./clipboard.ts";
 import { Editors } from "./editors.ts";
 import { Pace } from "./pace.ts";
 import { clicked, wheel } from "./pointing.ts";
@@ -71,17 +72,17 @@ export class Screen {
   private readonly undo: (() => void)[] = [];
 
   readonly renderer: CliRenderer;
+  /** Between frames, past the library's own; false where it takes nothing now. */
+  private readonly write: (text: string) => boolean;
 
   constructor(
     { renderer, session }: OpenTerminal,
     private readonly app: App,
-    private readonly colour: boolean,
+    private readonly options: { colour: boolean; env: Readonly<Record<string, string | undefined>> },
   ) {
     this.renderer = renderer;
-    this.pace = new Pace({
-      ask: (question) => session.open && session.write(Buffer.from(question)),
-      onFree: () => this.onFree(),
-    });
+    this.write = (text) => session.open && session.write(Buffer.from(text));
+    this.pace = new Pace({ ask: this.write, onFree: () => this.onFree() });
     renderer.on(CliRenderEvents.FRAME, () => this.pace.painted());
     renderer.prependInputHandler((sequence) => this.pace.reads(sequence));
     this.canvas = new Canvas(renderer);
@@ -169,7 +170,7 @@ export class Screen {
     const frame = this.app.frame(this.renderer.width, this.renderer.height);
     this.spots = frame.spots;
     this.editors.place(frame.editors);
-    this.canvas.show(frame, { colour: this.colour, greyed: this.app.greyed });
+    this.canvas.show(frame, { colour: this.options.colour, greyed: this.app.greyed });
   }
 
   private tick(): void {
@@ -188,7 +189,10 @@ export class Screen {
   }
 
   copy(text: string): boolean {
-    return this.renderer.copyToClipboardOSC52(text);
+    const byLibrary = this.renderer.copyToClipboardOSC52(text);
+    const ours = clipboardText(text, this.options.env);
+    if (ours === null || ours === "") return byLibrary && ours === null;
+    return this.write(ours);
   }
 
   async suspend(): Promise<void> {

@@ -112,6 +112,7 @@ function pairsText(pairs: Readonly<Record<string, string>> | undefined): string 
 function lineageText({ lineage, run_id }: Manifest): string | null {
   const { kind, source_run: source, origin } = lineage;
   if (kind === "queue") return null;
+  if (kind === "sweep") return lineage.sweep_id === null ? kind : `sweep ${lineage.sweep_id}`;
   if (kind !== "import" || origin == null) return `${kind} of ${source}`;
   const name = origin.run_id === run_id ? "" : `, there ${origin.run_id}`;
   const brought =
