@@ -45,7 +45,7 @@ function caseOf(manifest: Manifest): string[] {
 export function reproduceScript(manifests: readonly Manifest[]): string {
   const ids = manifests.map(({ run_id }) => run_id);
   return `#!/bin/sh
-# Runs again what ran. Needs sh, cp and the interpreter of the script.
+# Runs again what ran. Needs sh, cp, grep and the interpreter of the script.
 #   sh reproduce.sh [--venv] [--into FOLDER] [RUN]
 # --venv makes a virtual environment from the packages that were recorded (needs the network); without it, the
 # interpreter that is on PATH is used. RUN is one of: ${ids.join(" ")}
@@ -84,7 +84,9 @@ if [ "$venv" = yes ]; then
   [ -z "$version" ] || ! command -v "python\${version%.*}" >/dev/null 2>&1 || PYTHON=python\${version%.*}
   "$PYTHON" -m venv "$into/venv" || { say "$PYTHON cannot make a virtual environment"; exit 1; }
   PYTHON=$into/venv/bin/python
-  "$PYTHON" -m pip install --quiet --no-deps -r "$lock" || { say "the packages could not be installed"; exit 1; }
+  # The installer of the new environment is its own: which one it was then changes nothing that ran.
+  grep -v '^pip==' "$lock" > "$into/packages.txt"
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps -r "$into/packages.txt" || { say "the packages could not be installed"; exit 1; }
   PATH=$into/venv/bin:$PATH
 fi
 ML_WORK_DIR=$into/work; export ML_WORK_DIR

@@ -55,6 +55,8 @@ export interface AddedBytes {
 
 /** Limits both sides keep to. */
 export const limits = {
+  /** Bytes of one HTTP body: a bundle, a pack of code. The runtime closes the connection on more without a word. */
+  bodyBytes: 8 * 1024 ** 3,
   /** Bytes of one frame or POST body; larger ones close the connection (1009) or answer 413. */
   frameBytes: 1024 * 1024,
   /** Bytes of one frame before a connection has said who it is. */

@@ -34,8 +34,6 @@ export interface ListenOptions {
 }
 
 const mostClients = 2000;
-/** Uploads stream to disk; no single body is held in memory. */
-const bodyBytes = 8 * 1024 ** 3;
 const backpressureBytes = 1024 * 1024;
 const defaultIdleSeconds = 30;
 
@@ -134,7 +132,7 @@ export async function listen(services: Services, options: ListenOptions): Promis
   const shared = {
     fetch: (request: Request, server: Server<SessionData>) => serveRequest(site, request, server) as Promise<Response>,
     websocket: webSocketHandler(services, { sockets, idleSeconds }),
-    maxRequestBodySize: bodyBytes,
+    maxRequestBodySize: limits.bodyBytes,
     development: false as const,
   };
   const path = options.socket ?? socketPath(services.state.stateDir, process.env);

@@ -43,7 +43,7 @@ import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
 import { Quota } from "./quota.ts";
 import { Reindexing } from "./reindexing.ts";
-import { sweepDeleted } from "./removal.ts";
+import { dropInterrupted, sweepDeleted } from "./removal.ts";
 import { SavedSearches } from "./saved-searches.ts";
 import { SearchKeeper } from "./search-keeper.ts";
 import { lockBase, removeServerRecord, writeServerRecord } from "./server-lock.ts";
@@ -327,6 +327,7 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   });
   undo.push(() => ticks.close());
   keepInterrupted(services.base);
+  dropInterrupted(services.base);
   void sweep(services);
   const sweeping = setInterval(() => void sweep(services), sweepEveryMs);
   sweeping.unref();

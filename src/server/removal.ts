@@ -48,3 +48,10 @@ export async function sweepDeleted(base: BasePaths): Promise<void> {
   const names = await fs.promises.readdir(base.staging).catch(() => []);
   for (const name of names) if (name.startsWith(prefix)) await takeApart(join(base.staging, name));
 }
+
+/** What a server that was killed had unpacked of bundles and pushed folders: nobody goes on with it. Only while nobody sends any. */
+export function dropInterrupted(base: BasePaths): void {
+  const names = fs.existsSync(base.staging) ? fs.readdirSync(base.staging) : [];
+  for (const name of names.filter((found) => /^(import|data)-/.test(found)))
+    fs.renameSync(join(base.staging, name), join(base.staging, `${prefix}${name}`));
+}

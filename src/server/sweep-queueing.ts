@@ -53,6 +53,16 @@ function specOf(sweep: Sweep, state: PointState, place: { index: number; count: 
   });
 }
 
+/**
+ * In the order in which they were asked for. Where what is behind is stopped, as drawn by lot, and always the same: a
+ * grid that goes from bad to good would otherwise stop nobody.
+ */
+function inOrder<Row extends { state: PointState }>(sweep: Sweep, rows: Row[]): Row[] {
+  if (sweep.halving === null) return rows;
+  const lot = ({ state }: Row) => Bun.hash.xxHash32(pointKey(state.point));
+  return rows.sort((a, b) => lot(a) - lot(b));
+}
+
 /** Queues a run for each of the chosen points. Returns the ids. Errors of submitting; what was queued before them stays. */
 export async function queuePoints(
   context: Context,
@@ -61,7 +71,8 @@ export async function queuePoints(
 ): Promise<string[]> {
   const { states, chosen } = options;
   const count = states.length;
-  const specs = states.flatMap((state, index) => (chosen(state) ? [specOf(sweep, state, { index, count })] : []));
+  const wanted = states.flatMap((state, index) => (chosen(state) ? [{ state, index }] : []));
+  const specs = inOrder(sweep, wanted).map(({ state, index }) => specOf(sweep, state, { index, count }));
   const queued: string[] = [];
   for (let at = 0; at < specs.length; at += limits.submitRuns) {
     const runs = specs.slice(at, at + limits.submitRuns);

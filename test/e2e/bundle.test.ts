@@ -1,6 +1,17 @@
 /** `ml export`, `ml verify`, `ml import` as somebody types them, and reproduce.sh where there is nothing but a shell. */
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { needs } from "../support/require.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -54,6 +65,62 @@ describe("bundles", () => {
       expect(existsSync(join(bare, "third"))).toBeFalse();
     },
   );
+
+  needs(
+    "tar",
+    "python3",
+    "env",
+  )(
+    "reproduce.sh --venv makes an environment of the packages that were recorded, where nothing is installed",
+    async () => {
+      const lab = openLab();
+      const python = (...words: string[]) => Bun.spawnSync(["python3", ...words], { cwd: lab.project, stderr: "pipe" });
+      const info = "mltiny-1.0.dist-info";
+      lab.put("wheel/mltiny.py", "import sys\nsaid = f'tiny 1.0, own environment: {sys.prefix != sys.base_prefix}'\n");
+      lab.put(`wheel/${info}/METADATA`, "Metadata-Version: 2.1\nName: mltiny\nVersion: 1.0\n");
+      lab.put(`wheel/${info}/WHEEL`, "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n");
+      lab.put(`wheel/${info}/RECORD`, "");
+      lab.put("wheels/.keep", "");
+      python("-m", "zipfile", "-c", "wheels/mltiny-1.0-py3-none-any.whl", "wheel/mltiny.py", `wheel/${info}`);
+      // As it was when it ran: an environment with that package, which is gone by now.
+      expect(python("-m", "venv", "--without-pip", "v").exitCode).toBe(0);
+      const site = python("-c", "import glob; print(glob.glob('v/lib/python3*/site-packages')[0])")
+        .stdout.toString()
+        .trim();
+      cpSync(join(lab.project, "wheel"), join(lab.project, site), { recursive: true });
+      lab.put("use.py", "import mltiny\nprint(mltiny.said)\n");
+      lab.put(".mlignore", "v\nwheel*\n");
+      const run = await lab.queue(["--python", join(lab.project, "v/bin/python"), "use.py"]);
+      await lab.ml(["wait", run]);
+      expect((await lab.ml(["cat", run, "env/pip_freeze.txt"])).stdout).toBe("mltiny==1.0\n");
+      await lab.ml(["export", run, "-o", "use.tar.gz"]);
+      rmSync(join(lab.project, "v"), { recursive: true });
+      const bare = tempFolder("ml-bare-");
+      Bun.spawnSync(["tar", "xzf", join(lab.project, "use.tar.gz"), "-C", bare]);
+      const env = { PATH: process.env.PATH ?? "", PIP_NO_INDEX: "1", PIP_FIND_LINKS: join(lab.project, "wheels") };
+      const again = (...words: string[]) =>
+        Bun.spawnSync(["/bin/sh", `${run}/reproduce.sh`, ...words], { cwd: bare, env, stderr: "pipe" });
+      const plain = again("--into", "plain");
+      expect([plain.exitCode, plain.stderr.toString()]).toEqual([
+        1,
+        expect.stringContaining("No module named 'mltiny'"),
+      ]);
+      const built = again("--venv", "--into", "built");
+      expect([built.stderr.toString(), built.stdout.toString()]).toEqual([
+        expect.any(String),
+        "tiny 1.0, own environment: True\n",
+      ]);
+      expect(built.exitCode).toBe(0);
+    },
+  );
+
+  test("more than a server takes at once is said before a byte is sent", async () => {
+    const lab = openLab();
+    lab.put("huge.tar.gz", "x");
+    truncateSync(join(lab.project, "huge.tar.gz"), 9 * 1024 ** 3);
+    const ran = await lab.ml(["import", "huge.tar.gz"]);
+    expect([ran.code, ran.stderr]).toEqual([7, expect.stringContaining("more than the 8.6 GB that a server takes")]);
+  });
 
   test("verify needs no server and ends with 8 where something is wrong; import then keeps nothing", async () => {
     const lab = openLab();

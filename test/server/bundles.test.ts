@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Imported } from "../../src/protocol/bundle.ts";
 import { basePaths } from "../../src/run/paths.ts";
 import { listRunIds, requireManifest } from "../../src/run/store.ts";
-import { bomb, bundleOf, hostileArchives } from "../support/bundles.ts";
+import { bomb, bundleOf, gz, hostileArchives, tarEntry } from "../support/bundles.ts";
 import { museum } from "../support/museum.ts";
+import { tempFolder, until } from "../support/temp.ts";
 import { serve, type TestServer } from "./harness.ts";
 
 async function take(server: TestServer, bytes: Uint8Array | Blob): Promise<Imported> {
@@ -127,6 +128,34 @@ describe("bundles from strangers", () => {
     const before = contents(server.base);
     await expect(take(server, bomb())).rejects.toThrow(/^too_large: /);
     expect(contents(server.base)).toEqual(before);
+  });
+
+  test("[S4] a refusal reaches a sender who is still sending", async () => {
+    const server = await serve();
+    const { key } = await server.ask("key.add", { user: "ada", role: "user" });
+    const hostile = tarEntry({ name: "/tmp/evil", body: "x" });
+    const noise = crypto.getRandomValues(new Uint8Array(65_536));
+    const entries = [hostile, tarEntry({ name: "top/big", size: 512 * noise.length })];
+    const body = new Blob([gz(Buffer.concat(entries)), ...Array.from({ length: 512 }, () => noise)]);
+    const url = `${server.url.replace("ws", "http")}/bundles`;
+    const over = (where: string, init: object) => fetch(where, { method: "PUT", body, ...init });
+    for (const asking of [
+      () => server.fetch("/bundles", { method: "PUT", body }),
+      () => over(url, { headers: { authorization: `Bearer ${key}` } }),
+    ]) {
+      const response = await asking();
+      expect([response.status, ((await response.json()) as { error: { code: string } }).error.code]).toEqual([
+        422,
+        "refused",
+      ]);
+    }
+  });
+
+  test("what a server that was killed had unpacked is gone once the next one serves", async () => {
+    const base = join(tempFolder(), "data");
+    for (const name of ["import-1", "data-2", "carried-3"]) mkdirSync(join(base, "staging", name), { recursive: true });
+    await serve({ base });
+    await until("what was left", () => readdirSync(join(base, "staging")).join() === "carried-3");
   });
 
   test("[S4] one bad run spoils the bundle: the good one is not kept either", async () => {

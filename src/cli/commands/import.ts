@@ -1,7 +1,9 @@
 /** `ml import FILE`: the runs of a bundle become runs here, all of them or none; and those that other trackers kept. */
 import { resolve } from "node:path";
 import { MlError } from "../../core/error.ts";
+import { formatSize } from "../../core/size.ts";
 import type { Imported } from "../../protocol/bundle.ts";
+import { limits } from "../../protocol/frames.ts";
 import { importedPage } from "../../view/bundle-page.ts";
 import { columnsPage, foreseenPage } from "../../view/foreign-page.ts";
 import { type Arguments, type Context, defineCommand } from "../command.ts";
@@ -84,7 +86,14 @@ function show(
 async function importBundle(context: Context, file: string): Promise<number> {
   const path = resolve(context.cwd, file);
   const { bundleSize } = await import("../verify-bundle.ts");
-  if (bundleSize(path, file) === 0) throw new MlError("refused", `\`${file}\` is empty`);
+  const sizeBytes = bundleSize(path, file);
+  if (sizeBytes === 0) throw new MlError("refused", `\`${file}\` is empty`);
+  if (sizeBytes > limits.bodyBytes)
+    throw new MlError(
+      "too_large",
+      `\`${file}\` has ${formatSize(sizeBytes)}, more than the ${formatSize(limits.bodyBytes)} that a server takes at once`,
+      { hint: "export fewer runs into one file, or leave out artifacts: `ml export --include-artifacts GLOB`" },
+    );
   const connection = await context.connect();
   return context.detachable("interrupted: nothing of the bundle was kept", async (signal) => {
     const response = await connection.fetch("/bundles", { method: "PUT", body: Bun.file(path), signal });
