@@ -117,7 +117,7 @@ export const thinkRequests = {
     }),
   ),
   /** How two runs differ: facets that do, causes first, most likely first; and the lines of code that changed. */
-  "run.diff": declare<{ a: RunEnd; b: RunEnd; facets: FacetDifference[]; code: CodeDifference }>()(
+  "run.diff": declare<{ a: RunEnd; b: RunEnd; facets: FacetDifference[]; code: CodeDifference; warnings: string[] }>()(
     "viewer",
     z.object({ a: ref, b: ref }),
   ),

@@ -1,5 +1,6 @@
 /** Several runs side by side: only what varies among them, then what they measured, and what people said of them. */
 import { betterDirection } from "../core/better-direction.ts";
+import { dataWarnings } from "./data-drift.ts";
 import type { Cell } from "./difference.ts";
 import type { RunFacts } from "./run-facts.ts";
 
@@ -17,6 +18,8 @@ export interface Comparison {
   columns: ComparedColumn[];
   /** What is the same in all of them. */
   same: { name: string; value: Cell }[];
+  /** A sentence for each dataset that was not the same in all runs that used it. */
+  warnings: string[];
 }
 
 export interface CompareOptions {
@@ -81,5 +84,12 @@ export function compareRuns(runs: readonly RunFacts[], options: CompareOptions):
       const [value = null] = values;
       return varies(values) || value === null ? [] : [{ name, value }];
     }),
+    // A run is called by its name and the end of its id.
+    warnings: dataWarnings(
+      runs.map(({ name, run_id, data_seen: data }) => ({
+        title: `${name} ${run_id.slice(run_id.indexOf("_") + 1)}`,
+        data,
+      })),
+    ),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Manifest } from "../run/manifest.ts";
 import type { ParameterValue } from "../run/parameters.ts";
+import { dataSeen } from "./data-drift.ts";
 import { fieldNamed } from "./narrative-field.ts";
 import { isPlace, isSeed } from "./run-facts.ts";
 
@@ -83,7 +84,11 @@ export function packagesOf(freeze: string | null): Cells {
 
 function dataCells(manifest: Manifest): Cells {
   return Object.fromEntries(
-    manifest.datasets.map((one) => [one.name, String(one.checksum ?? one.version ?? one.nas_path ?? "present")]),
+    manifest.datasets.map((one, at) => [
+      one.name,
+      // What it was when the run looked: it may have changed since it was registered.
+      String(dataSeen(manifest)[at]?.seen ?? one.version ?? one.nas_path ?? "present"),
+    ]),
   );
 }
 

@@ -5,6 +5,7 @@
 import type { Manifest } from "../run/manifest.ts";
 import type { ParameterValue } from "../run/parameters.ts";
 import type { Status } from "../run/status.ts";
+import { type DataSeen, dataSeen } from "./data-drift.ts";
 
 export interface RunFacts {
   run_id: string;
@@ -25,6 +26,7 @@ export interface RunFacts {
   host: string | null;
   gpu: string | null;
   data: string | null;
+  data_seen: DataSeen[];
   /** Finite last values, and what was derived from them. */
   metrics: Record<string, number>;
   failure: string | null;
@@ -84,6 +86,7 @@ export function factsOf(
     host: resources.host,
     gpu: resources.gpu_model,
     data: dataText(manifest),
+    data_seen: dataSeen(manifest),
     metrics: Object.fromEntries(
       Object.entries(manifest.metrics).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
     ),

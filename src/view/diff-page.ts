@@ -4,7 +4,7 @@ import { formatDuration } from "../core/duration.ts";
 import type { Reply } from "../protocol/requests.ts";
 import type { CodeFileChange } from "../think/code-change.ts";
 import type { Cell, DifferenceRow, FacetDifference } from "../think/difference.ts";
-import { cutLine, cutText, type Face, type Line, span, type Tone } from "./face.ts";
+import { cutLine, cutText, type Face, type Line, span, type Tone, wrapText } from "./face.ts";
 import { shortId, unknown } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
@@ -130,9 +130,17 @@ export function diffPage(diff: Diff, options: DiffOptions): Line[] {
   });
   const unknownCode: Line[] =
     diff.code.known || diff.facets.some(({ facet }) => facet === "code") ? [] : [[], ...codeSection(diff, options)];
+  const warned = diff.warnings ?? [];
+  const warnings: Line[] =
+    warned.length === 0
+      ? []
+      : [
+          [],
+          ...warned.flatMap((text) => wrapText(`! ${safeText(text)}`, face.width).map((part) => [span(part, "warn")])),
+        ];
   if (sections.length === 0 && unknownCode.length === 0)
     return [...head(diff, face), [], [span("they do not differ", "good")]];
-  return [...head(diff, face), ...sections, ...unknownCode];
+  return [...head(diff, face), ...warnings, ...sections, ...unknownCode];
 }
 
 /** For --plain: facet, key, a, b. */

@@ -2,7 +2,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
-import { type Face, type Line, span, wrapText } from "./face.ts";
+import { cutLine, type Face, type Line, span, wrapText } from "./face.ts";
 import { shortId } from "./mark.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
@@ -89,9 +89,9 @@ export function prewarmPage({ wishes, workers }: List, face: Face): Line[] {
   ];
 }
 
-/** `Next in queue: warmup (priority 5)`; only where something is to be said of its data. */
+/** The run that is to start next; nothing where none waits to. */
 function nextLine({ waiting }: Reply<"status">, face: Face): Line[] {
-  const [next] = waiting;
+  const next = waiting.find(({ held }) => !held);
   if (next === undefined) return [];
   const at = clockTime(next.eta, face.nowMs);
   const when = at === null ? "" : `, starts about ${at}`;
@@ -99,16 +99,15 @@ function nextLine({ waiting }: Reply<"status">, face: Face): Line[] {
     span(`${safeText(next.name)} ${shortId(next.run_id)}`),
     span(` (priority ${next.priority}${when})`, "dim"),
   ];
-  return [[span("Next in queue: ", "strong"), ...who]];
+  return [cutLine([span("Next in queue: ", "strong"), ...who], face.width, face.unicode)];
 }
 
 /**
- * `Prewarming: dataset imagenet-train (2/5 complete) 45 %, …` with the run that is next; nothing where no waiting run needs
- * a copy.
+ * `Next in queue: warmup (priority 5)`, and `Prewarming: dataset imagenet-train (2/5 complete) 45 %, …` where waiting runs need
+ * data or an environment.
  */
 export function prewarmLines(status: Reply<"status">, face: Face): Line[] {
-  const lines = storesLines(status.workers, face);
-  return lines.length === 0 ? [] : [...nextLine(status, face), ...lines];
+  return [...nextLine(status, face), ...storesLines(status.workers, face)];
 }
 
 function storesLines(workers: Reply<"status">["workers"], face: Face): Line[] {

@@ -7,6 +7,7 @@ import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
 import { cutLine, type Face, type Line, lineWidth, type Span, span, textWidth, wrapText } from "./face.ts";
+import { gpuLines } from "./gpu-lines.ts";
 import { dot } from "./mark.ts";
 import { prewarmLines } from "./prewarm-page.ts";
 import { runColumns, runRow, subtitle } from "./run-row.ts";
@@ -131,6 +132,7 @@ export function statusPage(status: Status, face: Face, options: StatusPageOption
     cutLine(serverLine(status, face), face.width, face.unicode),
     ...problemLines(status, face),
     ...prewarmLines(status, face),
+    ...gpuLines(status, face),
   ];
   if (sections.length === 0 && options.filtered) return [...head, [], [span("No runs of this user.")]];
   if (sections.length === 0)

@@ -2,7 +2,7 @@
 import { MlError } from "../../core/error.ts";
 import type { Comparison } from "../../think/comparison.ts";
 import { compareCsv, compareLatex, compareMarkdown, compareTable, sameLine } from "../../view/compare-table.ts";
-import { visible } from "../../view/safe-text.ts";
+import { safeText, visible } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, sayPage, serverNowMs } from "../page.ts";
@@ -34,7 +34,7 @@ export const command = defineCommand({
   ],
   schemas: {
     "ml.compare/1":
-      "`runs` (`run_id`, `name`, `user`, `status`), `columns` (`kind`, `name`, `values` in the order of the runs, `better`), `same`, `more`",
+      "`runs` (`run_id`, `name`, `user`, `status`), `columns` (`kind`, `name`, `values` in the order of the runs, `better`), `same`, `warnings` (a sentence for each dataset that was not the same in all), `more`",
   },
   async run(context, args) {
     const { metric, sort, all, format } = args.flags;
@@ -68,6 +68,7 @@ export const command = defineCommand({
         formats[format ?? ""]?.(comparison) ??
         pageText(compareTable(comparison, faceOf(output, serverNowMs(connection))), output),
     });
+    for (const warning of comparison.warnings ?? []) output.say(`warning: ${safeText(warning)}`);
     const same = sameLine(comparison);
     if (format === null && output.mode === "human" && same !== null) sayPage(context, [same]);
     return undefined;

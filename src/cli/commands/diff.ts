@@ -27,7 +27,7 @@ export const command = defineCommand({
   ],
   schemas: {
     "ml.diff/1":
-      "`a`, `b`, `facets` (each `facet` and `rows`: `key`, `a`, `b`, `weight`), `code` (`known`, `more`, `files`: each `path`, `kind`, `was`, `lines_added`, `lines_removed`, `hunks`, `why`)",
+      "`a`, `b`, `facets` (each `facet` and `rows`: `key`, `a`, `b`, `weight`), `code` (`known`, `more`, `files`: each `path`, `kind`, `was`, `lines_added`, `lines_removed`, `hunks`, `why`), `warnings`: a sentence for each dataset that was not the same for both",
   },
   async run(context, args) {
     const [a = "", b = ""] = args.words;

@@ -23,6 +23,7 @@ export function facts(given: Partial<RunFacts> = {}): RunFacts {
     host: "gpu01",
     gpu: null,
     data: null,
+    data_seen: [],
     metrics: {},
     failure: null,
     failure_message: null,

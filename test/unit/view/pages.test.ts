@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { lineWidth, paint } from "../../../src/view/face.ts";
 import { fileTable } from "../../../src/view/file-page.ts";
 import { findPage } from "../../../src/view/find-page.ts";
+import { gpuLines } from "../../../src/view/gpu-lines.ts";
 import { infoPage } from "../../../src/view/info-page.ts";
 import { verdictCounts } from "../../../src/view/mark.ts";
 import { curves } from "../../../src/view/metric.ts";
@@ -57,6 +58,27 @@ describe("status page", () => {
     );
     for (const words of ["is set aside", hot, "these are quiet hours"])
       expect([words, text(page).split(words).length - 1]).toEqual([words, 1]);
+  });
+
+  test("a line a card: who has it, how far, how long still; cards of the same state together", () => {
+    const whole = sample.status();
+    const [worker] = whole.workers;
+    const [run] = whole.running;
+    const [busy, idle] = worker?.gpus ?? [];
+    if (worker === undefined || run === undefined || busy === undefined || idle === undefined) throw new Error("sample");
+    const gpus = [
+      busy,
+      idle,
+      { ...idle, index: 2, blocked: "process 4711 (python3) of user bob, 18 GB, uses it" },
+      { ...idle, index: 3 },
+    ];
+    const running = [{ ...run, eta: "2026-11-23T23:14:00Z", progress: { text: "50/100", fraction: 0.5, eta_seconds: null } }];
+    const lines = text(gpuLines({ ...whole, running, workers: [{ ...worker, gpus }] }, face(80)));
+    expect(lines).toBe(
+      "GPU 0: running batch_size_64 k3f9ab (50% complete, ETA 2h00m)\n" +
+        "GPU 1,3: idle\nGPU 2: not free: process 4711 (python3) of user bob, 18 GB, uses it\n",
+    );
+    expect(gpuLines({ ...whole, workers: [{ ...worker, gpus: [] }] }, face(80))).toEqual([]);
   });
 
   test("no line is wider than the terminal, at any width", () => {
