@@ -30,6 +30,8 @@ export interface Copied {
   unreadable: string[];
 }
 
+/** A cut costs the files of so long at most. */
+const keepEveryMs = 1000;
 const namedWrong = 20;
 
 function doneBefore(path: string, target: string, list: readonly ListedFile[]): Set<string> {
@@ -81,9 +83,11 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   const differing: string[] = [];
   const unreadable: string[] = [];
   let finished: string[] = [];
+  let keptMs = performance.now();
   const keep = () => {
     if (finished.length > 0) appendFileSync(donePath, finished.map((path) => `${path}\0`).join(""));
     finished = [];
+    keptMs = performance.now();
   };
   await readAll(wanted, {
     ...{ root: job.root, target: job.target, hands: job.hands, bytesPerSecond: job.bytesPerSecond },
@@ -97,7 +101,7 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
       if (failed !== null || differs) return;
       files += 1;
       finished.push(path);
-      if (finished.length >= 128) keep();
+      if (finished.length >= 128 || performance.now() - keptMs > keepEveryMs) keep();
     },
   });
   keep();

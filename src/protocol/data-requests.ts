@@ -87,18 +87,26 @@ export const dataRequests = {
       run: RunSummary;
       version: string | null;
       fetched_via: string | null;
+      /** How much longer it would have waited without the copy made ahead; null where nobody knows. */
+      time_saved_seconds: number | null;
       drift: boolean;
       reads: RunReads | null;
     }[];
+    /** What of it lies on the local disk of each living worker, is on its way there, or was removed for what. */
+    stores: ({ worker: string } & Pick<DataFacts, "copies" | "copying" | "failed" | "evicted">)[];
     /** There are more runs. */
     more: boolean;
     /** The network mounts that it lies on, as the living workers see them. */
     mounts: ({ worker: string } & MountFacts)[];
   }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
-  /** Asks for datasets, or those of runs, on the local disks; `pin` keeps them there. */
+  /** Asks for datasets, or those of runs, on the local disks; `pin` keeps them there, `unpin` does not any more. */
   "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(
     "user",
-    z.object({ names: z.array(z.string().min(1).max(256)).min(1).max(100), pin: z.boolean().default(false) }),
+    z.object({
+      names: z.array(z.string().min(1).max(256)).min(1).max(100),
+      pin: z.boolean().default(false),
+      unpin: z.boolean().default(false),
+    }),
   ),
   /** Takes such wishes back; gives those that there were. */
   "prewarm.cancel": declare<{ wishes: PrewarmWish[] }>()(

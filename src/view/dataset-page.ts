@@ -2,6 +2,7 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
+import { copyLines } from "./copy-lines.ts";
 import type { Face, Line } from "./face.ts";
 import { span, wrapText } from "./face.ts";
 import { type Fact, factPage } from "./facts.ts";
@@ -116,7 +117,7 @@ function mountLine(mount: Reply<"dataset.show">["mounts"][number], face: Face): 
   ];
 }
 
-export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show">, face: Face): Line[] {
+export function datasetPage({ dataset, runs, more, mounts, stores }: Reply<"dataset.show">, face: Face): Line[] {
   const versions = [...dataset.versions].reverse();
   const sections = versions.map((version) => ({
     title: `version ${safeText(version.version)}${version.version === dataset.current ? ", the current one" : ""}`,
@@ -125,7 +126,7 @@ export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show
   const used: Line[] =
     runs.length === 0
       ? [[span("  no run has used it", "dim")]]
-      : runs.map(({ run, version, fetched_via: via, drift, reads }) => [
+      : runs.map(({ run, version, fetched_via: via, time_saved_seconds: saved, drift, reads }) => [
           ...[span("  "), markOf(run, face), span(` ${safeText(run.name)}`), span(`  ${shortId(run.run_id)}`, "dim")],
           ...[
             span(`  ${safeText(run.user)}`, "dim"),
@@ -133,6 +134,7 @@ export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show
           ],
           ...[
             span(via === null ? "" : `  ${via.replace("_", " ")}`, "dim"),
+            span(saved ? `, saved ${formatDuration(Math.max(1, saved * 1000))}` : "", "dim"),
             span(drift ? "  it had changed" : "", "warn"),
             span(reads?.named === true ? `  seen reading ${counted(reads.files, "file")}` : "", "dim"),
             span(reads?.named === false ? `  read ${counted(reads.files, "file")} of it without --data` : "", "warn"),
@@ -143,6 +145,9 @@ export function datasetPage({ dataset, runs, more, mounts }: Reply<"dataset.show
     ...mounts.map((mount) => mountLine(mount, face)),
     [],
     ...factPage(sections, face),
+    [],
+    [span("On local disks", "strong")],
+    ...copyLines(stores ?? [], { name: dataset.name, face }),
     [],
     [span("Used by", "strong")],
     ...used,

@@ -1,4 +1,4 @@
-/** A worker in a process of its own, for tests that kill it: `bun child.ts BASE NAME`. ML_FAULTS works in it. */
+/** A worker in a process of its own, for tests that kill it: `bun child.ts BASE NAME`. ML_FAULTS works in it; ML_TEST_PREWARM has its PrewarmSettings. */
 import { systemClock } from "../../src/core/clock.ts";
 import { openSqliteQueue } from "../../src/queue/sqlite.ts";
 import { basePaths, statePaths } from "../../src/run/paths.ts";
@@ -9,5 +9,6 @@ const base = basePaths(folder);
 const state = statePaths(folder);
 const queue = openSqliteQueue(state.queueDatabase, { clock: systemClock });
 const capacity = { slots: 4, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
-await startWorker({ base, state, queue, name, capacity, capture: null });
+const prewarm = JSON.parse(process.env.ML_TEST_PREWARM ?? "null");
+await startWorker({ base, state, queue, name, capacity, capture: null, prewarm });
 process.stdout.write("up\n");

@@ -153,7 +153,7 @@ const show = defineCommand({
   examples: [["ml dataset show imagenet-train", "and what became of it"]],
   schemas: {
     "ml.dataset.show/1":
-      "`dataset` (as in `datasets/<name>.json`), `runs` (each `run`, `version`, `fetched_via`, `drift`, `reads`: what it was seen to read of it, or null), `more`, `mounts` (each `worker`, `point`, `type`, `source`, `state`, `since`, `answer_ms`, `usual_ms`, `longest_ms`)",
+      "`dataset` (as in `datasets/<name>.json`), `runs` (each `run`, `version`, `fetched_via`, `time_saved_seconds`, `drift`, `reads`: what it was seen to read of it, or null), `more`, `stores` (each `worker`, `copies`, `copying`, `failed`, `evicted`), `mounts` (each `worker`, `point`, `type`, `source`, `state`, `since`, `answer_ms`, `usual_ms`, `longest_ms`)",
   },
   async run(context, args) {
     const connection = await context.connect();

@@ -25,12 +25,13 @@ export const command = defineCommand({
   group: "data",
   summary: "bring datasets to the local disk ahead of the runs that need them",
   about:
-    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) likewise. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
+    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) likewise. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--unpin` or `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
   positionals: [{ name: "NAME|RUN", about: "datasets, or runs", many: true, optional: true, complete: "dataset" }],
   flags: {
     list: flag.on("show what is warm and what is under way"),
     cancel: flag.on("take a wish back; a copy under way for nobody else ends"),
     pin: flag.on("never remove it to make room"),
+    unpin: flag.on("it may be removed again; it is still asked for"),
   },
   examples: [
     ["ml prewarm imagenet-train --pin", "and keep it"],
@@ -42,17 +43,21 @@ export const command = defineCommand({
       "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`, `venvs` (environments: `folder`, `used_bytes`, `limit_bytes`, `built`, `ready`, `needed`, `warm`, `building`, `failed`, `evicted`)",
   },
   async run(context, args) {
-    const { list: listed, cancel, pin } = args.flags;
+    const { list: listed, cancel, pin, unpin } = args.flags;
     const names = args.words;
     if (listed || names.length === 0) {
-      if (cancel) throw new MlError("usage", "`--cancel` wants a name", { hint: "ml prewarm --cancel NAME" });
+      const acts = [cancel && "--cancel", pin && "--pin", unpin && "--unpin"].filter((act) => act !== false);
+      if (acts.length > 0)
+        throw new MlError("usage", `\`${acts[0]}\` wants a name`, { hint: `ml prewarm ${acts[0]} NAME` });
       await list(context);
       return undefined;
     }
+    if ([cancel, pin, unpin].filter(Boolean).length > 1)
+      throw new MlError("usage", "`--cancel`, `--pin` and `--unpin` exclude each other", { hint: "give one of them" });
     const connection = await context.connect();
     const { wishes } = cancel
       ? await connection.ask("prewarm.cancel", { names })
-      : await connection.ask("prewarm.wish", { names, pin });
+      : await connection.ask("prewarm.wish", { names, pin, unpin });
     const what = wishes.map(({ name, version }) => `${name} ${version}`).join(", ");
     context.output.result({
       schema: "ml.prewarm/1",
@@ -63,7 +68,7 @@ export const command = defineCommand({
         if (wishes.length === 0) return "there was no such wish\n";
         return cancel
           ? `no longer asked for: ${what}\n`
-          : `asked for: ${what}; \`ml prewarm --list\` shows how far it is\n`;
+          : `${unpin ? "asked for, not pinned any more" : pin ? "asked for, and pinned" : "asked for"}: ${what}; \`ml prewarm --list\` shows how far it is\n`;
       },
     });
     return undefined;

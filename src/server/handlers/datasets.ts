@@ -206,6 +206,16 @@ function readsOf({ reads }: Manifest, name: string): { version: string | null; r
   return { version, reads: { how: reads.how, files, named } };
 }
 
+function storesOf({ workers }: Context, name: string): Reply<"dataset.show">["stores"] {
+  const ofIt = <T extends { name: string }>(list: readonly T[]) => list.filter((one) => one.name === name);
+  const alive = workers.states().filter((state) => state.alive);
+  return alive.flatMap(({ worker, data }) => {
+    if (data === null) return [];
+    const { copies, copying, failed, evicted } = data;
+    return [{ worker, copies: ofIt(copies), copying: ofIt(copying), failed: ofIt(failed), evicted: ofIt(evicted) }];
+  });
+}
+
 export function datasetShow(context: Context, { name, limit }: ParsedBody<"dataset.show">): Reply<"dataset.show"> {
   const dataset = requireDataset(context.base, name);
   const { runs: records } = searchedRuns(context, { where: `dataset:${name}` }, mostRuns);
@@ -217,11 +227,12 @@ export function datasetShow(context: Context, { name, limit }: ParsedBody<"datas
     const seen = read.kind === "ok" ? readsOf(read.manifest, name) : null;
     return {
       ...{ run: summarise(record, summary), version: version ?? seen?.version ?? null, fetched_via: via },
+      ...{ time_saved_seconds: use?.time_saved_seconds ?? null },
       ...{ drift: use?.drift != null, reads: seen?.reads ?? null },
     };
   });
   const mounts = watchedMounts(context).filter(({ datasets }) => datasets.includes(name));
-  return { dataset, runs, more: records.length > limit, mounts };
+  return { dataset, runs, more: records.length > limit, stores: storesOf(context, name), mounts };
 }
 
 export function datasetRemove(context: Context, body: ParsedBody<"dataset.remove">): Reply<"dataset.remove"> {

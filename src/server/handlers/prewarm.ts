@@ -36,15 +36,32 @@ function chosenBy(context: Context, text: string): Chosen[] {
   );
 }
 
-export function prewarmWish(context: Context, { names, pin }: ParsedBody<"prewarm.wish">): Reply<"prewarm.wish"> {
+/** What somebody pinned stays so until they, or an administrator, say otherwise. */
+function requireOwn({ asker }: Context, before: PrewarmWish | undefined): void {
+  if (before === undefined || before.by === asker.user || asker.role === "admin") return;
+  throw new MlError("not_allowed", `\`${before.name}\` was asked for by ${before.by}`, {
+    hint: `ask ${before.by}, or an administrator`,
+  });
+}
+
+export function prewarmWish(
+  context: Context,
+  { names, pin, unpin }: ParsedBody<"prewarm.wish">,
+): Reply<"prewarm.wish"> {
+  if (pin && unpin) throw new MlError("usage", "`pin` and `unpin` exclude each other");
   const { base, asker, clock } = context;
   const chosen = names.flatMap((text) => chosenBy(context, text));
   const sums = new Set(chosen.map(({ checksum }) => checksum));
   const at = isoTime(clock.nowMs());
-  const kept = readWishes(base.prewarm).filter(({ checksum }) => !sums.has(checksum));
-  const made = [...new Map(chosen.map((one) => [one.checksum, one])).values()].map((one) => ({
-    ...{ ...one, by: asker.user, at, pinned: pin },
-  }));
+  const wishes = readWishes(base.prewarm);
+  const kept = wishes.filter(({ checksum }) => !sums.has(checksum));
+  const made = [...new Map(chosen.map((one) => [one.checksum, one])).values()].map((one): PrewarmWish => {
+    const before = wishes.find(({ checksum }) => checksum === one.checksum);
+    if (unpin) requireOwn(context, before);
+    return before === undefined
+      ? { ...one, by: asker.user, at, pinned: pin }
+      : { ...before, pinned: unpin ? false : pin || before.pinned };
+  });
   if (kept.length + made.length > mostWishes)
     throw new MlError("refused", `${mostWishes} wishes are the limit`, {
       hint: "`ml prewarm --cancel NAME` takes one back",
@@ -63,8 +80,7 @@ export function prewarmCancel(context: Context, { names }: ParsedBody<"prewarm.c
   const sums = new Set(names.flatMap((text) => chosenBy(context, text)).map(({ checksum }) => checksum));
   const wishes = readWishes(base.prewarm);
   const gone = wishes.filter(({ checksum }) => sums.has(checksum));
-  const foreign = gone.find(({ by }) => by !== asker.user && asker.role !== "admin");
-  if (foreign !== undefined) throw new MlError("not_allowed", `\`${foreign.name}\` was asked for by ${foreign.by}`);
+  for (const wish of gone) requireOwn(context, wish);
   if (gone.length > 0)
     writeWishes(
       base.prewarm,
