@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../support/temp.ts";
 import { openLab } from "./lab.ts";
 
 describe("datasets", () => {
@@ -44,5 +45,32 @@ describe("datasets", () => {
 
     expect((await lab.ml(["dataset", "remove", "letters"])).stdout).toContain("forgot letters v1, 1");
     expect((await lab.ml(["dataset", "show", "letters"])).code).toBe(3);
+  });
+
+  test("brought to the local disk by hand, pinned, seen, used by a run that says what that saved, let go", async () => {
+    const lab = openLab();
+    lab.put("set/a.txt", "one");
+    const env = { ML_PREWARM: "all" };
+    await lab.ml(["dataset", "add", "letters", "./set"], { env });
+    const asked = await lab.ml(["prewarm", "letters", "--pin"]);
+    expect(asked.stdout).toContain("asked for, and pinned: letters 1");
+    await until("the copy", async () =>
+      (await lab.ml(["prewarm", "--list"])).stdout.includes("nobody waits for it · pinned"),
+    );
+    const run = await lab.queue(["--data", "letters", "cat", "{data:letters}/a.txt"]);
+    await lab.ml(["wait", run]);
+    const info = (await lab.ml(["info", run])).stdout;
+    expect(info).toMatch(/from the local copy, warm, copied in .+, saved \d/);
+    let page = "";
+    await until("nobody to use it", async () => {
+      page = (await lab.ml(["dataset", "show", "letters"])).stdout;
+      return /version 1, 3 B, used by one run, .*nobody waits for it, pinned/.test(page);
+    });
+    expect(page).toContain("On local disks");
+    expect(page).toMatch(/version 1 {2}prewarm, saved \d/);
+    expect((await lab.ml(["prewarm", "letters", "--unpin"])).stdout).toContain("not pinned any more");
+    expect((await lab.ml(["prewarm", "letters", "--cancel"])).stdout).toBe("no longer asked for: letters 1\n");
+    expect((await lab.ml(["prewarm", "letters", "--cancel"])).stdout).toBe("there was no such wish\n");
+    expect([(await lab.ml(["prewarm", "--pin"])).code, (await lab.ml(["prewarm", "letterz"])).code]).toEqual([2, 3]);
   });
 });
