@@ -65,14 +65,17 @@ describe("status page", () => {
     const [worker] = whole.workers;
     const [run] = whole.running;
     const [busy, idle] = worker?.gpus ?? [];
-    if (worker === undefined || run === undefined || busy === undefined || idle === undefined) throw new Error("sample");
+    if (worker === undefined || run === undefined || busy === undefined || idle === undefined)
+      throw new Error("sample");
     const gpus = [
       busy,
       idle,
       { ...idle, index: 2, blocked: "process 4711 (python3) of user bob, 18 GB, uses it" },
       { ...idle, index: 3 },
     ];
-    const running = [{ ...run, eta: "2026-11-23T23:14:00Z", progress: { text: "50/100", fraction: 0.5, eta_seconds: null } }];
+    const running = [
+      { ...run, eta: "2026-11-23T23:14:00Z", progress: { text: "50/100", fraction: 0.5, eta_seconds: null } },
+    ];
     const lines = text(gpuLines({ ...whole, running, workers: [{ ...worker, gpus }] }, face(80)));
     expect(lines).toBe(
       "GPU 0: running batch_size_64 k3f9ab (50% complete, ETA 2h00m)\n" +
