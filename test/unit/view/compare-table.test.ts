@@ -17,6 +17,7 @@ const comparison: Comparison = {
     { kind: "fact", name: "verdict", values: ["validates", null], better: null },
   ],
   same: [],
+  warnings: [],
 };
 
 test("a wide table has every column, a narrow one keeps verdict and metrics and names what it lacks", () => {
