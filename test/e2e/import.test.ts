@@ -35,6 +35,14 @@ test("runs of MLflow are brought once, are found by their parameters, compared, 
   expect((await lab.ml(["compare", "--group", "optimiser study"])).stdout).toContain("optim.lr");
   expect((await lab.ml(["report", "optimiser study"])).stdout).toContain("Which step size?");
   expect((await lab.ml(["info", run])).stdout).toContain("imported from mlflow: run");
+
+  const back = ["export", ...first.runs.map(({ run_id }) => run_id), "--mlflow", "back"];
+  const exported = await lab.json<{ runs: { mlflow_id: string }[] }>(back);
+  expect(exported.runs.map(({ mlflow_id }) => mlflow_id).sort()).toEqual(
+    first.runs.map((one) => one.bundled_as).sort(),
+  );
+  expect((await lab.ml(back)).code).toBe(7);
+  expect(states(await lab.json<Brought>(["import", "--mlflow", "back"]))).toEqual(Array(4).fill("here_already"));
 });
 
 test("a table is shown as it was understood and kept once somebody agrees; a broken one leaves nothing", async () => {

@@ -20,6 +20,7 @@ const flags = {
   ...levelFlags,
   redact: flag.text("WHAT", "take out of the texts: paths, names, secrets; several with commas"),
   where: flag.text("QUERY", "all runs that a search means", { complete: "query" }),
+  mlflow: flag.text("DIR", "instead of a bundle, a folder that MLflow reads", { complete: "file" }),
   force: flag.on("replace FILE where it is there"),
 };
 type Flags = Arguments<typeof flags>["flags"];
@@ -40,20 +41,29 @@ export const command = defineCommand({
       "ml export --where 'group:bs' -o bs.tar.zst --include-artifacts 'best.pt'",
       "an experiment, of the artifacts only these",
     ],
+    ["ml export --where 'group:bs' --mlflow mlruns", "for MLflow and its user interface"],
     ["ml export k3f9ab --metadata-only --redact paths,names,secrets", "for the public"],
   ],
   schemas: {
+    "ml.export_mlflow/1":
+      "with --mlflow: `folder`, `experiments`, `runs` (each `run_id`, `mlflow_id`, `experiment`), `artifacts` (files)",
     "ml.export/1":
       "`file`, `size_bytes`, `run_ids`, `level` (all, some, metadata), `redacted`, `files`, `unpacked_bytes`, `checks` (as in `ml.verify/1`)",
   },
   async run(context, args) {
     const wish = wishOf(args.flags);
-    const { out, bundle, where, force } = args.flags;
+    const { out, bundle, where, force, mlflow } = args.flags;
     const named = out ?? bundle;
+    if (mlflow !== null && named !== null)
+      throw new MlError("usage", "`--mlflow` and a bundle contradict each other", { hint: "leave one out" });
     if (named !== null) packingOf(named);
     const connection = await context.connect();
     const runs = where !== null ? await searchedIds(context, where) : await runsFor(connection, args.words, named);
     if (runs.length === 0) throw new MlError("not_found", "no run fits the search, and nothing was written");
+    if (mlflow !== null) {
+      const { exportMlflow } = await import("../export-mlflow.ts");
+      return exportMlflow(context, { shown: mlflow, body: { ...wish, runs } });
+    }
     const file = named ?? defaultName(runs);
     const path = resolve(context.cwd, file);
     if (!force && fs.existsSync(path))
