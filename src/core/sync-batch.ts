@@ -9,6 +9,7 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { fileOps, syncFolder } from "./durable.ts";
 
+/** Up to here one after the other is quicker than a child. */
 const fewFiles = 8;
 const atOnce = 16;
 
@@ -42,6 +43,7 @@ async function syncFileSystem(folder: string, graceMs: number): Promise<boolean>
     child.unref();
     const timer = Promise.withResolvers<null>();
     const timeout = setTimeout(() => timer.resolve(null), graceMs);
+    timeout.unref();
     const code = await Promise.race([child.exited, timer.promise]);
     clearTimeout(timeout);
     return code === 0;
@@ -51,17 +53,26 @@ async function syncFileSystem(folder: string, graceMs: number): Promise<boolean>
 }
 
 /**
+ * Has the file system that holds `folder` begin to write what is new to the disk, so that a later `syncFiles` finds little
+ * left. False where that failed or is not known: then errors may have been told to nobody but the child, and only
+ * `each` asks every file for its own. Throws nothing.
+ */
+export function startWriteBack(folder: string): Promise<boolean> {
+  return syncFileSystem(folder, 60_000);
+}
+
+/**
  * Makes the content of `files`, all on one file system, durable. Their names are not: sync the folders after renaming.
  * Throws system errors (EIO, ENOSPC on network mounts, ENOENT).
  */
-export async function syncFiles(files: readonly string[], { graceMs = 2000 } = {}): Promise<void> {
+export async function syncFiles(files: readonly string[], { graceMs = 2000, each = false } = {}): Promise<void> {
   const first = files[0];
   if (first === undefined) return;
   if (files.length <= fewFiles) {
     for (const path of files) syncFile(path);
     return;
   }
-  if (await syncFileSystem(dirname(first), graceMs)) return;
+  if (!each && (await syncFileSystem(dirname(first), graceMs))) return;
   const waiting = [...files];
   const work = async () => {
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) await syncFileAside(path);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileOps } from "../core/durable.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
-import { syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 
@@ -35,6 +35,8 @@ export interface BlobWriter {
 }
 
 let batchCounter = 0;
+/** After so many bytes their way to the disk is begun, while more come: less is left to wait for in the end. */
+const writeBackBytes = 8 * 1024 * 1024;
 /** Less of a blob is not worth keeping: it is sent again. */
 const leastArrived = 1024 * 1024;
 
@@ -44,6 +46,11 @@ export class BlobBatch {
   readonly #staged = new Set<string>();
   #open: { fd: number; path: string; hash: string; size: number } | null = null;
   #bytes = 0;
+  /** Written since the last time that writing back was begun. */
+  #fresh = 0;
+  #writingBack = false;
+  /** Cleared where the disk may have failed unheard: then every file is asked. */
+  #writtenBack = true;
 
   /** Makes the batch's folder under staging/. Throws MlError (`no_space`, …). */
   constructor(base: BasePaths) {
@@ -81,6 +88,8 @@ export class BlobBatch {
           for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(open.fd, rest));
         });
         open.size += chunk.length;
+        this.#fresh += chunk.length;
+        if (this.#fresh >= writeBackBytes) this.#writeBack();
       },
       end: () => {
         if (this.#open === null) return false;
@@ -98,6 +107,17 @@ export class BlobBatch {
     };
   }
 
+  /** One at a time. */
+  #writeBack(): void {
+    if (this.#writingBack) return;
+    this.#writingBack = true;
+    this.#fresh = 0;
+    void startWriteBack(this.#folder).then((done) => {
+      this.#writingBack = false;
+      this.#writtenBack &&= done;
+    });
+  }
+
   /** Makes all that ended well durable and visible. Throws MlError; what was not published is then sent again. */
   async publish(): Promise<void> {
     const hashes = [...this.#staged].filter((hash) => !hasBlob(this.#base, hash));
@@ -105,7 +125,11 @@ export class BlobBatch {
     this.#bytes = 0;
     if (hashes.length === 0) return;
     try {
-      await syncFiles(hashes.map((hash) => join(this.#folder, hash)));
+      const each = !this.#writtenBack;
+      await syncFiles(
+        hashes.map((hash) => join(this.#folder, hash)),
+        { each },
+      );
       fault("objects/before-publish");
       const folders = new Set<string>();
       for (const hash of hashes) {

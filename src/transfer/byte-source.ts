@@ -36,3 +36,23 @@ export function fileSource(fd: number, size: number): ByteSource {
 export function memorySource(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, bytes: (at, length) => bytes.subarray(at, at + length) };
 }
+
+/** Sources one behind the other, as one. */
+export function joinSources(sources: readonly ByteSource[]): ByteSource {
+  const [only] = sources;
+  if (only !== undefined && sources.length === 1) return only;
+  return {
+    size: sources.reduce((sum, { size }) => sum + size, 0),
+    bytes(at, length) {
+      const pieces: Uint8Array[] = [];
+      let start = 0;
+      for (const source of sources) {
+        const [from, to] = [Math.max(at, start), Math.min(at + length, start + source.size)];
+        if (from === at && to === at + length) return source.bytes(at - start, length);
+        if (from < to) pieces.push(Buffer.from(source.bytes(from - start, to - from)));
+        start += source.size;
+      }
+      return Buffer.concat(pieces);
+    },
+  };
+}

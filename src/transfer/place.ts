@@ -68,6 +68,11 @@ export function wrongSum(path: string): MlError {
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 
+/** Where a file of a pack is while it comes. */
+export function partPath(final: string): string {
+  return `${final}.packed.part`;
+}
+
 /** A file in the making beside `final`, which replaces what a killed try has left; its sha256 grows along. */
 export class Part {
   readonly path: string;
@@ -77,7 +82,7 @@ export class Part {
 
   /** Throws MlError (`no_space`, `not_allowed`, …). */
   constructor(final: string, mode = 0o644) {
-    this.path = `${final}.packed.part`;
+    this.path = partPath(final);
     try {
       fs.rmSync(this.path, { force: true });
       this.#fd = fs.openSync(this.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
@@ -102,9 +107,14 @@ export class Part {
     return this.#sum.digest("hex");
   }
 
+  /** Closes it and leaves it where it is. */
+  leave(): void {
+    if (this.#open) this.end();
+  }
+
   /** Removes it where it has not been given its name. */
   drop(): void {
-    if (this.#open) this.end();
+    this.leave();
     fs.rmSync(this.path, { force: true });
   }
 }

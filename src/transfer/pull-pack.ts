@@ -2,10 +2,9 @@
  * Bringing many files of a run here in one stream, a pack as code travels in: small ones together, and a large one that
  * is here in another version as what differs. Each is checked against its sha256 before it gets its name.
  */
-import * as fs from "node:fs";
 import { MlError } from "../core/error.ts";
 import { encodeSums, sumBlocks } from "./block-sums.ts";
-import { fileSource } from "./byte-source.ts";
+import { dropKept, keepPart, type OlderFile, openOlder } from "./older-file.ts";
 import { type EntrySink, type PackLimits, readPack } from "./pack-reader.ts";
 import { Part, type PulledFile, putInPlace, wrongSum } from "./place.ts";
 
@@ -42,16 +41,17 @@ export interface PackTaker {
 const pullLimits: PackLimits = { entryBytes: 2 ** 43, totalBytes: 2 ** 43, entries: 1_000_000 };
 const copyBytes = 1024 * 1024;
 
-function sumsHere(path: string): string {
-  const fd = fs.openSync(path, "r");
+function sumsHere(final: string): string {
+  keepPart(final);
+  const older = openOlder(final);
   try {
-    const steps = sumBlocks(fileSource(fd, fs.fstatSync(fd).size));
+    const steps = sumBlocks(older.source);
     for (;;) {
       const step = steps.next();
       if (step.done === true) return Buffer.from(encodeSums(step.value)).toString("base64");
     }
   } finally {
-    fs.closeSync(fd);
+    older.close();
   }
 }
 
@@ -76,10 +76,10 @@ export async function pullPack(fetchPack: FetchPack, wanted: readonly Wanted[], 
   const stream = await fetchPack(asked);
   let index = -1;
   let part: Part | null = null;
-  let baseFd = -1;
-  const closeBase = () => {
-    if (baseFd >= 0) fs.closeSync(baseFd);
-    baseFd = -1;
+  let older: OlderFile | null = null;
+  const closeOlder = () => {
+    older?.close();
+    older = null;
   };
   try {
     await readPack(stream, pullLimits, (head) => {
@@ -90,7 +90,8 @@ export async function pullPack(fetchPack: FetchPack, wanted: readonly Wanted[], 
       if (head.hash === refusedName) return refusalSink((why) => taker.done(one, why));
       const own = new Part(one.final);
       part = own;
-      if (head.base !== null) baseFd = fs.openSync(one.final, "r");
+      const base = head.base === null ? null : openOlder(one.final);
+      older = base;
       return {
         write(bytes) {
           taker.signal?.throwIfAborted();
@@ -98,20 +99,20 @@ export async function pullPack(fetchPack: FetchPack, wanted: readonly Wanted[], 
           taker.grown(one, bytes.length);
         },
         async copy(from, length) {
-          const buffer = Buffer.allocUnsafe(Math.min(copyBytes, length));
+          if (base === null || from + length > base.source.size) return false;
           for (let done = 0; done < length; ) {
-            const count = fs.readSync(baseFd, buffer, 0, Math.min(buffer.length, length - done), from + done);
-            if (count === 0) return false;
-            own.write(buffer.subarray(0, count));
+            const count = Math.min(copyBytes, length - done);
+            own.write(base.source.bytes(from + done, count));
             done += count;
           }
           taker.grown(one, length);
           return true;
         },
         end() {
-          closeBase();
+          closeOlder();
           const known = taker.sha256(one.file.path);
           const sum = own.end();
+          if (base !== null) dropKept(one.final);
           if (sum !== head.hash || (known !== null && known !== sum)) throw wrongSum(one.file.path);
           putInPlace(one.file, own.path, one.final);
           part = null;
@@ -120,8 +121,20 @@ export async function pullPack(fetchPack: FetchPack, wanted: readonly Wanted[], 
       };
     });
     if (index + 1 < wanted.length) throw new Error("the server sent fewer files than it was asked for");
+  } catch (cause) {
+    // What does not have the right sum is no part of the file.
+    const isCut = older !== null;
+    closeOlder();
+    if (part !== null && isCut) giveUp(part, wanted[index]?.final ?? "");
+    throw cause;
   } finally {
-    closeBase();
+    closeOlder();
     (part as Part | null)?.drop();
   }
+}
+
+/** What a cut has left of a file that was being built upon another. */
+function giveUp(part: Part, final: string): void {
+  part.leave();
+  keepPart(final);
 }

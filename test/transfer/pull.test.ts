@@ -2,8 +2,12 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MlError } from "../../src/core/error.ts";
+import { blobHash } from "../../src/transfer/blob-hash.ts";
+import { decodeSums } from "../../src/transfer/block-sums.ts";
 import { openInside, streamRange } from "../../src/transfer/open-inside.ts";
+import { packBlobs } from "../../src/transfer/pack.ts";
 import { type FetchRange, type PullFile, pullFiles } from "../../src/transfer/pull.ts";
+import type { FetchPack } from "../../src/transfer/pull-pack.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const quick = { sleep: async () => {} };
@@ -146,5 +150,74 @@ describe("pulling files", () => {
     await pullFiles(server.fetchRange, server.list(), { target });
     expect(server.asked[1]?.[1]).toBeGreaterThan(0);
     expect(sha256(join(target, "big"))).toBe(sha256(join(server.folder, "big")));
+  });
+});
+
+/** The newer version of one large file as what differs from what the asker has; each stream ends after so many bytes. */
+function differing(fresh: Uint8Array, cutAfter: number[]) {
+  const path = join(tempFolder(), "fresh");
+  fs.writeFileSync(path, fresh);
+  const carried: number[] = [];
+  const fetchPack: FetchPack = async ([asked]) => {
+    const sums = decodeSums(Buffer.from(asked?.sums ?? "", "base64"));
+    if (sums === null) throw new Error("the sums cannot be read");
+    const by = { base: blobHash(path), sums };
+    const entry = { hash: blobHash(fresh), size: fresh.length, path, from: { file: path }, by };
+    const { stream } = packBlobs([entry], { compress: false });
+    const limit = cutAfter.shift() ?? Number.POSITIVE_INFINITY;
+    const at = carried.push(0) - 1;
+    return (async function* () {
+      for await (const chunk of stream) {
+        const piece = chunk.subarray(0, Math.max(0, limit - (carried[at] ?? 0)));
+        carried[at] = (carried[at] ?? 0) + piece.length;
+        yield piece;
+        if (piece.length < chunk.length) throw new Error("connection reset");
+      }
+    })();
+  };
+  const fetchRange: FetchRange = async () => {
+    throw new Error("the whole file was asked for");
+  };
+  const list: PullFile[] = [{ path: "big", sizeBytes: fresh.length, modified: "2026-01-01T00:00:00.000Z" }];
+  return { fetchPack, fetchRange, list, carried };
+}
+
+describe("a large file that is here in an older version", () => {
+  const megabytes = (count: number) => count * 1024 * 1024;
+  const setting = (cutAfter: number[]) => {
+    const old = noise(megabytes(6));
+    const fresh = Buffer.concat([noise(megabytes(8)), old]);
+    const target = tempFolder();
+    fs.writeFileSync(join(target, "big"), old);
+    const server = differing(fresh, cutAfter);
+    const pull = (tries: number) =>
+      pullFiles(server.fetchRange, server.list, { target, fetchPack: server.fetchPack, tries, ...quick });
+    return { target, fresh, server, pull };
+  };
+
+  test("[N5] cut while it came as what differs, it goes on with what had arrived, in this call and in the next", async () => {
+    const { target, fresh, server, pull } = setting([megabytes(3), megabytes(3)]);
+    await expect(pull(2)).rejects.toThrow("big");
+    expect(fs.readFileSync(join(target, "big")).length).toBe(megabytes(6));
+    await pull(1);
+    expect(sha256(join(target, "big"))).toBe(blobHash(fresh));
+    expect(fs.readdirSync(target)).toEqual(["big"]);
+    expect(server.carried.reduce((sum, count) => sum + count)).toBeLessThan(megabytes(8 + 3));
+    expect(server.carried.at(-1)).toBeLessThan(megabytes(5));
+  });
+
+  test("[N5] what a killed pull has left is built upon; what is no file, or damaged, does no harm", async () => {
+    const { target, fresh, server, pull } = setting([]);
+    fs.writeFileSync(join(target, "big.packed.part"), fresh.subarray(0, megabytes(5)));
+    fs.symlinkSync("/dev/zero", join(target, "big.kept.part"));
+    await pull(1);
+    expect(sha256(join(target, "big"))).toBe(blobHash(fresh));
+    expect(server.carried).toHaveLength(1);
+    expect(server.carried[0]).toBeLessThan(megabytes(3.2));
+    const other = setting([]);
+    fs.writeFileSync(join(other.target, "big.kept.part"), noise(megabytes(2)));
+    await other.pull(1);
+    expect(sha256(join(other.target, "big"))).toBe(blobHash(other.fresh));
+    expect(fs.readdirSync(other.target)).toEqual(["big"]);
   });
 });
