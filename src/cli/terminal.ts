@@ -45,7 +45,10 @@ export function terminalHeight(fd: 1 | 2): number {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `--color` > FORCE_COLOR > NO_COLOR > the setting > whether it is a terminal that is not dumb. */
+/** Terminals without colours, by their names in terminfo. */
+const monochrome = /^(dumb|vt\d+|.*-(m|mono|basic))$/;
+
+/** `--color` > FORCE_COLOR > NO_COLOR > the setting > whether it is a terminal that has colours. */
 export function wantsColour(
   env: Environment,
   terminal: boolean,
@@ -55,7 +58,7 @@ export function wantsColour(
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
   if (env.NO_COLOR) return false;
   if (wish.setting === "always" || wish.setting === "never") return wish.setting === "always";
-  return terminal && env.TERM !== "dumb";
+  return terminal && !monochrome.test(env.TERM ?? "");
 }
 
 /** True where the locale's character set is UTF-8 (setlocale(3): LC_ALL, then LC_CTYPE, then LANG). */

@@ -11,14 +11,18 @@ const mostBytes = 70_000;
 /** screen's own limit for a string is 256 bytes in old versions. */
 const pieceLength = 240;
 
-/** What is to be written for `text` besides what the library writes; null where that is all there is to do. Empty: too long. */
-export function clipboardText(text: string, env: Env): string | null {
-  if (!env.TMUX && !env.STY) return null;
+/** What stands between us and the terminal: the inner one, where one runs in the other. */
+export function multiplexer({ TMUX, STY, TERM = "" }: Env): "tmux" | "screen" | null {
+  if (STY && !TERM.startsWith("tmux")) return "screen";
+  return TMUX ? "tmux" : null;
+}
+
+/** What is to be written for `text`; null where it is too long. */
+export function clipboardText(text: string, inside: "tmux" | "screen"): string | null {
   const bytes = Buffer.from(text);
-  if (bytes.length > mostBytes) return "";
+  if (bytes.length > mostBytes) return null;
   const sequence = `\x1b]52;c;${bytes.toString("base64")}\x07`;
-  // tmux within screen is tmux's affair, which is the inner one.
-  if (env.TMUX) return sequence;
+  if (inside === "tmux") return sequence;
   const pieces = sequence.match(new RegExp(`[\\s\\S]{1,${pieceLength}}`, "g")) ?? [];
   return pieces.map((piece) => `\x1bP${piece}\x1b\\`).join("");
 }

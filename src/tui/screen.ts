@@ -15,7 +15,7 @@ import {
 import type { App } from "./app.ts";
 import { Canvas } from "./canvas.ts";
 import type { Spot } from "./cells.ts";
-import { clipboardText } from "./clipboard.ts";
+import { clipboardText, multiplexer } from "./clipboard.ts";
 import { Editors } from "./editors.ts";
 import { Pace } from "./pace.ts";
 import { clicked, wheel } from "./pointing.ts";
@@ -189,10 +189,11 @@ export class Screen {
   }
 
   copy(text: string): boolean {
-    const byLibrary = this.renderer.copyToClipboardOSC52(text);
-    const ours = clipboardText(text, this.options.env);
-    if (ours === null || ours === "") return byLibrary && ours === null;
-    return this.write(ours);
+    const inside = multiplexer(this.options.env);
+    // The library knows tmux with `allow-passthrough` alone; what it sends then is a stray text in screen.
+    const byLibrary = inside !== "screen" && this.renderer.copyToClipboardOSC52(text);
+    const ours = inside === null ? null : clipboardText(text, inside);
+    return ours === null ? byLibrary : this.write(ours);
   }
 
   async suspend(): Promise<void> {
@@ -294,6 +295,8 @@ export async function openRenderer(env: Readonly<Record<string, string | undefin
     openConsoleOnError: false,
     useKittyKeyboard: null,
     enableMouseMovement: false,
+    // screen holds an escape key back while the mouse is on (4.9), and esc is worth more.
+    useMouse: multiplexer(env) !== "screen",
     targetFps: 60,
     maxFps: 60,
     // Without a word on true colours the library would send them to terminals that cannot show them.
