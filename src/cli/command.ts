@@ -110,11 +110,21 @@ export interface ConnectOptions {
   ahead?: { name: Ask; body: object };
 }
 
+/** What is typed before there is a screen. */
+export interface KeysHeld {
+  handOver(): (sequence: string) => boolean;
+  replay(): void;
+  /** No screen will come: the terminal is as it was. */
+  letGo(): void;
+}
+
 /** What `ml monitor` asks of the terminal UI, which is a layer beside ours: main.ts hands it in. */
 export interface TerminalUi {
   /** Throws \`refused\` where this build cannot open a screen. */
   checkBuild(): void;
-  monitor(options: UiOptions): Promise<number>;
+  /** From now on what is typed is kept for the screen. */
+  holdKeys(): KeysHeld;
+  monitor(options: UiOptions & { keysHeld: KeysHeld }): Promise<number>;
   pictureOnce(options: UiOptions & { width: number; height: number }): Promise<string>;
 }
 export type LoadTerminalUi = () => Promise<TerminalUi>;

@@ -5,6 +5,7 @@
 import type { Connection } from "../client/connection.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import { App } from "./app.ts";
+import { EarlyKeys } from "./early-keys.ts";
 import { makeKeymap } from "./keys.ts";
 import { libraryFolder } from "./native-library.ts";
 import { lendTerminal, runOwnCommand } from "./own-command.ts";
@@ -115,8 +116,16 @@ async function loadScreen(env: MonitorOptions["env"]): Promise<typeof import("./
   }
 }
 
+/** To be called before the server is asked anything: what is typed meanwhile is for the screen. */
+export function holdKeys(): EarlyKeys {
+  return new EarlyKeys();
+}
+
 /** Opens the screen; resolves with the exit code when it was left. Throws what ended it otherwise. */
-export async function monitor(options: MonitorOptions): Promise<number> {
+export async function monitor(
+  options: MonitorOptions & { keysHeld: Pick<EarlyKeys, "handOver" | "replay"> },
+): Promise<number> {
+  const { keysHeld } = options;
   const { openRenderer, Screen } = await loadScreen(options.env);
   let screen: InstanceType<typeof Screen> | null = null;
   const powers = {
@@ -133,9 +142,10 @@ export async function monitor(options: MonitorOptions): Promise<number> {
   const opening = openApp(options, { onChange: () => screen?.paintSoon(), screen: powers });
   opening.catch(() => {});
   const app = await opening;
-  screen = new Screen(await openRenderer(options.env), app, options);
+  screen = new Screen(await openRenderer(options.env, keysHeld.handOver()), app, options);
   screen.guard();
   screen.paint();
+  keysHeld.replay();
   const outcome = await screen.ended;
   if ("cause" in outcome) throw outcome.cause;
   return outcome.code;

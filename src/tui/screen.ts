@@ -281,7 +281,10 @@ export interface OpenTerminal {
 }
 
 /** `truecolour`: the terminal said so itself; else only the palette is used. */
-export async function openRenderer(env: Readonly<Record<string, string | undefined>>): Promise<OpenTerminal> {
+export async function openRenderer(
+  env: Readonly<Record<string, string | undefined>>,
+  beforeKeys: (sequence: string) => boolean,
+): Promise<OpenTerminal> {
   const truecolour = /truecolor|24bit/i.test(env.COLORTERM ?? "");
   const given = Object.fromEntries(
     Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined),
@@ -289,6 +292,7 @@ export async function openRenderer(env: Readonly<Record<string, string | undefin
   const session = new NativeSession(process.stdout);
   const renderer = await createCliRenderer({
     nativeSession: session,
+    prependInputHandlers: [beforeKeys],
     exitOnCtrlC: false,
     exitSignals: [],
     consoleMode: "disabled",

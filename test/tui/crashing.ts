@@ -1,6 +1,6 @@
 /** For life.test.ts: the terminal UI on answers made here, and after a moment a bug of ours, thrown or rejected. */
 import type { Connection } from "../../src/client/connection.ts";
-import { monitor } from "../../src/tui/main.ts";
+import { holdKeys, monitor } from "../../src/tui/main.ts";
 import { now, running, status } from "../unit/view/sample.ts";
 
 const replies: Record<string, unknown> = {
@@ -37,7 +37,7 @@ const options = {
   unicode: true,
   colour: true,
 };
-await monitor({ ...options, env: process.env, cwd: "/" }).then(
+await monitor({ ...options, env: process.env, cwd: "/", keysHeld: holdKeys() }).then(
   (code) => process.exit(code),
   (cause) => {
     console.error(`ml: ${cause.message}`);

@@ -47,7 +47,11 @@ export const command = defineCommand({
     }
     const ui = await context.loadUi();
     if (!given.once) ui.checkBuild();
-    const connection = await context.connect();
+    const keysHeld = given.once ? null : ui.holdKeys();
+    const connection = await context.connect().catch((cause) => {
+      keysHeld?.letGo();
+      throw cause;
+    });
     const wish = { flag: null, setting: settings.color };
     const options: UiOptions = {
       connection,
@@ -62,7 +66,7 @@ export const command = defineCommand({
       cwd: context.cwd,
       commands: context.table.map(({ name }) => name),
     };
-    if (!given.once) return ui.monitor(options);
+    if (keysHeld !== null) return ui.monitor({ ...options, keysHeld }).finally(() => keysHeld.letGo());
     output.write(await ui.pictureOnce({ ...options, ...sizeOf(context, given.size) }));
     return 0;
   },
