@@ -110,7 +110,7 @@ test("[K1] a worker killed in the middle of a copy leaves no process behind, and
   wish([use]);
   const slow = copies({ bytesPerSecond: 200_000 });
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), bench.base.base, "w1"], {
-    env: { ...process.env, ML_TEST_PREWARM: JSON.stringify(slow) },
+    env: { ...process.env, ML_TEST_AHEAD: JSON.stringify({ prewarm: slow }) },
     stdio: ["ignore", "ignore", "inherit"],
   });
   const part = partFolder(cache(), use.checksum);

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { isSameProcess, type ProcessIdentity } from "../../src/core/process-identity.ts";
 import { entryFromManifest } from "../../src/queue/entry.ts";
 import { unusedVenv } from "../../src/run/manifest-data.ts";
 import type { RunPaths } from "../../src/run/paths.ts";
@@ -206,4 +207,25 @@ test("what a quota has no room for goes, unused longest first, never what a run 
   expect(facts?.used_bytes).toBeLessThanOrEqual(3_500_000);
   const folders = fs.readdirSync(venvsHome()).filter((name) => !name.includes("."));
   expect(folders.sort()).toEqual((facts?.built ?? []).map(({ key }) => key).sort());
+});
+
+test("[K1] what a killed worker was building is ended by the next one, and built anew", async () => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), bench.base.base, "w1"], {
+    env: { ...withUv("exec sleep 600.5"), ML_TEST_AHEAD: JSON.stringify(venvs()) },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const paths = await submit({ files: { "requirements.txt": "six\n" } });
+  const pidFile = await until("the build", () => {
+    if (!fs.existsSync(venvsHome())) return null;
+    return fs.readdirSync(venvsHome()).find((name) => name.endsWith(".pid"));
+  });
+  const left = JSON.parse(fs.readFileSync(join(venvsHome(), pidFile), "utf8")) as ProcessIdentity;
+  child.kill("SIGKILL");
+  await child.exited;
+  expect(isSameProcess(left)).toBe(true);
+  await bench.work({ ...venvs(), env: withUv("true") });
+  const { environment, status } = await bench.sealed(paths, 30_000);
+  expect(status).toBe("completed");
+  expect(environment.venv).toMatchObject({ built_via: expect.stringMatching(/^(prewarm|on_demand)$/) });
+  expect(isSameProcess(left)).toBe(false);
 });
