@@ -162,3 +162,16 @@ export function commandLine(argv: readonly string[], source: Source): Line {
 export async function readSource(connection: Connection, run: string): Promise<Source> {
   return connection.ask("run.get", { run });
 }
+
+/** So many questions are under way at once. */
+const askedAtOnce = 32;
+
+/** The same for many, in their order. */
+export async function readSources(connection: Connection, runs: readonly string[]): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (let at = 0; at < runs.length; at += askedAtOnce) {
+    const some = runs.slice(at, at + askedAtOnce);
+    sources.push(...(await Promise.all(some.map((run) => readSource(connection, run)))));
+  }
+  return sources;
+}

@@ -139,6 +139,11 @@ export function appendHistory(paths: RunPaths, ...entries: readonly HistoryEntry
   appendDurable(paths.history, entries.map((entry) => JSON.stringify(entry)).join("\n"));
 }
 
+/** The same of many runs: durable only once the caller has synced the files and their folders, before anything follows from them. */
+export function appendHistoryUnsynced(paths: RunPaths, entry: HistoryEntry): void {
+  appendDurable(paths.history, JSON.stringify(entry), { sync: false });
+}
+
 /**
  * Appends the entry, then folds it into the manifest. `check` may throw where the manifest (read under its lock) no longer
  * allows the change. Errors of appendHistory and changeManifest.

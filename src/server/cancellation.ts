@@ -9,7 +9,9 @@ import { writeDurable } from "../core/durable.ts";
 import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
-import { appendHistory } from "../run/history.ts";
+import { syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { appendHistory, appendHistoryUnsynced } from "../run/history.ts";
+import type { Manifest } from "../run/manifest.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { sealRun } from "../run/seal.ts";
 import { isFinal, type Status } from "../run/status.ts";
@@ -28,19 +30,21 @@ export interface Ended {
   stopping: boolean;
 }
 
+function toCancelled(manifest: Manifest, at: string, { by, reason }: Wish): boolean {
+  if (manifest.status !== "queued") return false;
+  manifest.status = "cancelled";
+  manifest.ended_at = at;
+  manifest.cancelled = { by, reason };
+  return true;
+}
+
 /** Cancels a run that waits; says what it is now. */
 async function cancelWaiting(services: Services, runId: string, wish: Wish): Promise<Status> {
   const paths = services.base.run(runId);
   const at = isoTime(services.clock.nowMs());
   appendHistory(paths, { at, by: wish.by, field: "status", value: "cancelled", reason: wish.reason });
   fault("server/after-history");
-  const { status } = changeManifest(paths, (manifest) => {
-    if (manifest.status !== "queued") return false;
-    manifest.status = "cancelled";
-    manifest.ended_at = at;
-    manifest.cancelled = { by: wish.by, reason: wish.reason };
-    return true;
-  });
+  const { status } = changeManifest(paths, (manifest) => toCancelled(manifest, at, wish));
   if (status === "cancelled") {
     await services.queue.remove(runId).catch(() => false);
     void sealUnstarted(services, runId);
@@ -91,6 +95,58 @@ export async function endRun(services: Services, record: RunRecord, wish: Wish):
   services.pokeWorker();
   services.hub.changed(runId);
   return { status, stopping: !isFinal(status) };
+}
+
+/** After so many the server sees to others. */
+const breathAfter = 25;
+
+async function inTurn(runIds: readonly string[], act: (runId: string) => unknown): Promise<void> {
+  for (const [index, runId] of runIds.entries()) {
+    await act(runId);
+    if (index % breathAfter === breathAfter - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/**
+ * Cancels runs that wait, together: all histories are durable before the first manifest changes, and all manifests when it
+ * resolves, for the price of a few syncs. Gives those that were cancelled; a worker may have taken others meanwhile.
+ */
+async function cancelWaitingTogether(services: Services, runIds: readonly string[], wish: Wish): Promise<Set<string>> {
+  const { base } = services;
+  const at = isoTime(services.clock.nowMs());
+  const folders = runIds.map((runId) => base.run(runId).folder);
+  const value = "cancelled" as const;
+  const entry = { at, by: wish.by, field: "status", value, reason: wish.reason };
+  await inTurn(runIds, (runId) => appendHistoryUnsynced(base.run(runId), entry));
+  await syncFiles(runIds.map((runId) => base.run(runId).history));
+  await syncFolders(folders);
+  fault("server/after-history");
+  const cancelled = new Set<string>();
+  await inTurn(runIds, (runId) => {
+    const cancel = (manifest: Manifest) => toCancelled(manifest, at, wish);
+    if (changeManifest(base.run(runId), cancel, { sync: false }).status === value) cancelled.add(runId);
+  });
+  await syncFiles([...cancelled].map((runId) => base.run(runId).manifest));
+  await syncFolders(folders);
+  // The manifests decide: a worker that takes one of them now lets go of it.
+  void inTurn([...cancelled], async (runId) => {
+    await services.queue.remove(runId).catch(() => false);
+    await sealUnstarted(services, runId);
+  });
+  return cancelled;
+}
+
+/** As `endRun` for each of them; those that wait are cancelled together. In the order of `records`. */
+export async function endRuns(services: Services, records: readonly RunRecord[], wish: Wish): Promise<Ended[]> {
+  const waiting = records.flatMap(({ run_id: runId, status }) => (status === "queued" ? [runId] : []));
+  const cancelled = waiting.length > 1 ? await cancelWaitingTogether(services, waiting, wish) : new Set<string>();
+  for (const runId of cancelled) services.hub.changed(runId);
+  const ended: Ended[] = [];
+  for (const record of records) {
+    if (cancelled.has(record.run_id)) ended.push({ status: "cancelled", stopping: false });
+    else ended.push(await endRun(services, record, wish));
+  }
+  return ended;
 }
 
 /** A run that waits although somebody wanted it stopped: its worker gave it back before it started. */

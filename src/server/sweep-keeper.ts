@@ -7,7 +7,7 @@ import { messageOf } from "../core/error.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { requireManifest } from "../run/store.ts";
 import { readSweep, writeSweep } from "../sweep/record.ts";
-import { endRun } from "./cancellation.ts";
+import { endRuns } from "./cancellation.ts";
 import type { Services } from "./context.ts";
 import { meetsExpectation } from "./expectation.ts";
 
@@ -26,7 +26,7 @@ async function look(services: Services, record: RunRecord, sweepId: string): Pro
   const waiting = services.catalog
     .list({ group: sweep.name, status: ["queued"], limit: 100_000 })
     .filter((run) => run.sweep?.id === sweepId);
-  for (const run of waiting) await endRun(services, run, { by: sweep.user, now: false, reason: sweep.reason });
+  await endRuns(services, waiting, { by: sweep.user, now: false, reason: sweep.reason });
 }
 
 /** Called with each run that was read again; returns at once. */

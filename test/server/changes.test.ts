@@ -23,6 +23,28 @@ test("cancelling a waiting run takes it out of the line, in history and manifest
   expect(readHistory(pathsOf(server, runId))).toMatchObject([{ field: "status", value: "cancelled" }]);
 });
 
+test("[Q11] cancelling many together: each in history and manifest, each sealed, and one that has started is asked to stop", async () => {
+  const server = await serve();
+  const runIds: string[] = [];
+  for (let at = 0; at < 30; at += 1) runIds.push(await queued(server));
+  const [started = ""] = runIds;
+  setStatus(pathsOf(server, started), "starting");
+  const { runs } = await server.ask("run.cancel", { runs: runIds, reason: "enough" });
+  expect(runs.map(({ run_id: runId }) => runId)).toEqual(runIds);
+  expect(runs[0]).toEqual({ run_id: started, status: "starting", stopping: true });
+  expect(runs.slice(1).every(({ status, stopping }) => status === "cancelled" && !stopping)).toBe(true);
+  for (const runId of runIds.slice(1)) {
+    const { manifest, summary } = await server.ask("run.get", { run: runId });
+    expect(manifest).toMatchObject({ status: "cancelled", cancelled: { reason: "enough" } });
+    expect(summary.status).toBe("cancelled");
+    expect(readHistory(pathsOf(server, runId))).toMatchObject([
+      { field: "status", value: "cancelled", reason: "enough" },
+    ]);
+  }
+  await until("the line to be empty but for one", async () => (await server.services.queue.count()) === 1);
+  await until("the seals", () => runIds.slice(1).every((runId) => existsSync(pathsOf(server, runId).sums)));
+});
+
 test("[Q11] a second cancel changes nothing; a run that ended by itself is a conflict", async () => {
   const server = await serve();
   const runId = await queued(server);

@@ -1,7 +1,7 @@
 /** `ml retry`: runs again as they were, each with its own code and arguments; without names all that failed and were not tried since. */
 import { chosenRuns, mayQueueAgain, searchedIds } from "../chosen-runs.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
-import { codeOfSource, derivedRun, derivedWishes, readSource } from "../derived-run.ts";
+import { codeOfSource, derivedRun, derivedWishes, readSources } from "../derived-run.ts";
 import { flag } from "../flags.ts";
 import type { PlannedRun } from "../planned-run.ts";
 import { checkFollow, queueRuns, submitFlags } from "../queue-runs.ts";
@@ -51,8 +51,7 @@ export const command: Command = defineCommand({
       return 1;
     }
     const runs: PlannedRun[] = [];
-    for (const runId of runIds) {
-      const source = await readSource(connection, runId);
+    for (const source of await readSources(connection, runIds)) {
       const wishes = { ...derivedWishes(source, args, context), parent };
       const lineage = { kind: "requeue" as const, source: source.manifest.run_id };
       runs.push(derivedRun(source.manifest.argv, { wishes, code: codeOfSource(source), lineage }));

@@ -1,7 +1,7 @@
 /** Ends runs on their owner's wish. */
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { endRun } from "../cancellation.ts";
+import { endRuns } from "../cancellation.ts";
 import type { Context } from "../context.ts";
 import { ownedRuns } from "../owned.ts";
 
@@ -15,8 +15,8 @@ export async function runCancel(context: Context, body: ParsedBody<"run.cancel">
     });
   }
   const wish = { by: context.asker.user, now: body.now, reason: body.reason ?? null };
-  const runs: Reply<"run.cancel">["runs"] = [];
-  for (const record of records) runs.push({ run_id: record.run_id, ...(await endRun(context, record, wish)) });
+  const ended = await endRuns(context, records, wish);
+  const runs = ended.map((how, index) => ({ run_id: records[index]?.run_id ?? "", ...how }));
   context.audit.note(context.asker, {
     action: "cancel",
     runs: records.map((record) => record.run_id),

@@ -6,7 +6,7 @@ import { isFinal } from "../../run/status.ts";
 import type { Sweep } from "../../sweep/definition.ts";
 import { expand, pointKey } from "../../sweep/expand.ts";
 import type { PointState } from "../../sweep/standing.ts";
-import { endRun } from "../cancellation.ts";
+import { endRuns } from "../cancellation.ts";
 import type { Context } from "../context.ts";
 import { queuePoints } from "../sweep-queueing.ts";
 import { currentRuns, isHalved, keepSweep, ownedSweep, standingOf, sweepSummary } from "../sweeps.ts";
@@ -74,7 +74,7 @@ async function act(context: Context, sweep: Sweep, body: Body): Promise<Done> {
       keep("cancelled");
       const live = currentRuns(context, sweep, (record) => !isFinal(record.status));
       const wish = { by: context.asker.user, now: false, reason: body.reason ?? `sweep ${sweep.name} was cancelled` };
-      for (const record of live) await endRun(context, record, wish);
+      await endRuns(context, live, wish);
       return { queued: [], changed: live.length };
     }
   }
