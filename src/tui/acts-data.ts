@@ -40,6 +40,10 @@ export const dataActs = {
     const { wishes } = await connection.ask("prewarm.wish", { names: [name], pin: true });
     return `pinned ${titles(wishes)}: its copies are never made room of`;
   }),
+  data_unpin: wish(async ({ connection }, name) => {
+    const { wishes } = await connection.ask("prewarm.wish", { names: [name], pin: false, unpin: true });
+    return `asked for, not pinned any more: ${titles(wishes)}`;
+  }),
   data_cancel: wish(async ({ connection }, name) => {
     const { wishes } = await connection.ask("prewarm.cancel", { names: [name] });
     return wishes.length === 0 ? "nobody had asked for it" : `no longer asked for: ${titles(wishes)}`;

@@ -365,6 +365,14 @@ export const keyTable = {
     changes: true,
     commands: ["prewarm"],
   },
+  data_unpin: {
+    keys: ["D>u"],
+    group: "data",
+    about: "they may be made room of again; it is still asked for",
+    short: "unpin",
+    changes: true,
+    commands: ["prewarm"],
+  },
   data_cancel: {
     keys: ["D>c"],
     group: "data",

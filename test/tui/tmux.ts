@@ -18,6 +18,8 @@ export interface Terminal {
   sees(...texts: (string | RegExp)[]): Promise<string>;
   /** Waits until it has none of these. */
   misses(...texts: string[]): Promise<string>;
+  /** Waits until somebody copied something; what it is. `set-clipboard` is on. */
+  copied(): Promise<string>;
   resize(columns: number, rows: number): void;
   /** What tmux knows of the pane: `#{alternate_on}`. */
   ask(format: string): string;
@@ -47,6 +49,7 @@ export function openTerminal(command: string, options: TerminalOptions): Termina
   const { columns = 80, rows = 24 } = options;
   tmux(
     ...["set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on", ";"],
+    ...["set-option", "-s", "set-clipboard", "on", ";"],
     ...["new-session", "-d", "-x", String(columns), "-y", String(rows), "-c", options.cwd, command],
   );
   const server = Number(tmux("display-message", "-p", "#{pid}"));
@@ -84,6 +87,11 @@ export function openTerminal(command: string, options: TerminalOptions): Termina
         throw new Error(`the screen kept ${texts.filter((text) => last.includes(text)).join(" and ")}:\n${last}`);
       });
       return last;
+    },
+    async copied() {
+      const buffers = () => tmux("list-buffers", "-F", "#{buffer_sample}");
+      await until("a copied text", () => buffers() !== "");
+      return tmux("show-buffer");
     },
     resize: (width, height) => void tmux("resize-window", "-x", String(width), "-y", String(height)),
     ask: (format) => tmux("display-message", "-p", format).trim(),

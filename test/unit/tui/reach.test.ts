@@ -50,7 +50,6 @@ describe("everything that the command line does to a run", () => {
   test("no command has both an act and a reason, and none is named that there is not", async () => {
     const known = new Set(await typed());
     expect(Object.keys(reasons).filter((name) => reached.has(name) || !known.has(name))).toEqual([]);
-    // `debug` is offered where the command line has it.
-    expect([...reached].filter((name) => !known.has(name) && name !== "debug")).toEqual([]);
+    expect([...reached].filter((name) => !known.has(name))).toEqual([]);
   });
 });
