@@ -31,7 +31,7 @@ export const row: Row = {
     makeDataset(root);
     const scan = (list: string | null) =>
       runJob(
-        { kind: "scan", root, mode: "cached", cachePath, listPath: list, comparePath: null, hands: 4 },
+        { kind: "scan", root, mode: "cached", cachePath, listPath: list, compare: null, hands: 4 },
         { stallMs: 60_000 },
       );
     await scan(listPath);
@@ -46,7 +46,16 @@ export const row: Row = {
       await act();
       return performance.now() - started;
     };
-    const copy = { kind: "copy" as const, root, target, listPath, twins: [], hands: 4, bytesPerSecond: null };
+    const copy = {
+      kind: "copy" as const,
+      root,
+      target,
+      listPath,
+      twins: [],
+      hands: 4,
+      bytesPerSecond: null,
+      courtesy: null,
+    };
     const times = context.long ? 7 : 3;
     const rsync = Bun.which("rsync") !== null;
     const copied = await alternately(

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, 
 import { dirname, join } from "node:path";
 import { readAll, type Wanted } from "./crew.ts";
 import { type ListedFile, readList } from "./file-list.ts";
+import type { Courtesy } from "./pace.ts";
 import type { ScanProgress } from "./scan.ts";
 
 export interface CopyJob {
@@ -17,6 +18,8 @@ export interface CopyJob {
   twins: { listPath: string; folder: string }[];
   hands: number;
   bytesPerSecond: number | null;
+  /** As in Orders of crew.ts. */
+  courtesy: Courtesy | null;
 }
 
 export interface Copied {
@@ -91,9 +94,10 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   };
   await readAll(wanted, {
     ...{ root: job.root, target: job.target, hands: job.hands, bytesPerSecond: job.bytesPerSecond },
-    onBytes: (count) => {
+    courtesy: job.courtesy,
+    onBytes: (count, rest) => {
       doneBytes += count;
-      tell({ phase: "reading", files, doneBytes, totalBytes });
+      tell({ phase: "reading", files, doneBytes, totalBytes, speedShare: Math.round(100 / (1 + rest)) / 100 });
     },
     onRow: ({ path, failed, differs }) => {
       if (failed !== null && unreadable.length < namedWrong) unreadable.push(`${path}: ${failed}`);

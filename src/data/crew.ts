@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf, systemCode } from "../core/error.ts";
 import { ownCommand } from "../core/own-command.ts";
+import { type Courtesy, Pace } from "./pace.ts";
 import { type ReadFile, readDataFile } from "./read-file.ts";
 
 export interface Orders {
@@ -15,6 +16,8 @@ export interface Orders {
   target: string | null;
   /** For one hand; null: as fast as it goes. */
   bytesPerSecond: number | null;
+  /** Slows down while the source is busy with others; null: it is not asked. */
+  courtesy: Courtesy | null;
 }
 
 export interface Wanted {
@@ -41,20 +44,18 @@ const aloneFiles = 64;
 const aloneBytes = 8_000_000;
 const tellEveryBytes = 8_000_000;
 
-/** Sleeps where more was read than may be. */
-class Brake {
-  readonly #startedMs = performance.now();
-  #bytes = 0;
+/** Without a sign for so long a hand counts as hung sooner or later. */
+const tellEveryMs = 500;
 
-  constructor(private readonly bytesPerSecond: number | null) {}
-
-  pass(count: number): void {
-    if (this.bytesPerSecond === null) return;
-    this.#bytes += count;
-    const aheadMs = (this.#bytes / this.bytesPerSecond) * 1000 - (performance.now() - this.#startedMs);
-    if (aheadMs > 5) Bun.sleepSync(Math.min(aheadMs, 1000));
-  }
-}
+const paceOf = ({ root, bytesPerSecond, courtesy }: Orders) =>
+  new Pace({
+    ...{ bytesPerSecond, courtesy },
+    ask: () => {
+      const startedMs = performance.now();
+      fs.statfsSync(root);
+      return performance.now() - startedMs;
+    },
+  });
 
 const failedRow = (path: string, cause: unknown): Row => ({
   ...{ path, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0, sha256: "", hashedMs: 0 },
@@ -122,14 +123,16 @@ const say = (value: object) => {
 
 /** The process of one hand: orders, then batches, until its stdin ends. */
 export function crewMain(orders: Orders): void {
-  const brake = new Brake(orders.bytesPerSecond);
+  const pace = paceOf(orders);
   let untold = 0;
+  let toldMs = performance.now();
   const onBytes = (count: number) => {
-    brake.pass(count);
+    pace.pass(count);
     untold += count;
-    if (untold < tellEveryBytes) return;
-    say({ bytes: untold });
-    untold = 0;
+    const nowMs = performance.now();
+    if (untold < tellEveryBytes && nowMs - toldMs < tellEveryMs) return;
+    say({ bytes: untold, rest: pace.rest });
+    [untold, toldMs] = [0, nowMs];
   };
   const chunk = Buffer.alloc(1 << 16);
   const decoder = new TextDecoder();
@@ -142,8 +145,8 @@ export function crewMain(orders: Orders): void {
       const batch = JSON.parse(pending.slice(0, end)) as Wanted[];
       pending = pending.slice(end + 1);
       const rows = batch.map((wanted) => work(wanted, orders, onBytes));
-      say({ bytes: untold, rows });
-      untold = 0;
+      say({ bytes: untold, rest: pace.rest, rows });
+      [untold, toldMs] = [0, performance.now()];
     }
   }
 }
@@ -164,7 +167,8 @@ function* batchesOf(files: readonly Wanted[]): Generator<Wanted[]> {
 
 export interface CrewOptions extends Orders {
   hands: number;
-  onBytes(count: number): void;
+  /** So many more were read, by a hand that rests so many times as long as it works. */
+  onBytes(count: number, rest: number): void;
   onRow(row: Row): void;
 }
 
@@ -172,12 +176,13 @@ export interface CrewOptions extends Orders {
 export async function readAll(files: readonly Wanted[], options: CrewOptions): Promise<void> {
   const { root, target, onBytes, onRow } = options;
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const orders: Orders = { root, target, bytesPerSecond: options.bytesPerSecond };
+  const { bytesPerSecond, courtesy } = options;
+  const orders: Orders = { root, target, bytesPerSecond, courtesy };
   if (files.length <= aloneFiles && bytes <= aloneBytes) {
-    const brake = new Brake(orders.bytesPerSecond);
+    const pace = paceOf(orders);
     const note = (count: number) => {
-      brake.pass(count);
-      onBytes(count);
+      pace.pass(count);
+      onBytes(count, pace.rest);
     };
     for (const file of files) onRow(work(file, orders, note));
     return;
@@ -214,9 +219,9 @@ async function runHand(
   for await (const chunk of hand.stdout) {
     pending += decoder.decode(chunk, { stream: true });
     for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
-      const told = JSON.parse(pending.slice(0, end)) as { bytes: number; rows?: Row[] };
+      const told = JSON.parse(pending.slice(0, end)) as { bytes: number; rest: number; rows?: Row[] };
       pending = pending.slice(end + 1);
-      if (told.bytes > 0) onBytes(told.bytes);
+      if (told.bytes > 0 || told.rest > 0) onBytes(told.bytes, told.rest);
       if (told.rows === undefined) continue;
       outstanding -= 1;
       const next = batches.next();

@@ -47,6 +47,11 @@ export class MountHealth {
     return sorted[sorted.length >> 1] ?? null;
   }
 
+  /** What an answer takes while nobody else works there, as far as it was seen. */
+  fastestMs(): number | null {
+    return this.#answers.length === 0 ? null : Math.min(...this.#answers);
+  }
+
   answered(tookMs: number, nowMs: number): void {
     const usualMs = this.#usualMs();
     const isSlow = tookMs > slowMs || (tookMs > slowAtLeastMs && usualMs !== null && tookMs > slowTimes * usualMs);

@@ -11,6 +11,7 @@ import { isNetworkType, type Mount, mountOf, readMounts } from "../core/mount-ta
 import type { MountFacts, Silence } from "../run/mount-facts.ts";
 import { askPlace } from "./ask-place.ts";
 import { MountHealth, silentAfterMs } from "./mount-health.ts";
+import type { Courtesy } from "./pace.ts";
 import { silentSince } from "./stuck.ts";
 
 /** A dataset and a folder of it. */
@@ -165,6 +166,12 @@ export class MountWatch {
 
   facts(): MountFacts[] {
     return [...this.#mounts.values()].map(({ health, names }) => health.facts(names));
+  }
+
+  /** Null where it lies on no network mount. */
+  courtesyAt(name: string): Courtesy | null {
+    const found = [...this.#mounts.values()].find(({ names }) => names.includes(name));
+    return found === undefined ? null : { calmMs: found.health.fastestMs() };
   }
 
   /** When the mount of a dataset was silent or gone in that time. */

@@ -18,9 +18,16 @@ import {
   readList,
 } from "./file-list.ts";
 import { StatCache } from "./stat-cache.ts";
-import { type Walked, walkDataset } from "./walk.ts";
+import { type Walked, walkDataset, walkFiles } from "./walk.ts";
+import { checksumOfLook, hasKnownLook, rememberLook, WholeLook } from "./whole-look.ts";
 
 export type ScanMode = "cached" | "full" | "quick";
+
+/** A list made earlier, and the checksum that it has; null where nobody knows. */
+export interface Compared {
+  listPath: string;
+  checksum: string | null;
+}
 
 export interface ScanJob {
   kind: "scan";
@@ -29,8 +36,8 @@ export interface ScanJob {
   cachePath: string | null;
   /** Where the list is written; null: nowhere. */
   listPath: string | null;
-  /** The list to compare with; null: none. */
-  comparePath: string | null;
+  /** What it is compared with; null: nothing. */
+  compare: Compared | null;
   hands: number;
 }
 
@@ -55,6 +62,8 @@ export interface ScanProgress {
   doneBytes: number;
   /** Null while it is not known. */
   totalBytes: number | null;
+  /** Of the speed that it could have: less than 1 where it leaves room for others at a busy source. */
+  speedShare?: number;
 }
 
 const sampleFiles = 256;
@@ -71,13 +80,40 @@ function sampleOf(files: readonly Walked[]): Set<string> {
 const emptyFolder = () =>
   Object.assign(new Error("is empty, and was registered with files: is it mounted?"), { code: "EMPTY" });
 
-export async function scanDataset(job: ScanJob, tell: (progress: ScanProgress) => void): Promise<Scanned> {
+type Tell = (progress: ScanProgress) => void;
+
+const walking = (tell: Tell) => ({
+  nowMs: Date.now,
+  onProgress: (count: number) => tell({ phase: "looking", files: count, doneBytes: 0, totalBytes: null }),
+});
+
+/** All looks as it did when its checksum was last known; null where it does not, or where more is asked than that. */
+function unchanged(job: ScanJob, tell: Tell): Scanned | null {
+  const { root, mode, cachePath, listPath, compare } = job;
+  if (mode !== "cached" || cachePath === null || listPath !== null || !hasKnownLook(cachePath)) return null;
+  const look = new WholeLook();
+  const leftOut = walkFiles(root, walking(tell), (file) => look.add(file));
+  const checksum = checksumOfLook(cachePath, look.digest());
+  if (checksum === null || (compare !== null && checksum !== compare.checksum)) return null;
+  const { files, links, sizeBytes } = look;
+  return {
+    ...{ checksum, files, sizeBytes, readFiles: 0, rememberedFiles: files - links, unstable: [], leftOut },
+    ...{ mountedFrom: networkSource(root), changes: null },
+  };
+}
+
+function rememberWhole(cachePath: string, files: readonly Walked[], checksum: string): void {
+  const look = new WholeLook();
+  for (const file of files) look.add(file);
+  rememberLook(cachePath, look.digest(), checksum);
+}
+
+export async function scanDataset(job: ScanJob, tell: Tell): Promise<Scanned> {
+  const asBefore = unchanged(job, tell);
+  if (asBefore !== null) return asBefore;
   const { root, mode } = job;
-  const { files, leftOut } = walkDataset(root, {
-    nowMs: Date.now,
-    onProgress: (count) => tell({ phase: "looking", files: count, doneBytes: 0, totalBytes: null }),
-  });
-  const before = job.comparePath === null ? null : readList(job.comparePath);
+  const { files, leftOut } = walkDataset(root, walking(tell));
+  const before = job.compare === null ? null : readList(job.compare.listPath);
   if (files.length === 0 && (before?.length ?? 0) > 0) throw emptyFolder();
   const cache = new StatCache(mode === "quick" ? null : job.cachePath);
   const sample = mode === "quick" ? sampleOf(files) : null;
@@ -98,7 +134,7 @@ export async function scanDataset(job: ScanJob, tell: (progress: ScanProgress) =
   let doneBytes = 0;
   const unstable: string[] = [];
   await readAll(wanted, {
-    ...{ root, target: null, bytesPerSecond: null, hands: job.hands },
+    ...{ root, target: null, bytesPerSecond: null, courtesy: null, hands: job.hands },
     onBytes: (count) => {
       doneBytes += count;
       tell({ phase: "reading", files: hashes.size, doneBytes, totalBytes });
@@ -121,8 +157,10 @@ export async function scanDataset(job: ScanJob, tell: (progress: ScanProgress) =
     .map(({ path, sizeBytes, link }) => ({ path, sizeBytes, link, sha256: hashes.get(path) ?? null }))
     .sort(byPath);
   if (job.listPath !== null) writeFileSync(job.listPath, list.map(listLine).join(""), { mode: 0o644 });
+  const checksum = datasetChecksum(list);
+  if (mode === "cached" && job.cachePath !== null && wanted.length === 0) rememberWhole(job.cachePath, files, checksum);
   return {
-    checksum: datasetChecksum(list),
+    checksum,
     files: list.length,
     sizeBytes: list.reduce((sum, file) => sum + file.sizeBytes, 0),
     readFiles: wanted.length,

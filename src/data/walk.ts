@@ -28,17 +28,25 @@ export interface WalkOptions {
   nowMs(): number;
 }
 
-/** Throws system errors: a folder that cannot be read makes the whole unknown. */
-export function walkDataset(root: string, { onProgress, nowMs }: WalkOptions): Walk {
+/** All at once. Throws system errors: a folder that cannot be read makes the whole unknown. */
+export function walkDataset(root: string, options: WalkOptions): Walk {
   const files: Walked[] = [];
+  const leftOut = walkFiles(root, options, (file) => void files.push(file));
+  return { files, leftOut };
+}
+
+/** File by file, so that ten million need no memory; gives what is left out. Throws system errors. */
+export function walkFiles(root: string, { onProgress, nowMs }: WalkOptions, onFile: (file: Walked) => void): string[] {
+  let count = 0;
   const leftOut: string[] = [];
   const leave = (path: string, why: string) => {
     if (leftOut.length < mostLeftOut) leftOut.push(`${path}: ${why}`);
   };
   const add = (path: string, stat: fs.Stats, link: string | null) => {
     const { size: sizeBytes, mtimeMs, ctimeMs } = stat;
-    files.push({ path, sizeBytes: link === null ? sizeBytes : 0, mtimeMs, ctimeMs, link, seenMs: nowMs() });
-    if (files.length % 100 === 0) onProgress(files.length);
+    onFile({ path, sizeBytes: link === null ? sizeBytes : 0, mtimeMs, ctimeMs, link, seenMs: nowMs() });
+    count += 1;
+    if (count % 100 === 0) onProgress(count);
   };
   const lookAtLink = (path: string, full: string) => {
     const target = fs.readlinkSync(full);
@@ -60,6 +68,6 @@ export function walkDataset(root: string, { onProgress, nowMs }: WalkOptions): W
       else leave(path, "neither a file nor a folder");
     }
   }
-  onProgress(files.length);
-  return { files, leftOut };
+  onProgress(count);
+  return leftOut;
 }

@@ -101,6 +101,8 @@ export interface DataFacts {
     total_bytes: number;
     started_at: string;
     eta_seconds: number | null;
+    /** Of the speed that it could have: less than 1 where it leaves room for others at a busy source. */
+    speed_share?: number;
   }[];
   /** What is needed and could not be copied. */
   failed: { name: string; version: string; reason: string; at: string }[];

@@ -5,7 +5,7 @@
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { runJob } from "../data/child.ts";
-import type { ScanMode, Scanned } from "../data/scan.ts";
+import type { Compared, ScanMode, Scanned } from "../data/scan.ts";
 import { statCachePath } from "../data/stat-cache.ts";
 import type { DataJob, DataOutcome } from "../protocol/data-requests.ts";
 
@@ -22,7 +22,7 @@ export interface Reading {
   root: string;
   mode: ScanMode;
   listPath: string | null;
-  comparePath: string | null;
+  compare: Compared | null;
 }
 
 export interface DatasetJobsOptions {
@@ -65,7 +65,7 @@ export class DatasetJobs {
 
   async #run(
     job: DataJob,
-    { root, mode, listPath, comparePath }: Reading,
+    { root, mode, listPath, compare }: Reading,
     { finish, signal }: { finish: (found: Scanned | MlError, tookSeconds: number) => DataOutcome; signal: AbortSignal },
   ): Promise<void> {
     const startedMs = performance.now();
@@ -74,7 +74,7 @@ export class DatasetJobs {
       const { stateDir, stallMs, hands } = this.options;
       const cachePath = statCachePath(stateDir, root);
       const scanned = await runJob(
-        { kind: "scan", root, mode, cachePath, listPath, comparePath, hands },
+        { kind: "scan", root, mode, cachePath, listPath, compare, hands },
         {
           ...{ stallMs, signal },
           onProgress: ({ phase, files, doneBytes, totalBytes }) =>

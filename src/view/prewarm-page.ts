@@ -23,12 +23,14 @@ const columns: readonly Column[] = [
 
 const title = ({ name, version }: { name: string; version: string }) => `${safeText(name)} ${safeText(version)}`;
 
-/** `45 %, 450 MB of 1.0 GB, 12 s left`. */
+/** `45 %, 450 MB of 1.0 GB, 12 s left, at 25 % of its speed: its mount is busy`. */
 export function copyingText(copying: Copying): string {
   const { done_bytes: done, total_bytes: total, eta_seconds: eta } = copying;
   const share = total > 0 ? `${Math.floor((Math.min(done, total) / total) * 100)} %, ` : "";
   const left = eta === null ? "" : `, ${formatDuration(Math.max(1000, eta * 1000))} left`;
-  return `${share}${formatSize(done)} of ${formatSize(total)}${left}`;
+  const speed = copying.speed_share ?? 1;
+  const slowed = speed > 0.95 ? "" : `, at ${Math.round(speed * 100)} % of its speed: its mount is busy`;
+  return `${share}${formatSize(done)} of ${formatSize(total)}${left}${slowed}`;
 }
 
 function copyRow(copy: Store["copies"][number], face: Face): Row {

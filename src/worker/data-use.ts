@@ -38,7 +38,8 @@ async function untilAnswering(path: string, limitMs: number): Promise<void> {
 
 async function lookAt(shop: Shop, use: DatasetUse): Promise<Look> {
   const root = folderOf(use) ?? "";
-  const comparePath = use.version === null ? null : datasetList(shop.base, use.name, use.version);
+  const { name, version, checksum } = use;
+  const compare = version === null ? null : { listPath: datasetList(shop.base, name, version), checksum };
   const mode = use.checksum?.startsWith("quick-") ? "quick" : "cached";
   const cachePath = statCachePath(shop.state.stateDir, root);
   const { dataStallMs: stallMs, dataHands: hands } = shop.settings;
@@ -46,7 +47,7 @@ async function lookAt(shop: Shop, use: DatasetUse): Promise<Look> {
   try {
     await untilAnswering(root, stallMs);
     const scanned = await runJob(
-      { kind: "scan", root, mode, cachePath, listPath: null, comparePath, hands },
+      { kind: "scan", root, mode, cachePath, listPath: null, compare, hands },
       { stallMs, signal: AbortSignal.timeout(longestLookMs) },
     );
     return { check: { at: at(), checksum: scanned.checksum, problem: null }, changes: scanned.changes };

@@ -21,6 +21,7 @@ import {
 import { runJob } from "../data/child.ts";
 import type { Copied } from "../data/copy.ts";
 import { makeRoom } from "../data/eviction.ts";
+import type { Courtesy } from "../data/pace.ts";
 import { silentSince } from "../data/stuck.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
@@ -62,12 +63,15 @@ interface Copying {
   startedMs: number;
   doneBytes: number;
   files: number;
+  speedShare: number;
   stop: AbortController;
   over: Promise<CopyRecord>;
 }
 
 export interface PrewarmerOptions {
   nowMs(): number;
+  /** How its source is to be treated; null: it is a disk of this machine. */
+  courtesyAt(dataset: string): Courtesy | null;
   /** A copy has got on. */
   onProgress(): void;
   /** A copy is whole, or is given up. */
@@ -215,7 +219,7 @@ export class Prewarmer {
     }
     const stop = new AbortController();
     const copying: Copying = {
-      ...{ needed, onDemand, startedMs: this.options.nowMs(), doneBytes: 0, files: 0, stop },
+      ...{ needed, onDemand, startedMs: this.options.nowMs(), doneBytes: 0, files: 0, speedShare: 1, stop },
       over: Promise.reject(new Error("not begun")),
     };
     copying.over.catch(() => {});
@@ -253,11 +257,13 @@ export class Prewarmer {
         ...{ kind: "copy", root: needed.nas_path ?? "", target: partFolder(folder, checksum), hands, bytesPerSecond },
         listPath: datasetList(this.base, needed.name, needed.version ?? ""),
         twins: this.#twinsOf(needed, folder),
+        // Whom a run waits for needs no manners.
+        courtesy: copying.onDemand ? null : this.options.courtesyAt(needed.name),
       },
       {
         ...{ stallMs, signal: copying.stop.signal },
-        onProgress: ({ files, doneBytes }) => {
-          Object.assign(copying, { files, doneBytes });
+        onProgress: ({ files, doneBytes, speedShare = 1 }) => {
+          Object.assign(copying, { files, doneBytes, speedShare });
           this.options.onProgress();
         },
       },
@@ -356,9 +362,10 @@ export class Prewarmer {
       })),
       needed: this.#toCopy().length,
       warm: this.#toCopy().filter(({ checksum }) => this.isWarm(checksum)).length,
-      copying: [...this.#copying.values()].map(({ needed, onDemand, doneBytes, files, startedMs }) => ({
+      copying: [...this.#copying.values()].map(({ needed, onDemand, doneBytes, files, startedMs, speedShare }) => ({
         ...{ name: needed.name, version: needed.version ?? "", for_run: needed.forRun, on_demand: onDemand, files },
         ...{ done_bytes: doneBytes, total_bytes: needed.sizeBytes, started_at: isoTime(startedMs) },
+        speed_share: speedShare,
         eta_seconds:
           doneBytes > 0
             ? Math.round(((needed.sizeBytes - doneBytes) / doneBytes) * ((nowMs - startedMs) / 1000))

@@ -23,6 +23,7 @@ import { MlError } from "../core/error.ts";
 import { type FileLock, takeLifeLock } from "../core/file-lock.ts";
 import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
+import type { Courtesy } from "../data/pace.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
 import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
@@ -92,11 +93,16 @@ interface Hooks extends Pick<Shop, "changed" | "lookSoon"> {
   beatSoon(): void;
 }
 
-function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Prewarmer | null {
+interface PrewarmHooks extends Pick<Hooks, "lookSoon" | "beatSoon"> {
+  courtesyAt(dataset: string): Courtesy | null;
+}
+
+function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon, courtesyAt }: PrewarmHooks): Prewarmer | null {
   if (options.prewarm == null) return null;
   const clock = options.clock ?? systemClock;
   return new Prewarmer(options.base, options.prewarm, {
     nowMs: () => clock.nowMs(),
+    courtesyAt,
     onProgress: beatSoon,
     onEnd: () => {
       beatSoon();
@@ -155,7 +161,7 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     notBeforeMs: 0,
     line: new LineView(options.queue, options.clock ?? systemClock),
     idlePlan: null,
-    prewarmer: prewarmerOf(options, hooks),
+    prewarmer: prewarmerOf(options, { ...hooks, courtesyAt: (name) => shop.mounts?.courtesyAt(name) ?? null }),
     venvs: venvsOf(options, hooks),
     mounts: null,
     silentData: new Map(),

@@ -1,6 +1,6 @@
 /** A lab whose server meets a network mount: short limits, a dataset on it, and what processes of ours it holds. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Manifest } from "../../src/run/manifest.ts";
 import { type Lab, openLab } from "../e2e/lab.ts";
 import { type Nas, openNas } from "../support/nas.ts";
@@ -41,6 +41,21 @@ export async function openMountLab(settings: Record<string, string | number> = {
     status: async () => (await lab.ml(["status"])).stdout,
   };
 }
+
+/** Waits until a process of ours has a file of this folder open; its name. */
+export const openIn = (folder: string): Promise<string> =>
+  until(`a file of ${folder} to be open`, () => {
+    for (const pid of dataProcesses(folder)) {
+      try {
+        const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+        const found = open.find((path) => dirname(path) === folder);
+        if (found !== undefined) return basename(found);
+      } catch {
+        // It has gone.
+      }
+    }
+    return null;
+  });
 
 /** Processes of ours that work on data under `path` and have not gone. */
 export function dataProcesses(path: string): number[] {

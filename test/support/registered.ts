@@ -10,7 +10,7 @@ export async function registerFolder(base: BasePaths, name: string, path: string
   const listPath = datasetList(base, name, "1");
   fs.mkdirSync(join(base.datasets, name), { recursive: true });
   const { checksum, files, sizeBytes } = await scanDataset(
-    { kind: "scan", root: path, mode: "full", cachePath: null, listPath, comparePath: null, hands: 1 },
+    { kind: "scan", root: path, mode: "full", cachePath: null, listPath, compare: null, hands: 1 },
     () => {},
   );
   const at = new Date().toISOString();

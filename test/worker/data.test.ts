@@ -143,7 +143,7 @@ describe("a copy", () => {
         target: join(folder, "one"),
         listPath: datasetList(bench.base, use.name, "1"),
       },
-      ...{ twins: [], hands: 1, bytesPerSecond: null },
+      ...{ twins: [], hands: 1, bytesPerSecond: null, courtesy: null },
     };
     fs.renameSync(join(nas, "c"), join(nas, "d"));
     expect(await copyDataset(job, () => {})).toMatchObject({

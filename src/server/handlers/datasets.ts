@@ -145,7 +145,7 @@ export function datasetAdd(context: Context, body: ParsedBody<"dataset.add">): R
     root: path,
     mode: mode as "quick" | "cached",
     listPath,
-    comparePath: null,
+    compare: null,
   };
   return datasets.begin(reading, (scanned, tookSeconds) => {
     try {
@@ -170,14 +170,14 @@ export function datasetVerify(context: Context, body: ParsedBody<"dataset.verify
   const record = requireDataset(base, body.name);
   const version = requireVersion(record, body.version ?? null);
   const mode = version.quick ? "quick" : body.full ? "full" : "cached";
-  const comparePath = datasetList(base, record.name, version.version);
+  const compare = { listPath: datasetList(base, record.name, version.version), checksum: version.checksum };
   const reading = {
     kind: "verify" as const,
     name: body.name,
     root: version.path,
     mode,
     listPath: null,
-    comparePath,
+    compare,
   } as const;
   return context.datasets.begin(reading, (scanned, tookSeconds) => {
     const at = isoTime(clock.nowMs());

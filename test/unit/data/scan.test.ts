@@ -11,7 +11,7 @@ let root = "";
 let listPath = "";
 let cachePath = "";
 const job = (more: Partial<ScanJob> = {}): ScanJob => ({
-  ...{ kind: "scan", root, mode: "cached", cachePath, listPath: null, comparePath: null, hands: 2 },
+  ...{ kind: "scan", root, mode: "cached", cachePath, listPath: null, compare: null, hands: 2 },
   ...more,
 });
 const scan = (more: Partial<ScanJob> = {}) => scanDataset(job(more), () => {});
@@ -32,7 +32,7 @@ describe("a dataset is read", () => {
     expect(whole.checksum).toStartWith("sha256:");
     fs.writeFileSync(join(root, "d0", "0.bin"), "CONTENT 0");
     fs.rmSync(join(root, "d1", "1.bin"));
-    const changed = await scan({ comparePath: listPath, cachePath: null });
+    const changed = await scan({ compare: { listPath, checksum: null }, cachePath: null });
     expect(changed.changes).toEqual({ added: 0, removed: 1, changed: 1, files: ["~ d0/0.bin", "- d1/1.bin"] });
   });
 
