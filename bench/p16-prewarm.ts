@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runJob } from "../src/data/child.ts";
+import type { ScanJob } from "../src/data/scan.ts";
 import { alternately, timed } from "./measure.ts";
 import type { Line, Row } from "./table.ts";
 
@@ -29,11 +30,10 @@ export const row: Row = {
     const at = (name: string) => join(context.folder, name);
     const [root, target, listPath, cachePath] = [at("p16"), at("p16-copy"), at("p16.tsv"), at("p16.cache")];
     makeDataset(root);
-    const scan = (list: string | null) =>
-      runJob(
-        { kind: "scan", root, mode: "cached", cachePath, listPath: list, compare: null, hands: 4 },
-        { stallMs: 60_000 },
-      );
+    const look = (list: string | null): ScanJob => ({
+      ...{ kind: "scan", root, mode: "cached", cachePath, listPath: list, compare: null, hands: 4 },
+    });
+    const scan = (list: string | null) => runJob(look(list), { stallMs: 60_000 });
     await scan(listPath);
     const emptied = () => {
       rmSync(target, { recursive: true, force: true });
@@ -72,11 +72,8 @@ export const row: Row = {
     if (rsync) timed(["rsync", "-a", `${root}/`, target]);
     const unchanged = await alternately(
       {
-        ml: async () => {
-          const started = performance.now();
-          await scan(null);
-          return performance.now() - started;
-        },
+        // As the executable does it: from the sources a third of the time is reading them.
+        ml: async () => timed(["nice", "-n", "10", context.ml, "__data", JSON.stringify(look(null))]).ms,
         ...(rsync ? { rsync: async () => timed(["rsync", "-a", `${root}/`, target]).ms } : {}),
       } as Record<"ml" | "rsync", () => Promise<number>>,
       times * 2,

@@ -92,7 +92,7 @@ onFuse(
 onFuse(
   "a copy slows down while its source answers later than at rest, says so, and makes up when it is calm",
   async () => {
-    const lab = await openMountLab({ ML_PREWARM: "network", ML_SLOTS: 1 });
+    const lab = await openMountLab({ ML_PREWARM: "network", ML_SLOTS: 1, ML_DATA_TIMEOUT_SECONDS: 20 });
     mkdirSync(join(lab.nas.behind, "many"));
     for (let at = 0; at < 100; at += 1) writeFileSync(join(lab.nas.behind, "many", `${at}`), Buffer.alloc(90_000, at));
     await lab.json(["dataset", "add", "many", join(lab.far, "many")]);
@@ -102,7 +102,7 @@ onFuse(
       return mounts[0]?.usual_ms != null;
     };
     await until("an answer at rest", atRest);
-    lab.nas.obey("delay-ms 150");
+    lab.nas.obey("delay-ms 100");
     const runId = await lab.queue(["--data", "many", "true"]);
     await until("it to be slowed", async () => ((await store(lab)).copying[0]?.speed_share ?? 1) <= 0.5);
     expect((await lab.ml(["prewarm"])).stdout).toMatch(/at \d+ % of its speed: its mount is busy/);
