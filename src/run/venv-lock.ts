@@ -38,7 +38,9 @@ function includedBy(line: string): string | null {
 }
 
 const isLocal = (line: string) =>
-  /^(?:-e|--editable)(?:[\s=]|$)/.test(line) || /^(?:\.|\/|file:)/.test(line) || /\s@\s*(?:file:|\.|\/)/.test(line);
+  /^(?:-e|--editable)[\s=]+(?![\s=]|\w+\+\w+:\/\/)/.test(line) ||
+  /^(?:\.|\/|file:)/.test(line) ||
+  /\s@\s*(?:file:|\.|\/)/.test(line);
 
 interface Reading {
   index: ReadonlyMap<string, SnapshotFile>;
