@@ -34,30 +34,34 @@ type Value = Manifest["metrics"][string];
 
 const numberOf = (value: Value | undefined): number | null => (value === undefined ? null : Number(value));
 
-/** Half of the interval that the next repeat lies in, as a share of the source's value; null with fewer than two repeats. */
-function noiseOf(name: string, { repeats }: CompareOptions): { mean: number; half: number } | null {
-  const values = repeats.flatMap((run) => numberOf(run.metrics[name]) ?? []).filter(Number.isFinite);
+/** Those of the repeats that have a finite value of the metric. */
+const measuredBy = (name: string, repeats: readonly Manifest[]): Manifest[] =>
+  repeats.filter((run) => Number.isFinite(numberOf(run.metrics[name])));
+
+/** Middle and half of the interval that the next repeat lies in; null where fewer than two repeats have a value. */
+function noiseOf(name: string, repeats: readonly Manifest[]): { mean: number; half: number; count: number } | null {
+  const values = measuredBy(name, repeats).flatMap((run) => numberOf(run.metrics[name]) ?? []);
   const count = values.length;
   if (count < 2) return null;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
-  return { mean, half: (t99[count - 2] ?? 2.576) * Math.sqrt(variance * (1 + 1 / count)) };
+  return { mean, half: (t99[count - 2] ?? 2.576) * Math.sqrt(variance * (1 + 1 / count)), count };
 }
 
 function matchMetric(name: string, runs: { source: Manifest; again: Manifest }, options: CompareOptions): MetricMatch {
   const [source, again] = [runs.source.metrics[name], runs.again.metrics[name]];
   const [a, b] = [numberOf(source), numberOf(again)];
-  const known = { name, source: source ?? null, again: again ?? null };
+  const known = { name, source: source ?? null, again: again ?? null, repeats: 0 };
   const scale = Math.abs(a ?? 0);
   const comparable = a !== null && b !== null && Number.isFinite(a) && Number.isFinite(b);
   const difference = !comparable ? null : a === b ? 0 : scale === 0 ? Math.abs(b - a) : Math.abs(b - a) / scale;
   if (options.tolerance !== null) return judged({ ...known, difference, allowed: options.tolerance, by: "tolerance" });
-  const noise = noiseOf(name, options);
+  const noise = noiseOf(name, options.repeats);
   if (noise === null || !comparable) return judged({ ...known, difference, allowed: roundingTolerance, by: "default" });
   const unit = scale === 0 ? 1 : scale;
   const allowed = Math.max(roundingTolerance, (noise.half + Math.abs(noise.mean - a)) / unit);
   const within = Math.abs(b - noise.mean) <= Math.max(noise.half, roundingTolerance * unit);
-  return { ...known, difference, allowed, by: "noise", equal: within };
+  return { ...known, repeats: noise.count, difference, allowed, by: "noise", equal: within };
 }
 
 function judged(match: Omit<MetricMatch, "equal">): MetricMatch {
@@ -166,19 +170,27 @@ function verdictOf(found: Omit<Reproduction, "verdict" | "sentence">, runs: { so
   } as const;
 }
 
+/** Ids of the repeats that the noise of at least one of these metrics was measured with. */
+function repeatsBehind(metrics: readonly MetricMatch[], repeats: readonly Manifest[]): string[] {
+  const byNoise = metrics.filter(({ by }) => by === "noise");
+  const used = new Set(byNoise.flatMap(({ name }) => measuredBy(name, repeats)));
+  return repeats.filter((run) => used.has(run)).map((run) => run.run_id);
+}
+
 export function compareRuns(source: Manifest, again: Manifest, options: CompareOptions): Reproduction {
   const runs = { source, again };
   const { names, left } = comparableNames(source, options.names);
   // What ended in another way has nothing to compare, and one whose surroundings nobody saw differs in nothing that is known.
   const ended = isFinal(again.status) && again.status === source.status;
   const seen = isFinal(again.status) && again.environment.os !== null;
+  const metrics = ended ? names.map((name) => matchMetric(name, runs, options)) : [];
   const found = {
     run_id: again.run_id,
     source_run: source.run_id,
-    metrics: ended ? names.map((name) => matchMetric(name, runs, options)) : [],
+    metrics,
     not_compared: left,
     artifacts: matchArtifacts(source, again),
-    repeats: options.repeats.map((run) => run.run_id),
+    repeats: repeatsBehind(metrics, options.repeats),
     seen,
     environment: seen ? environmentDifferences(source, again) : [],
     hardware: seen ? hardwareDifferences(source, again) : [],

@@ -42,6 +42,8 @@ export interface MetricMatch {
   allowed: number;
   /** Where `allowed` comes from: what was asked for, the spread of earlier repeats, or the default. */
   by: "tolerance" | "noise" | "default";
+  /** How many earlier repeats have a value of it and gave `allowed`; 0 where it is not by noise. */
+  repeats: number;
   equal: boolean;
 }
 
@@ -64,7 +66,7 @@ export interface Reproduction {
   not_compared: string[];
   /** Of the source's artifacts that both list: how many have the same hash. */
   artifacts: { same: number; compared: number; differing: string[] };
-  /** Ids of earlier runs of the same code and arguments, the source among them, that the noise was measured with. */
+  /** Ids of the earlier runs of the same code and arguments, the source among them, that the noise of any metric was measured with. */
   repeats: string[];
   /** The surroundings of the reproduction are known; else nothing is said about differences. */
   seen: boolean;

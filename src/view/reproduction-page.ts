@@ -35,6 +35,12 @@ function shareText(share: number | null, face: Face): string {
   return share < 1e-4 ? share.toExponential(0) : `${formatMetric(share * 100)} %`;
 }
 
+/** What decides, in words: `4.1 % by noise of 5 runs`, `1e-6 for rounding`, `0.5 % as asked`. */
+function allowedText({ allowed, by, repeats }: MetricMatch, face: Face): string {
+  const why = { tolerance: "as asked", noise: `by noise of ${repeats} runs`, default: "for rounding" }[by];
+  return `${shareText(allowed, face)} ${why}`;
+}
+
 function metricRow(match: MetricMatch, face: Face): Row {
   const value = (given: number | string | null) => (given === null ? unknown(face) : span(formatMetric(given)));
   const { mark, ascii, tone } = words[match.equal ? "reproduced" : "not_reproduced"];
@@ -44,7 +50,7 @@ function metricRow(match: MetricMatch, face: Face): Row {
     source: [value(match.source)],
     again: [value(match.again)],
     "differs by": [span(shareText(match.difference, face), match.equal ? "plain" : "bad")],
-    allowed: [span(`${shareText(match.allowed, face)} by ${match.by}`, "dim")],
+    allowed: [span(allowedText(match, face), "dim")],
   };
 }
 
@@ -91,10 +97,7 @@ export function reproductionPage(found: Reproduction, face: Face): Line[] {
     ...body.map((line) => [span(`  ${line}`)]),
   ];
   if (found.verdict === "pending") return lines;
-  const noise =
-    found.metrics.length > 0 && found.repeats.length >= 2
-      ? `  noise measured with ${found.repeats.length} runs: ${found.repeats.map(shortId).join(" ")}`
-      : null;
+  const noise = found.repeats.length > 0 ? `  noise measured with ${found.repeats.map(shortId).join(" ")}` : null;
   return [
     ...lines,
     ...metricLines(found, face),

@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
   ],
   schemas: {
     "ml.reproduce/1":
-      "`run_id`, `source_run`, `verdict` (reproduced, not_reproduced, undecided, pending), `sentence`, `metrics` (each `name`, `source`, `again`, `difference`, `allowed`, `by`, `equal`), `not_compared`, `artifacts` (`same`, `compared`, `differing`), `repeats`, `seen`, `environment` and `hardware` (each `what`, `source`, `again`)",
+      "`run_id`, `source_run`, `verdict` (reproduced, not_reproduced, undecided, pending), `sentence`, `metrics` (each `name`, `source`, `again`, `difference`, `allowed`, `by` (tolerance, noise, default), `repeats`, `equal`), `not_compared`, `artifacts` (`same`, `compared`, `differing`), `repeats`, `seen`, `environment` and `hardware` (each `what`, `source`, `again`)",
     "ml.queue/1": "without --wait and --check: as `ml queue`, with `source_run`",
   },
   async run(context, args) {

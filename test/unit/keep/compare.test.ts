@@ -41,6 +41,23 @@ describe("did it come out the same again?", () => {
     expect(compare(source, run("b", { loss: 0.6 }), { repeats }).verdict).toBe("not_reproduced");
   });
 
+  test("noise is claimed of a metric only where two repeats have a value of it, and names those alone", () => {
+    const repeats = [
+      run("r0", { loss: 0.5, acc: 0.9 }),
+      run("r1", { acc: 0.92 }),
+      run("r2", { acc: "NaN" }),
+      run("r3", {}),
+    ];
+    const found = compare(repeats[0] as Manifest, run("b", { loss: 0.5, acc: 0.91 }), { repeats });
+    expect(found.metrics.map(({ name, by, repeats }) => [name, by, repeats])).toEqual([
+      ["loss", "default", 0],
+      ["acc", "noise", 2],
+    ]);
+    expect(found.repeats).toEqual(["r0", "r1"]);
+    const without = compare(run("a", { loss: 0.5 }), run("b", { loss: 0.5 }), { repeats: repeats.slice(1) });
+    expect(without).toMatchObject({ verdict: "reproduced", repeats: [] });
+  });
+
   test("time and load are left out, and so is what we derived; a metric that is missing now is not the same", () => {
     const source = run("a", {
       loss: 1,
