@@ -5,7 +5,7 @@
 import type { RunCheck } from "../protocol/keep.ts";
 import { checkSnapshot, type Snapshot, snapshotText } from "../run/snapshot.ts";
 import { parseSumLine } from "../run/sum-line.ts";
-import { type BundleRecord, bundleFormat, bundleVersion, files, folders } from "./layout.ts";
+import { type BundledRun, type BundleRecord, bundleFormat, bundleVersion, files, folders } from "./layout.ts";
 import type { ArchiveFacts } from "./read-archive.ts";
 
 type Finding = Pick<RunCheck, "state"> & Partial<Pick<RunCheck, "expected" | "actual" | "evidence" | "cure">>;
@@ -28,11 +28,52 @@ function parsed(text: string | undefined): unknown {
 }
 
 /** The record of the bundle, or null where it is none of a version that we know. */
-export function bundleRecordOf(facts: ArchiveFacts): BundleRecord | null {
-  const record = parsed(facts.texts.get(files.record)) as BundleRecord | null;
-  const known = record?.format === bundleFormat && record.version === bundleVersion && Array.isArray(record.runs);
-  const sound = known && record.runs.every((run) => typeof run?.run_id === "string" && Array.isArray(run.left_out));
+interface KnownRecord {
+  text: string | undefined;
+  record: BundleRecord | null;
+  runs: Map<string, BundledRun>;
+}
+
+/** Records that were read, with their texts: every run of a bundle asks for its own. */
+const records = new WeakMap<ArchiveFacts, KnownRecord>();
+
+function knownRecord(facts: ArchiveFacts): KnownRecord {
+  const text = facts.texts.get(files.record);
+  let found = records.get(facts);
+  if (found === undefined || found.text !== text) {
+    const record = soundRecord(text);
+    found = { text, record, runs: new Map(record?.runs.map((run) => [run.run_id, run])) };
+    records.set(facts, found);
+  }
+  return found;
+}
+
+/** What the record says of one run. */
+export const bundledRunOf = (facts: ArchiveFacts, runId: string): BundledRun | undefined =>
+  knownRecord(facts).runs.get(runId);
+
+export const bundleRecordOf = (facts: ArchiveFacts): BundleRecord | null => knownRecord(facts).record;
+
+function soundRecord(text: string | undefined): BundleRecord | null {
+  const record = parsed(text) as BundleRecord | null;
+  const isOurs = record?.format === bundleFormat && record.version === bundleVersion && Array.isArray(record.runs);
+  const sound = isOurs && record.runs.every((run) => typeof run?.run_id === "string" && Array.isArray(run.left_out));
   return sound ? record : null;
+}
+
+/** Paths in each run folder, by its id: looked for once, however many runs there are. */
+export function filesByRun(facts: ArchiveFacts): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const path of facts.files.keys()) {
+    if (!path.startsWith("runs/")) continue;
+    const slash = path.indexOf("/", "runs/".length);
+    const runId = path.slice("runs/".length, slash);
+    const inside = path.slice(slash + 1);
+    const known = found.get(runId);
+    if (known === undefined) found.set(runId, [inside]);
+    else known.push(inside);
+  }
+  return found;
 }
 
 /** Ids of the run folders that are really there. */
@@ -79,6 +120,7 @@ function sumsCheck(facts: ArchiveFacts): Finding {
 function runsCheck(facts: ArchiveFacts): Finding {
   const found = runIdsOf(facts);
   const named = (bundleRecordOf(facts)?.runs ?? []).map((run) => run.run_id);
+  const [isThere, isNamed] = [new Set(found), new Set(named)];
   const evidence: string[] = [];
   for (const runId of found) {
     const manifest = parsed(facts.texts.get(`${folders.runs}/${runId}/run_manifest.json`)) as Record<
@@ -88,9 +130,9 @@ function runsCheck(facts: ArchiveFacts): Finding {
     if (manifest === null || typeof manifest !== "object") evidence.push(`${runId}: has no readable run_manifest.json`);
     else if (manifest.run_id !== runId) evidence.push(`${runId}: its manifest is of another run`);
     else if (!ended.has(manifest.status)) evidence.push(`${runId}: has not ended`);
-    if (!named.includes(runId)) evidence.push(`${runId}: is not named in ${files.record}`);
+    if (!isNamed.has(runId)) evidence.push(`${runId}: is not named in ${files.record}`);
   }
-  for (const runId of named) if (!found.includes(runId)) evidence.push(`${runId.slice(0, 64)}: is named and not there`);
+  for (const runId of named) if (!isThere.has(runId)) evidence.push(`${runId.slice(0, 64)}: is named and not there`);
   const good = evidence.length === 0 && found.length > 0;
   return {
     state: good ? "ok" : "failed",
@@ -102,7 +144,7 @@ function runsCheck(facts: ArchiveFacts): Finding {
 
 /** Paths that may be missing from a run folder: left out of this bundle, or pruned before. */
 function excusedOf(facts: ArchiveFacts, runId: string): Set<string> {
-  const run = bundleRecordOf(facts)?.runs.find((one) => one.run_id === runId);
+  const run = bundledRunOf(facts, runId);
   const excused = new Set<string>((run?.left_out ?? []).map((file) => String(file?.path)));
   for (const line of (facts.texts.get(`${folders.runs}/${runId}/history.jsonl`) ?? "").split("\n")) {
     const entry = parsed(line) as { field?: unknown; value?: { files?: { path?: unknown }[] } } | null;
@@ -116,6 +158,7 @@ function excusedOf(facts: ArchiveFacts, runId: string): Set<string> {
 function sealsCheck(facts: ArchiveFacts): Finding {
   const evidence: string[] = [];
   const count = { same: 0, leftOut: 0, unsealed: 0 };
+  const byRun = filesByRun(facts);
   for (const runId of runIdsOf(facts)) {
     const root = `${folders.runs}/${runId}/`;
     const text = facts.texts.get(`${root}SHA256SUMS`);
@@ -131,9 +174,8 @@ function sealsCheck(facts: ArchiveFacts): Finding {
       else if (found === undefined && excused.has(path)) count.leftOut += 1;
       else evidence.push(`${runId}/${path}: ${found === undefined ? "missing" : "not as it was sealed"}`);
     }
-    for (const path of facts.files.keys()) {
-      if (path.startsWith(`${root}work/`) && !sums.has(path.slice(root.length)))
-        evidence.push(`${path.slice("runs/".length)}: is not in the seal`);
+    for (const path of byRun.get(runId) ?? []) {
+      if (path.startsWith("work/") && !sums.has(path)) evidence.push(`${runId}/${path}: is not in the seal`);
     }
   }
   const parts = [

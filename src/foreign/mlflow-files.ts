@@ -13,8 +13,14 @@ import { entriesOf, filesBelow, smallText } from "./small-file.ts";
 
 const lineBytes = 4096;
 
+interface YamlRecord {
+  values: Record<string, unknown>;
+  /** A value as text; null where there is none. */
+  text(key: string): string | null;
+}
+
 /** A record of MLflow's: a mapping of plain values. Throws `refused`. */
-async function yamlOf(path: string): Promise<Record<string, unknown> | null> {
+async function yamlOf(path: string): Promise<YamlRecord | null> {
   const text = await smallText(path, foreignLimits.recordBytes);
   if (text === null) return null;
   let value: unknown;
@@ -25,11 +31,19 @@ async function yamlOf(path: string): Promise<Record<string, unknown> | null> {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw unreadable(path, "it is not a record of MLflow's");
-  return value as Record<string, unknown>;
+  const values = value as Record<string, unknown>;
+  return { values, text: (key) => plainText(values[key], key, text) };
 }
 
-const textOf = (value: unknown): string | null =>
-  typeof value === "string" ? value : typeof value === "number" || typeof value === "bigint" ? String(value) : null;
+/**
+ * PyYAML, which wrote it, follows YAML 1.1, where `1e-3` and `0o7` are words and stand without quotes; ours follows 1.2, where
+ * they are numbers. What is no string to us is read from its line as it stands there.
+ */
+function plainText(value: unknown, key: string, text: string): string | null {
+  if (typeof value === "string") return value;
+  if (value == null || typeof value === "object") return null;
+  return new RegExp(`^${key}: *(.*?) *\r?$`, "m").exec(text)?.[1] ?? String(value);
+}
 
 /** Name → text, of a folder of small files; names with slashes are folders. */
 async function textsBelow(folder: string): Promise<Record<string, string>> {
@@ -72,21 +86,21 @@ async function readMetricFile(path: string, name: string, take: (point: ForeignP
 async function recordOf(folder: string, experiment: { id: string; name: string | null }): Promise<MlflowRecord | null> {
   const meta = await yamlOf(join(folder, "meta.yaml"));
   if (meta === null) return null;
-  const runId = textOf(meta.run_id) ?? textOf(meta.run_uuid);
+  const runId = meta.text("run_id") ?? meta.text("run_uuid");
   if (runId === null || runId === "" || runId.length > 256)
     throw unreadable(join(folder, "meta.yaml"), "it names no run");
   const metrics = join(folder, "metrics");
   return {
     runId,
-    name: textOf(meta.run_name) ?? textOf(meta.name),
+    name: meta.text("run_name") ?? meta.text("name"),
     experimentId: experiment.id,
     experiment: experiment.name,
-    user: textOf(meta.user_id),
-    status: meta.status,
-    startTime: meta.start_time,
-    endTime: meta.end_time,
-    deleted: meta.lifecycle_stage === "deleted",
-    artifactUri: textOf(meta.artifact_uri),
+    user: meta.text("user_id"),
+    status: meta.values.status,
+    startTime: meta.values.start_time,
+    endTime: meta.values.end_time,
+    deleted: meta.values.lifecycle_stage === "deleted",
+    artifactUri: meta.text("artifact_uri"),
     parameters: await textsBelow(join(folder, "params")),
     tags: await textsBelow(join(folder, "tags")),
     async points(take) {
@@ -116,14 +130,14 @@ export async function isFileStore(root: string): Promise<boolean> {
 export async function* readFileStore(root: string, onBroken: (cause: unknown) => void): AsyncGenerator<FoundRecord> {
   for (const { name: id, kind } of entriesOf(root)) {
     if (kind !== "folder" || noRuns.has(id)) continue;
-    let experiment: Record<string, unknown> | null = null;
+    let experiment: YamlRecord | null = null;
     try {
       experiment = await yamlOf(join(root, id, "meta.yaml"));
     } catch (cause) {
       onBroken(cause);
     }
     if (experiment === null) continue;
-    const known = { id, name: textOf(experiment.name) };
+    const known = { id, name: experiment.text("name") };
     for (const run of entriesOf(join(root, id))) {
       if (run.kind !== "folder" || noRuns.has(run.name)) continue;
       try {

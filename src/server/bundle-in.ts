@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { bundleRecordOf, checkBundle, runIdsOf, snapshotsOf } from "../bundle/check.ts";
+import { bundledRunOf, checkBundle, filesByRun, runIdsOf, snapshotsOf } from "../bundle/check.ts";
 import { contentId } from "../bundle/content-id.ts";
 import type { Place } from "../bundle/layout.ts";
 import { arrivedManifest, type GivenRun, type PlannedRun, planImport } from "../bundle/plan-import.ts";
@@ -136,7 +136,7 @@ async function keepCode(base: BasePaths, folder: string, facts: ArchiveFacts): P
 
 /** What the bundle says it lacks, as a line of history: then whoever checks the run can tell it from damage. */
 function leftOutLine(facts: ArchiveFacts, bundledId: string, { at, by }: { at: string; by: string }): string | null {
-  const run = bundleRecordOf(facts)?.runs.find((one) => one.run_id === bundledId);
+  const run = bundledRunOf(facts, bundledId);
   const files = (run?.left_out ?? []).flatMap(({ path, size_bytes, sha256 }) =>
     typeof path === "string"
       ? [{ path, size_bytes: Number(size_bytes) || 0, sha256: typeof sha256 === "string" ? sha256 : null }]
@@ -149,11 +149,13 @@ function leftOutLine(facts: ArchiveFacts, bundledId: string, { at, by }: { at: s
 const sealedMode = (mode: number) => mode & 0o7777 & ~0o222;
 
 /** Gives a staged run folder its links, its manifest and its modes; returns the files to be made durable. */
-function finishFolder(folder: string, facts: ArchiveFacts, planned: PlannedRun): string[] {
-  const root = `runs/${planned.manifest.run_id}/`;
-  const written = [...facts.files.keys()]
-    .filter((path) => path.startsWith(root))
-    .map((path) => path.slice(root.length));
+function finishFolder(
+  folder: string,
+  facts: ArchiveFacts,
+  run: { runId: string; written: readonly string[] },
+): string[] {
+  const { written } = run;
+  const root = `runs/${run.runId}/`;
   for (const [path, target] of facts.links) {
     if (!path.startsWith(root)) continue;
     const full = join(folder, path.slice(root.length));
@@ -184,11 +186,15 @@ async function place({ services, asker, staging, facts }: Importing, planned: re
   const renamed = new Map(planned.map(({ manifest, runId }) => [manifest.run_id, runId]));
   const coming = planned.filter(({ isHere }) => !isHere);
   const folders = new Map(coming.map((run) => [run.runId, join(staging, "runs", run.manifest.run_id)]));
+  const byRun = filesByRun(facts);
   for (const run of coming) {
     const folder = folders.get(run.runId) ?? "";
     const sequence = Math.min(Date.parse(run.manifest.queued_at) || Date.now(), Date.now());
     const arrived = arrivedManifest(run, { user: asker.user, at, from: "bundle", sequence, renamed });
-    const files = finishFolder(folder, facts, run);
+    const files = finishFolder(folder, facts, {
+      runId: run.manifest.run_id,
+      written: byRun.get(run.manifest.run_id) ?? [],
+    });
     fs.writeFileSync(join(folder, "run_manifest.json"), manifestText(arrived));
     const line = leftOutLine(facts, run.manifest.run_id, { at, by: asker.user });
     if (line !== null) fs.appendFileSync(join(folder, "history.jsonl"), line);

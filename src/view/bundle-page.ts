@@ -47,7 +47,7 @@ export function pushedPage(
   const mark = face.unicode ? "✓" : "+";
   const same = face.unicode ? "–" : "-";
   const wrong = face.unicode ? "✗" : "x";
-  const lines = runs.map(({ run_id, there_as, name, status, state, why }): Line => {
+  const lines = runs.slice(0, shownRuns).map(({ run_id, there_as, name, status, state, why }): Line => {
     const as = there_as === null || there_as === run_id ? "" : `  as ${there_as}`;
     if (state === "refused")
       return [span(wrong, "bad"), span(` ${safeText(name)}`, "strong"), span(`  ${run_id}  ${safeText(why ?? "")}`)];
@@ -72,10 +72,13 @@ export function pushedPage(
   return [...lines.map((line) => cutLine(line, face.width, face.unicode)), [span(sentence)]];
 }
 
+/** More are counted; `-q` names them all. */
+const shownRuns = 50;
+
 export function importedPage({ runs }: Imported, face: Face): Line[] {
   const mark = face.unicode ? "✓" : "+";
   const same = face.unicode ? "–" : "-";
-  const lines = runs.map(({ run_id, bundled_as, name, status, state }): Line => {
+  const lines = runs.slice(0, shownRuns).map(({ run_id, bundled_as, name, status, state }): Line => {
     const was = bundled_as === run_id ? "" : `  was ${bundled_as} there`;
     return state === "imported"
       ? [
@@ -90,5 +93,6 @@ export function importedPage({ runs }: Imported, face: Face): Line[] {
   const count = runs.filter(({ state }) => state === "imported").length;
   const rest = runs.length - count;
   const sentence = `imported ${plural(count, "run")}${rest > 0 ? `, ${rest} ${rest === 1 ? "was" : "were"} here already` : ""}`;
-  return [...lines, [span(sentence)]];
+  const more = runs.length > shownRuns ? [[span(`and ${runs.length - shownRuns} more`, "dim")]] : [];
+  return [...lines, ...more, [span(sentence)]];
 }

@@ -104,6 +104,22 @@ function oneRun(): { root: string; run: string; put: (path: string, text: string
   return { root, run, put };
 }
 
+test("names and ids that look like numbers stay as they were written", async () => {
+  const root = tempFolder("numbers-");
+  const put = (path: string, text: string) => {
+    fs.mkdirSync(join(root, path, ".."), { recursive: true });
+    fs.writeFileSync(join(root, path), text);
+  };
+  put("1/meta.yaml", "name: 1e-3\nexperiment_id: '1'\n");
+  const ids = ["0".repeat(32), `${"1".repeat(15)}e${"1".repeat(16)}`];
+  for (const id of ids)
+    put(`1/${id}/meta.yaml`, `run_id: ${id}\nrun_name: 0o7\nstatus: 3\nstart_time: 1763900000000\n`);
+  const { runs } = await readMlflow(root, "x", wishes);
+  expect(runs.map(({ originId, name, experiment }) => [originId, name, experiment])).toEqual(
+    ids.map((id) => [id, "0o7", "1e-3"]),
+  );
+});
+
 const why = async (path: string, given = wishes) => {
   try {
     const store = await readMlflow(path, "x", given);
