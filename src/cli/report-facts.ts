@@ -6,10 +6,9 @@ import { version } from "../core/version.ts";
 import type { Body } from "../protocol/requests.ts";
 import type { Facts, Manifest, ReportParts } from "../report/compose.ts";
 import type { ReportFigure } from "../report/document.ts";
-import { mostMetrics } from "../report/tables.ts";
+import { mostMetrics, setUpLabels } from "../report/tables.ts";
 import { bestFirst, type SetUp, setUpsOf } from "../think/repeats.ts";
 import { curveOf } from "../view/curve-points.ts";
-import { shortId } from "../view/mark.ts";
 import { tellingFirst } from "../view/metric.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
@@ -106,13 +105,15 @@ async function pictureOf(
   metric: string,
 ): Promise<ReportFigure | null> {
   const ordered = bestFirst(setUps, metric).filter((setUp) => setUp.metrics[metric] !== undefined);
-  const shown = ordered
-    .slice(0, mostCurves)
-    .flatMap(({ runs }) => runs.find((run) => run.status === "completed") ?? []);
+  const labels = setUpLabels(ordered);
+  const shown = ordered.slice(0, mostCurves).flatMap(({ runs }, at) => {
+    const run = runs.find((one) => one.status === "completed");
+    return run === undefined ? [] : [{ run, label: labels[at] ?? run.name }];
+  });
   const options = { metric, x: "step", smooth: 0, logX: false, logY: false } as const;
-  const read = shown.map(async (run) => {
+  const read = shown.map(async ({ run, label }) => {
     const { points } = await readPoints(connection, run.run_id, [metric]);
-    return curveOf(`${run.name} ${shortId(run.run_id)}`, points, options);
+    return curveOf(label, points, options);
   });
   const series = (await Promise.all(read)).filter(({ points }) => points.length > 1);
   if (series.length === 0) return null;
@@ -128,7 +129,7 @@ async function pictureOf(
   } as const;
   const of = ordered.length > shown.length ? `the best ${shown.length} of ${ordered.length} set-ups` : "each set-up";
   const caption = `${metric}: one run of ${of}${series.length > 1 && betterDirection(metric) !== null ? ", best first" : ""}.`;
-  const svg = await lineChartSvg(series, wishes, `${metric} of ${shown.map((run) => run.run_id).join(", ")}`);
+  const svg = await lineChartSvg(series, wishes, `${metric} of ${shown.map(({ run }) => run.run_id).join(", ")}`);
   return { kind: "figure", id: `curve-${metric.replace(/[^A-Za-z0-9]+/g, "-")}`, caption, svg };
 }
 

@@ -72,6 +72,26 @@ export function resultsTable(setUps: readonly SetUp[], metrics: readonly string[
   };
 }
 
+const labelParameters = 3;
+
+/** What tells each set-up from the others, `lr 0.3, hidden 16`; its name where that is not in its parameters. */
+export function setUpLabels(setUps: readonly SetUp[]): string[] {
+  const { columns } = compareRuns(
+    setUps.map(({ merged }) => merged),
+    { metrics: [], all: false },
+  );
+  const varied = columns.filter(({ kind }) => kind === "parameter").slice(0, labelParameters);
+  const labels = setUps.map(({ merged }, at) => {
+    const parts = varied.flatMap((column) => {
+      const value = column.values[at] ?? null;
+      return value === null ? [] : [`${column.name} ${shortText(column, value)}`];
+    });
+    return parts.length === 0 ? merged.name : parts.join(", ");
+  });
+  const isAlone = (label: string) => labels.filter((other) => other === label).length === 1;
+  return labels.map((label, at) => (isAlone(label) ? label : `${label} (${setUps[at]?.merged.run_id.slice(-6)})`));
+}
+
 function captionOf(setUps: readonly SetUp[], repeated: boolean): string {
   const runs = setUps.reduce((sum, setUp) => sum + setUp.runs.length, 0);
   const spread = repeated

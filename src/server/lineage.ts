@@ -1,6 +1,7 @@
 /** Where new runs come from: the run each was made of, with the files that it takes over, and `{staged}` filled in. */
 import { resolveRun } from "../catalog/resolve.ts";
 import { MlError } from "../core/error.ts";
+import { isForeign } from "../core/foreign-origin.ts";
 import type { ParsedBody } from "../protocol/requests.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { stagedFolderFrom, stagedWord } from "../run/staged.ts";
@@ -28,7 +29,17 @@ async function originOf(context: Context, spec: Spec, dryRun: boolean): Promise<
     });
   }
   const source = given.source == null ? null : resolveRun(context.catalog, given.source, context.asker.user);
-  const inherited = source === null ? [] : requireManifest(context.base.run(source)).lineage.staged;
+  const made = source === null ? null : requireManifest(context.base.run(source));
+  if (made !== null && isForeign(made) && given.kind !== "fork") {
+    throw new MlError(
+      "refused",
+      `run \`${source}\` cannot be run again: ${made.lineage.origin?.from} kept no command`,
+      {
+        hint: `queue it with its code: \`ml queue --parent ${source} SCRIPT ARGS\``,
+      },
+    );
+  }
+  const inherited = made?.lineage.staged ?? [];
   const wish = { patterns: spec.stage, inherited, dryRun };
   const staged = source === null ? null : await stageFiles(context, source, wish);
   const filled = spec.argv.map((word) =>

@@ -35,6 +35,8 @@ test("runs of MLflow are brought once, are found by their parameters, compared, 
   expect((await lab.ml(["compare", "--group", "optimiser study"])).stdout).toContain("optim.lr");
   expect((await lab.ml(["report", "optimiser study"])).stdout).toContain("Which step size?");
   expect((await lab.ml(["info", run])).stdout).toContain("imported from mlflow: run");
+  const again = await lab.ml(["clone", run]);
+  expect([again.code, again.stderr]).toEqual([7, expect.stringContaining("mlflow kept no command")]);
 
   const back = ["export", ...first.runs.map(({ run_id }) => run_id), "--mlflow", "back"];
   const exported = await lab.json<{ runs: { mlflow_id: string }[] }>(back);
