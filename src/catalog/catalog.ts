@@ -25,8 +25,8 @@ import { WaitingRuns } from "./waiting-runs.ts";
 const keysOf = (record: RunRecord | null) =>
   record && JSON.stringify([record.name, record.user, record.priority, record.held, record.group, record.problem]);
 
-/** More changed runs than these are not worth reading one by one while somebody waits; see `sync`. */
-const readAtStart = 2000;
+/** More changed runs than these are not read one by one while somebody waits; see `sync`. */
+const readAtStart = 500;
 
 /** Runs of the index that are applied between two breaths. */
 const appliedAtOnce = 20;
@@ -220,8 +220,8 @@ export class Catalog extends RunList {
       known.set(row.run_id, row.stamp);
     const changed: string[] = [];
     for (const runId of listRunIds(this.base)) {
-      const stamp = stampOf(this.base.run(runId).manifest);
-      if (stamp === "" || known.get(runId) !== stamp) changed.push(runId);
+      const before = known.get(runId) ?? "";
+      if (before === "" || before !== stampOf(this.base.run(runId).manifest)) changed.push(runId);
       known.delete(runId);
     }
     const wanted = changed.filter((runId, at) => at < most || !isSealed(this.base.run(runId)));

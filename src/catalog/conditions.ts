@@ -82,7 +82,7 @@ function tagIs(values: readonly string[]): Condition {
     return {
       sql: `EXISTS (SELECT 1 FROM tags t WHERE t.tag ${test} AND t.doc = r.doc)`,
       values: [bound],
-      docs: { sql: `SELECT DISTINCT doc FROM tags WHERE tag ${test}`, values: [bound] },
+      docs: { sql: `SELECT ${test === "= ?" ? "" : "DISTINCT "}doc FROM tags WHERE tag ${test}`, values: [bound] },
     };
   });
   return anyOf(parts, "OR");
@@ -165,7 +165,8 @@ function fact(ids: readonly number[], test: Sql, numeric: boolean): Condition {
       sql: `EXISTS (SELECT 1 FROM facts f WHERE f.name = ? AND f.doc = r.doc AND ${test.sql.replaceAll(/\bnum\b/g, "+num")})`,
       values: [id, ...test.values],
       docs: {
-        sql: `SELECT doc FROM facts ${numeric ? "INDEXED BY facts_by_number" : ""} WHERE name = ? AND ${test.sql}${numeric ? " AND num IS NOT NULL" : ""}`,
+        // No `num IS NOT NULL` beside a bound: SQLite would begin at the first number and not at the bound.
+        sql: `SELECT doc FROM facts ${numeric ? "INDEXED BY facts_by_number" : ""} WHERE name = ? AND ${test.sql}`,
         values: [id, ...test.values],
       },
     }),

@@ -7,6 +7,8 @@ import type { RunRecord } from "../run/run-record.ts";
 import type { Status } from "../run/status.ts";
 import type { Damaged } from "./quarantine.ts";
 import type { Row } from "./run-rows.ts";
+import { type Said, type SaidFilter, saidOf } from "./said.ts";
+import type { LessonKind } from "./search-facts.ts";
 
 export interface ListFilter {
   limit: number;
@@ -137,6 +139,11 @@ export abstract class RunList {
       )
       .all(prefix, `${prefix}\u{10ffff}`) as { word: string }[];
     return rows.map((row) => row.word);
+  }
+
+  /** What people learned from runs, or meant to do next; as far as search has looked. */
+  said(kind: LessonKind, filter: SaidFilter): Said[] {
+    return saidOf(this.database, kind, filter);
   }
 
   private select(where: string, values: SQLQueryBindings[], tail: string): RunRecord[] {

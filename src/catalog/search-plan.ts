@@ -118,13 +118,22 @@ interface Way {
   order: "ASC" | "DESC";
 }
 
+/**
+ * A list of docs as `r`, joined with the rows only where a test wants more of them than the key: reading a row costs ten
+ * times what reading the list does. In the order of `doc` a list that is kept in that order is read no further than needed.
+ */
+function listed(list: Sql, rest: Sql): { from: string; doc: string; of: string } {
+  if (!/\br\.(?!doc\b)/.test(rest.sql)) return { from: `(${list.sql}) r`, doc: "r.doc", of: "r" };
+  return { from: `(${list.sql}) d CROSS JOIN runs r ON r.doc = d.doc`, doc: "d.doc", of: "d" };
+}
+
 function fromList(plan: Plan, list: { condition: Condition; size: number }, { page, order }: Way): Hit[] {
   const { condition, size } = list;
   const rest = where([...plan.others.filter((one) => one !== condition), ...page, ...wordTest(plan, size)]);
   const docs = condition.docs ?? condition;
-  const sql = `SELECT r.doc AS doc FROM (${docs.sql}) d CROSS JOIN runs r ON r.doc = d.doc WHERE ${rest.sql}`;
-  const limited = `${sql} ORDER BY r.doc ${order} LIMIT ${plan.wanted.limit}`;
-  return rows(plan, limited, [...docs.values, ...rest.values]);
+  const { from, doc } = listed(docs, rest);
+  const sql = `SELECT ${doc} AS doc FROM ${from} WHERE ${rest.sql} ORDER BY ${doc} ${order} LIMIT ${plan.wanted.limit}`;
+  return rows(plan, sql, [...docs.values, ...rest.values]);
 }
 
 function fromWords(plan: Plan, match: string, { page, order }: Way): Hit[] {
@@ -151,12 +160,12 @@ function wordTest({ match }: Plan, runs: number): Sql[] {
   return [{ sql: "r.doc IN (SELECT rowid FROM texts WHERE texts MATCH ?)", values: [match] }];
 }
 
-function everything(plan: Plan): Sql {
+function everything(plan: Plan, but: Condition | null = null): Sql {
   const text =
     plan.match === null
       ? []
       : [{ sql: "r.doc IN (SELECT rowid FROM texts WHERE texts MATCH ?)", values: [plan.match] }];
-  return where([...plan.others, ...text]);
+  return where([...plan.others.filter((one) => one !== but), ...text]);
 }
 
 /** How much a hit in a column weighs, in the order of textColumns: people's words before commands, logs last. */
@@ -187,36 +196,64 @@ function byValue(plan: Plan, sort: Sort): Hit[] {
   const few = shortest(plan, Math.max(shortList, Math.floor(plan.context.runs() / 20)));
   if (few !== null) return listByValue(plan, few.condition, along);
   // As by arrival: where the first do not fill the page, what is looked for may be rare or nowhere among them.
-  const first = ids.map((id) => valuesOf(plan, id, { ...along, most: testedFirst }));
-  if (first.every((hits) => hits.length >= plan.wanted.limit)) return merged(plan, first, along);
-  const list = shortest(plan, Math.floor(plan.context.runs() / 2));
-  if (list !== null) return listByValue(plan, list.condition, along);
+  // Not with words: all their hits are read for each attempt, which costs more than the attempt.
+  if (plan.match === null) {
+    const first = ids.map((id) => valuesOf(plan, id, { ...along, most: testedFirst }));
+    if (first.every((hits) => hits.length >= plan.wanted.limit)) return merged(plan, first, along);
+    const list = shortest(plan, Math.floor(plan.context.runs() / 2));
+    if (list !== null) return listByValue(plan, list.condition, along);
+  }
   const all = ids.map((id) => valuesOf(plan, id, { ...along, most: null }));
   return merged(plan, all, along);
 }
 
-function listByValue(
-  plan: Plan,
-  { docs = { sql: "SELECT doc FROM runs", values: [] } }: Condition,
-  along: Along,
-): Hit[] {
-  const rest = everything(plan);
+/** The `+` keeps SQLite from going through all numbers of the name for each run. */
+function listByValue(plan: Plan, condition: Condition, along: Along): Hit[] {
+  const { docs } = condition;
+  const list = docs ?? { sql: "SELECT doc FROM runs", values: [] };
+  const rest = everything(plan, docs === undefined ? null : condition);
   const [pick, order] = along.descending ? ["max", "DESC"] : ["min", "ASC"];
-  const sql = `SELECT r.doc AS doc, ${pick}(f.num) AS num FROM (${docs.sql}) d CROSS JOIN runs r ON r.doc = d.doc
-    CROSS JOIN facts f ON f.doc = r.doc AND f.name IN (SELECT value FROM json_each(?)) AND f.num IS NOT NULL
-    WHERE ${rest.sql} GROUP BY r.doc ORDER BY num ${order}, r.doc DESC LIMIT ${plan.wanted.limit}`;
-  return rows(plan, sql, [...docs.values, JSON.stringify(along.ids), ...rest.values]);
+  const { from, doc } = listed(list, rest);
+  const [id] = along.ids;
+  const one = along.ids.length === 1 && id !== undefined;
+  const name = one ? "= ?" : "IN (SELECT value FROM json_each(?))";
+  const sql = `SELECT ${doc} AS doc, ${one ? "f.num" : `${pick}(f.num)`} AS num FROM ${from}
+    CROSS JOIN facts f ON f.doc = ${doc} AND f.name ${name} AND +f.num IS NOT NULL
+    WHERE ${rest.sql} ${one ? "" : `GROUP BY ${doc}`} ORDER BY num ${order}, ${doc} DESC LIMIT ${plan.wanted.limit}`;
+  return rows(plan, sql, [...list.values, one ? id : JSON.stringify(along.ids), ...rest.values]);
 }
 
-/** Along one name's index: of its first `most` values, those of runs that fulfil the rest. */
+/** Along one name's index: of its first `most` values, those of runs that fulfil the rest; equal values newest first. */
 function valuesOf(plan: Plan, id: number, { descending, most }: Along & { most: number | null }): Hit[] {
   const rest = everything(plan);
-  const order = descending ? "DESC" : "ASC";
-  const values = `SELECT doc, num FROM facts INDEXED BY facts_by_number WHERE name = ? AND num IS NOT NULL`;
-  const first = most === null ? values : `${values} ORDER BY num ${order}, doc ${order} LIMIT ${most}`;
-  const sql = `SELECT r.doc AS doc, f.num AS num FROM (${first}) f CROSS JOIN runs r ON r.doc = f.doc
-    WHERE ${rest.sql} ORDER BY f.num ${order}, f.doc ${order} LIMIT ${plan.wanted.limit * 2}`;
-  return rows(plan, sql, [id, ...rest.values]);
+  const first =
+    most === null ? valuesWhere("num IS NOT NULL", [id]) : firstValues(plan.database, id, { descending, most });
+  const { from, doc, of } = listed(first, rest);
+  const sql = `SELECT ${doc} AS doc, ${of}.num AS num FROM ${from}
+    WHERE ${rest.sql} ORDER BY ${of}.num ${descending ? "DESC" : "ASC"}, ${doc} DESC LIMIT ${plan.wanted.limit * 2}`;
+  return rows(plan, sql, [...first.values, ...rest.values]);
+}
+
+const valuesWhere = (test: string, values: SQLQueryBindings[]): Sql => ({
+  sql: `SELECT doc, num FROM facts INDEXED BY facts_by_number WHERE name = ? AND ${test}`,
+  values,
+});
+
+/**
+ * The index has equal values oldest first. Read backwards that is the wanted order; read forwards, the last of the values that
+ * are read may have more runs than were read of it, and the newest of all of these are taken.
+ */
+function firstValues(database: Database, id: number, { descending, most }: { descending: boolean; most: number }): Sql {
+  const all = valuesWhere("num IS NOT NULL", [id]);
+  if (descending) return { ...all, sql: `${all.sql} ORDER BY num DESC, doc DESC LIMIT ${most}` };
+  const last = database.query(`${all.sql} ORDER BY num LIMIT 1 OFFSET ${most - 1}`).get(id) as { num: number } | null;
+  if (last === null) return all;
+  const below = valuesWhere("num < ?", [id, last.num]);
+  const equal = valuesWhere("num = ?", [id, last.num]);
+  return {
+    sql: `${below.sql} UNION ALL SELECT * FROM (${equal.sql} ORDER BY doc DESC LIMIT ${most})`,
+    values: [...below.values, ...equal.values],
+  };
 }
 
 /** A run that comes twice counts where it comes first. */

@@ -30,6 +30,11 @@ export function readManifest(path: string): ManifestRead {
     if (systemCode(cause) === "ENOENT" || systemCode(cause) === "ENOTDIR") return { kind: "missing" };
     return { kind: "damaged", reason: `\`${path}\` cannot be read: ${messageOf(cause)}` };
   }
+  return checkManifest(path, text);
+}
+
+/** As readManifest, of what was read already. */
+export function checkManifest(path: string, text: string): ManifestRead {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -28,7 +28,8 @@ export interface ChosenRuns {
 
 const pageRows = 1000;
 
-function momentOf(text: string | undefined, name: string): number | null {
+/** Throws `usage`. */
+export function momentOf(text: string | undefined, name: string): number | null {
   if (text === undefined) return null;
   const ms = Date.parse(text);
   if (Number.isFinite(ms)) return ms;

@@ -1,5 +1,14 @@
 /** What people learned and what they meant to do next, over many runs and groups, each said once with all who said it. */
-import type { RunFacts } from "./run-facts.ts";
+/** What is asked of a run; RunFacts have it. */
+export interface LessonRun {
+  run_id: string;
+  name: string;
+  user: string;
+  queued_at: string;
+  verdict: string | null;
+  learnings: readonly string[];
+  next_steps: readonly string[];
+}
 
 export interface LessonSource {
   kind: "run" | "group";
@@ -36,7 +45,7 @@ const plain = (text: string) =>
     .replace(/[.!]+$/, "")
     .trim();
 
-function sourceOf(run: RunFacts): LessonSource {
+function sourceOf(run: LessonRun): LessonSource {
   return { kind: "run", id: run.run_id, name: run.name, user: run.user, at: run.queued_at, verdict: run.verdict };
 }
 
@@ -46,7 +55,7 @@ function groupSource({ group, user, at, verdict }: GroupWords): LessonSource {
 
 /** Newest first; the same words (but for case, space and the full stop) are one lesson. */
 export function collectLessons(
-  runs: readonly RunFacts[],
+  runs: readonly LessonRun[],
   groups: readonly GroupWords[],
   key: "learnings" | "next_steps",
 ): Lesson[] {

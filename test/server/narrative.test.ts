@@ -97,3 +97,26 @@ test("a search names the runs to change: one's own, the others counted and left 
   const told = await server.ask("memory.lessons", { where: "tag:ablation" });
   expect(told).toMatchObject({ looked_at: 1, query: "tag:ablation" });
 });
+
+test("lessons are told from the index as from the folders, by group, user, tag and time", async () => {
+  const server = await serve();
+  const run = await queued(server, { group: "bs" });
+  await queued(server, { group: "bs" });
+  const add = { learnings: ["Warmup helps", "Batches of 96 do not fit"], next_steps: ["Try 64"], tags: ["paper"] };
+  await server.ask("narrative.change", { targets: [run], change: { add, set: { validation_status: "validates" } } });
+  for (const scope of [{}, { group: "bs" }, { tag: "paper" }, { since: "2020-01-01T00:00:00Z" }]) {
+    const byIndex = await server.ask("memory.lessons", scope);
+    const { lessons } = await server.ask("memory.lessons", { ...scope, where: "has:learned" });
+    expect(byIndex.lessons).toEqual(lessons);
+    expect(lessons.map(({ text, sources }) => [text, sources[0]?.verdict])).toEqual([
+      ["Warmup helps", "validates"],
+      ["Batches of 96 do not fit", "validates"],
+    ]);
+    expect(byIndex).toMatchObject({ looked_at: 1, query: null });
+  }
+  expect((await server.ask("memory.lessons", { kind: "next_steps" })).lessons.map(({ text }) => text)).toEqual([
+    "Try 64",
+  ]);
+  for (const scope of [{ group: "other" }, { tag: "none" }, { until: "2020-01-01T00:00:00Z" }, { user: "nobody" }])
+    expect((await server.ask("memory.lessons", scope)).lessons).toEqual([]);
+});

@@ -4,10 +4,10 @@ import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { listGroups } from "../../run/group-record.ts";
 import { collectDeadEnds } from "../../think/dead-ends.ts";
 import { insightsOf } from "../../think/insights.ts";
-import { collectLessons, type GroupWords } from "../../think/lessons.ts";
+import { collectLessons, type GroupWords, type LessonRun } from "../../think/lessons.ts";
 import { lineageOf } from "../../think/lineage.ts";
 import type { RunFacts } from "../../think/run-facts.ts";
-import { chosenRuns, type Scope } from "../chosen-runs.ts";
+import { chosenRuns, momentOf, type Scope } from "../chosen-runs.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
 import { readManyFacts } from "../run-facts.ts";
@@ -62,20 +62,32 @@ export async function runsFacts(context: Context, body: ParsedBody<"runs.facts">
   return { ...found, groups: groupsOf(context, {}).filter(({ group }) => named.has(group)) };
 }
 
-/** Only runs that have such words, by the search index; all runs where that is behind, or runs are named. */
-function withWords(context: Context, scope: Scope, kind: "learnings" | "next_steps"): Scope {
-  const names = scope.runs !== undefined && scope.runs.length > 0;
-  if (names || catchUp(context) > 0) return scope;
-  const has = `has:${kind === "learnings" ? "learned" : "next"}`;
-  return { ...scope, where: has };
+/** By the index, which has what was said; null where it is behind, runs are named, or a search says which are meant. */
+function saidByIndex(
+  context: Context,
+  scope: Scope,
+  kind: "learnings" | "next_steps",
+): { runs: LessonRun[]; more: boolean } | null {
+  const named = scope.runs !== undefined && scope.runs.length > 0;
+  if (named || scope.where !== undefined || catchUp(context) > 0) return null;
+  const { group, tag, user } = scope;
+  const times = { sinceMs: momentOf(scope.since, "since"), untilMs: momentOf(scope.until, "until") };
+  const filter = { group, tag, user, ...times, limit: mostRuns + 1 };
+  const found = context.catalog.said(kind === "learnings" ? "learned" : "next", filter);
+  const runs = found.slice(0, mostRuns).map(({ said, ...run }): LessonRun => {
+    return { ...run, learnings: [], next_steps: [], [kind]: said };
+  });
+  return { runs, more: found.length > mostRuns };
 }
 
 export async function lessons(context: Context, body: ParsedBody<"memory.lessons">): Promise<Reply<"memory.lessons">> {
   const { kind, ...scope } = body;
-  const narrowed = scope.where === undefined ? withWords(context, scope, kind) : scope;
-  const { runs, more, query } = await factsOf(context, narrowed);
+  const { runs, more, query } = {
+    query: null,
+    ...(saidByIndex(context, scope, kind) ?? (await factsOf(context, scope))),
+  };
   const found = collectLessons(runs, groupsOf(context, scope), kind);
-  return { lessons: found, looked_at: runs.length, more, query: scope.where === undefined ? null : query };
+  return { lessons: found, looked_at: runs.length, more, query };
 }
 
 export async function deadEnds(

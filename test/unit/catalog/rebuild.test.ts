@@ -42,7 +42,8 @@ function answers(catalog: Catalog): string[] {
   const found = ["", "warmup", "lr>=1e-3", "gpu:2 has:outcome", "sort:-val_acc", "package:torch", "note~again"].map(
     (query) => catalog.finder.page(query, { user: "ana", present, limit: 500, count: true }),
   );
-  const rest = [catalog.list({ limit: 500 }), catalog.totals(), catalog.damaged(), catalog.past.newest(500)];
+  const said = catalog.said("learned", { group: "warmup-study", sinceMs: 0, untilMs: null, limit: 500 });
+  const rest = [said, catalog.list({ limit: 500 }), catalog.totals(), catalog.damaged(), catalog.past.newest(500)];
   const short = (answer: unknown) => Bun.hash(JSON.stringify(answer)).toString(36);
   return [...found.map((page) => `${page.read.echo} ${page.total} ${short(page)}`), ...rest.map(short)];
 }

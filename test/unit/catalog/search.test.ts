@@ -150,6 +150,30 @@ test("newest first, pages follow each other, and sorting is by the value", () =>
   expect(losses).toEqual([...losses].sort((a, b) => a - b));
 });
 
+test("runs with one value come newest first, up and down, however many there are", async () => {
+  const base = basePaths(join(tempFolder(), "data"));
+  prepareBase(base);
+  // More of one value than a sorted search reads at first.
+  const count = 1300;
+  for (let at = 0; at < count; at++) {
+    const value = at < 20 ? 0 : at < count - 20 ? 1 : 2;
+    const run = { run_id: `2026-11-01_${at.toString(32).padStart(6, "0")}`, name: `n${at}`, user: "ana" };
+    const argv = ["python", "train.py", "--level", String(value)];
+    const manifest = { ...run, argv, command: argv.join(" "), queued_at: new Date(1e12 + at).toISOString() };
+    write(base, newManifest({ ...manifest, launch: { sequence: 1e12 + at } }));
+  }
+  const catalog = openCatalog(base, "index.db");
+  await catalog.rebuild((path) => buildIndex(base, path));
+  const names = (query: string, limit: number) =>
+    catalog.finder.page(query, { ...asked, limit }).runs.map(({ record }) => Number(record.name.slice(1)));
+  const down = (from: number, to: number) => Array.from({ length: from - to + 1 }, (_, at) => from - at);
+  expect(names("sort:level", 30)).toEqual([...down(19, 0), ...down(count - 21, count - 30)]);
+  expect(names("sort:-level", 30)).toEqual([...down(count - 1, count - 20), ...down(count - 21, count - 30)]);
+  expect(names("sort:level user:ana train", 25)).toEqual([...down(19, 0), ...down(count - 21, count - 25)]);
+  expect(names("sort:level level:1", 5)).toEqual(down(count - 21, count - 25));
+  expect(names("level:1..2", 3)).toEqual(down(count - 1, count - 3));
+});
+
 async function withCode(
   base: BasePaths,
   given: Partial<Manifest> & { run_id: string; argv: string[] },
