@@ -1,4 +1,4 @@
-/** Starts the process that makes an index (build-main.ts) and waits for it; it gives way to all else that the machine does. */
+/** Starts the process that makes an index (build-main.ts) and waits for it; it gives way to the server. */
 import { dirname } from "node:path";
 import { MlError } from "../core/error.ts";
 import { gently, ownCommand, ownEnvironment } from "../core/own-command.ts";
@@ -10,6 +10,9 @@ interface Told {
   failed?: string;
 }
 
+/** Behind the server, but not behind everything: somebody waits for it. At 10 it got a twentieth of a busy machine. */
+const niceness = 3;
+
 export interface BuildApartOptions {
   /** Runs that have been read. */
   onProgress?(runs: number): void;
@@ -19,7 +22,7 @@ export interface BuildApartOptions {
 
 /** Throws MlError `failed` where no index came of it. */
 export async function buildApart(base: BasePaths, path: string, options: BuildApartOptions = {}): Promise<number> {
-  const child = Bun.spawn(gently([...ownCommand("__index"), "build", base.base, path]), {
+  const child = Bun.spawn(gently([...ownCommand("__index"), "build", base.base, path], niceness), {
     cwd: "/",
     // What is too large to sort in memory is sorted beside the index, not where space may be short.
     env: { ...ownEnvironment(), SQLITE_TMPDIR: dirname(path) },

@@ -8,12 +8,12 @@ export function ownCommand(mode: string): string[] {
 }
 
 /** Gentle to what else the machine does, where the programs for that are there. */
-export function gently(command: readonly string[]): string[] {
+export function gently(command: readonly string[], niceness = 10): string[] {
   // By their paths: what is started may have a PATH of its own.
   const nice = Bun.which("nice");
   const ionice = Bun.which("ionice");
   return [
-    ...(nice === null ? [] : [nice, "-n", "10"]),
+    ...(nice === null ? [] : [nice, "-n", String(niceness)]),
     ...(ionice === null ? [] : [ionice, "-c", "2", "-n", "7"]),
     ...command,
   ];
