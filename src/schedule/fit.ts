@@ -218,28 +218,3 @@ export function without(free: Free, head: Requested): Free {
     cards: free.cards.filter((card) => !apart.has(card.id)),
   };
 }
-
-export interface Chosen<T> {
-  entry: T;
-  placement: Placement;
-}
-
-/** Entries (in order) that may start now, and where. The first that does not fit blocks what it waits for (`without`). */
-export function choose<T extends { runId: string; requested: Requested }>(
-  ordered: readonly T[],
-  free: Free,
-): Chosen<T>[] {
-  const chosen: Chosen<T>[] = [];
-  let left = free;
-  for (const entry of ordered) {
-    if (left.slots < 1) break;
-    const placement = place(entry.requested, left);
-    if (isPlacement(placement)) {
-      chosen.push({ entry, placement });
-      left = minus(left, { ...entry, placement });
-    } else {
-      left = without(left, entry.requested);
-    }
-  }
-  return chosen;
-}

@@ -6,7 +6,6 @@ import { capacityOf, cardFacts, freeOf, resourceFacts } from "../../../src/sched
 import {
   type Capacity,
   cannotEver,
-  choose,
   emptyCard,
   type Free,
   isPlacement,
@@ -14,6 +13,7 @@ import {
   place,
   plainCards,
   plus,
+  without,
 } from "../../../src/schedule/fit.ts";
 
 const ask = (given: Partial<Requested> = {}) => requestedSchema.parse(given);
@@ -164,9 +164,10 @@ test("what can never be placed is never placed, and what can ever be is placed o
 
 test("those behind a head that does not fit get only what it does not need", () => {
   const free = hold(machine(24, 24), "a", { gpus: 1 });
-  const entry = (runId: string, given: Partial<Requested>) => ({ runId, requested: ask(given) });
-  const line = [entry("head", { gpus: 2 }), entry("gpu", { gpus: 1 }), entry("cpu", {})];
-  expect(choose(line, free).map((one) => one.entry.runId)).toEqual(["cpu"]);
+  expect(isPlacement(place(ask({ gpus: 2 }), free))).toBe(false);
+  const left = without(free, ask({ gpus: 2 }));
+  expect(isPlacement(place(ask({ gpus: 1 }), left))).toBe(false);
+  expect(isPlacement(place(ask({}), left))).toBe(true);
 });
 
 test("a worker's facts say what fits there, for a server that was told nothing else", () => {
