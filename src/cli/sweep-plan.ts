@@ -1,5 +1,6 @@
 /** Flags of `ml sweep` and its file as the plan that the server expands. Nothing is expanded here. */
 
+import { readToml } from "../config/read-toml.ts";
 import { betterDirection } from "../core/better-direction.ts";
 import { MlError } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
@@ -127,20 +128,9 @@ async function parseToml(path: string): Promise<Table> {
     .catch((cause) => {
       throw new MlError("not_found", `the sweep file \`${path}\` cannot be read`, { cause: String(cause) });
     });
-  try {
-    return Bun.TOML.parse(text) as Table;
-  } catch {
-    const { parse } = await import("smol-toml");
-    try {
-      return parse(text) as Table;
-    } catch (cause) {
-      const { message, line, column } = cause as { message: string; line?: number; column?: number };
-      throw new MlError(
-        "usage",
-        `\`${path}\`, line ${line ?? "?"}, column ${column ?? "?"}: ${message.split("\n")[0]}`,
-      );
-    }
-  }
+  const { table, mistake } = readToml(text);
+  if (table !== null) return table;
+  throw new MlError("usage", `\`${path}\`, line ${mistake.line}, column ${mistake.column}: ${mistake.why}`);
 }
 
 /** Throws `usage` naming the key, `not_found` for a file that cannot be read. */

@@ -4,6 +4,7 @@
  */
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { nearest } from "../core/nearest.ts";
+import { readToml } from "./read-toml.ts";
 import { type Origin, type SettingKey, type Settings, settings } from "./settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,23 +100,6 @@ function configError(file: ConfigFile, at: { line: number; column: number }, why
   });
 }
 
-/** The position that Bun's reader does not give comes from smol-toml, loaded only now. */
-function syntaxError(file: ConfigFile, text: string, cause: unknown): MlError {
-  const { parse } = require("smol-toml") as typeof import("smol-toml");
-  try {
-    parse(text);
-  } catch (found) {
-    const { line, column, message } = found as { line?: number; column?: number; message: string };
-    const why = message
-      .split("\n")[0]!
-      .replace(/^Invalid TOML document: /, "")
-      .replace("trying to redefine an already defined table or value", "this key is there already");
-    if (line !== undefined && column !== undefined) return configError(file, { line, column }, why);
-  }
-  const why = cause instanceof Error ? cause.message.replace(/^TOML Parse error: /, "") : String(cause);
-  return configError(file, { line: 1, column: 1 }, why);
-}
-
 function checkFileValue(file: ConfigFile, key: SettingKey, value: unknown): string | number | boolean {
   const declared = settings[key];
   const wanted = declared.kind === "number" ? "number" : declared.kind === "boolean" ? "boolean" : "string";
@@ -148,13 +132,8 @@ function checkSecrecy(file: ConfigFile, found: Record<string, unknown>): void {
 
 /** What a config file says, checked against the table. Throws `bad_config`, or `not_allowed` for a key others can read. */
 export function readConfig(file: ConfigFile): FileValues {
-  const text = file.text.replace(/^\uFEFF/, "");
-  let found: Record<string, unknown>;
-  try {
-    found = Bun.TOML.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw syntaxError(file, text, cause);
-  }
+  const { table: found, mistake } = readToml(file.text);
+  if (found === null) throw configError(file, mistake, mistake.why);
   checkSecrecy(file, found);
   const values: FileValues = {};
   for (const [key, value] of Object.entries(found)) {

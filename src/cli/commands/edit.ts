@@ -2,6 +2,7 @@
  * `ml edit RUN`: a waiting run in $EDITOR, as a short TOML text. What is saved is what changes; the code stays as it was
  * queued, and the why has a command of its own (`ml narrative edit`).
  */
+import { readToml } from "../../config/read-toml.ts";
 import { formatDuration, parseDuration } from "../../core/duration.ts";
 import { MlError } from "../../core/error.ts";
 import { nearest } from "../../core/nearest.ts";
@@ -46,17 +47,9 @@ function templateOf(manifest: Manifest): string {
 }
 
 function parsed(text: string): Table {
-  try {
-    return Bun.TOML.parse(text) as Table;
-  } catch {
-    const { parse } = require("smol-toml") as typeof import("smol-toml");
-    try {
-      return parse(text) as Table;
-    } catch (cause) {
-      const { message, line } = cause as { message: string; line?: number };
-      throw new MlError("usage", `line ${line ?? "?"} of what you saved cannot be read: ${message.split("\n")[0]}`);
-    }
-  }
+  const { table, mistake } = readToml(text);
+  if (table !== null) return table;
+  throw new MlError("usage", `line ${mistake.line} of what you saved cannot be read: ${mistake.why}`);
 }
 
 function requireKeys(table: Table, known: readonly string[], where: string): void {
