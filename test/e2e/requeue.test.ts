@@ -23,6 +23,10 @@ test("a run goes on from a checkpoint of another, whatever happens to that one",
   await lab.ml(["queue", "-f", "--tag", "a", "--group", "g", "--hypothesis", "h", "train.py", "--epochs", "100"]);
   const source = (await lab.ml(["info", "@last", "-q"])).stdout.trim();
   lab.put("train.py", "raise SystemExit('the code of today')\n");
+  const unstaged = await lab.ml(["requeue", source, "-n", "--", "--resume", "./checkpoints/best.pt"]);
+  expect(unstaged.stderr).toContain(
+    `a new run starts without it; \`--stage checkpoints/best.pt -- … {staged}/best.pt\` hands it over`,
+  );
   const ran = await lab.ml(
     `requeue ${source} -f --tag b --stage checkpoints/best.pt -- --resume {staged}/best.pt --epochs 200`.split(" "),
   );

@@ -3,7 +3,10 @@
  * The command line that comes of it is shown before it is sent. There is no checkpoint convention: the script's own
  * options do the resuming.
  */
+import { basename, join } from "node:path/posix";
 import { MlError } from "../../core/error.ts";
+import { quoteWord } from "../../core/shell-quote.ts";
+import { safeText } from "../../view/safe-text.ts";
 import { mayQueueAgain, searchedIds } from "../chosen-runs.ts";
 import { type Arguments, type Command, type Context, defineCommand } from "../command.ts";
 import {
@@ -83,6 +86,13 @@ function modeOf({ flags: { append, replace, merge } }: Given): "append" | "repla
   return replace ? "replace" : merge ? "merge" : "append";
 }
 
+/** Files of the source's work folder that words name which it did not have itself. */
+function leftBehind(argv: readonly string[], { manifest }: Source): string[] {
+  const left = new Set(manifest.artifacts?.files.map(({ path }) => path) ?? []);
+  const words = argv.filter((word) => !manifest.argv.includes(word)).map((word) => word.replace(/^-[^=]*=/, ""));
+  return [...new Set(words.map((word) => join(manifest.cwd, word)).filter((path) => left.has(path)))];
+}
+
 interface One {
   run: string;
   words: string[];
@@ -107,6 +117,12 @@ async function plan(context: Context, { run, words, args }: One): Promise<{ plan
     stage,
   });
   if (context.output.mode === "human") sayPage(context, [commandLine(argv, source)]);
+  for (const path of leftBehind(argv, source)) {
+    const staged = `--stage ${quoteWord(path)} -- … {staged}/${basename(path)}`;
+    context.output.say(
+      `\`${safeText(path)}\` is a file that ${source.manifest.run_id} left, and a new run starts without it; \`${safeText(staged)}\` hands it over`,
+    );
+  }
   return { planned, source };
 }
 
