@@ -177,7 +177,10 @@ function answer(stage: Stage, { name, body }: Asked): unknown {
     return { runs, columns, same: [{ name: "script", value: "train.py" }], more: false };
   }
   if (name === "dataset.list") return { datasets: [dataset] };
-  if (name === "dataset.show") return { dataset, runs: [], more: false };
+  if (name === "dataset.show") {
+    const shown: Reply<"dataset.show"> = { dataset, runs: [], stores: [], more: false, mounts: [] };
+    return shown;
+  }
   if (name === "prewarm.list") return { wishes: [], workers: [store] };
   if (name === "run.cancel")
     return { runs: (body.runs as string[]).map((id) => ({ run_id: id, status: "running", stopping: true })) };
