@@ -12,6 +12,7 @@
  *     });
  */
 import type { Connection } from "../client/connection.ts";
+import type { Reach } from "../client/direct.ts";
 import type { Origin, SettingKey, Settings } from "../config/settings.ts";
 import type { Ask } from "../protocol/requests.ts";
 import { type Flag, type FlagTable, type FlagValues, flag } from "./flags.ts";
@@ -164,6 +165,8 @@ export interface Context {
   readonly loadUi: LoadTerminalUi;
   /** One connection a command; later calls give the same. Closed after the command. Throws `unreachable` and others. */
   connect(options?: ConnectOptions): Promise<Connection>;
+  /** The same server by single requests, without a connection; null where none is known yet. Throws `bad_config`. */
+  direct(): Promise<Reach | null>;
   /**
    * Runs what follows or watches. Ctrl-C aborts `signal`, prints `detached` (say that the run goes on) and makes the
    * command end with 130. `act` may simply reject or return when aborted.

@@ -4,6 +4,7 @@
  */
 import { connect } from "../client/connect.ts";
 import type { Connection } from "../client/connection.ts";
+import { directTo } from "../client/direct.ts";
 import { parseTarget, type Target } from "../client/target.ts";
 import { type HomePaths, localPlaces, requireHome } from "../config/home.ts";
 import type { Resolved } from "../config/resolve.ts";
@@ -118,6 +119,12 @@ export function makeContext(parts: ContextParts): LiveContext {
         return made;
       });
       return opened;
+    },
+    async direct() {
+      const remote = await configuredTarget(resolved);
+      if (remote !== null) return directTo(remote);
+      const record = await readServerRecord(localPlaces(resolved.values, paths, process.cwd()).serverRecord);
+      return record === null ? null : directTo(recordTarget(record, localKey(resolved)));
     },
     detachable: (detached, act) => detachable(output, { detached, act }),
     confirm: (question) => confirmOnTerminal(question, parts),

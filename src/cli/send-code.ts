@@ -1,6 +1,8 @@
 /** Sends the code of a submission over the command's connection, with a progress line. Loaded where the server lacks it. */
-import type { Connection } from "../client/connection.ts";
+import { realpathSync } from "node:fs";
+import type { Reach } from "../client/direct.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
+import { treeTop } from "../transfer/git-folder.ts";
 import { type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
 import { SentMemory } from "../transfer/sent-tree.ts";
 import type { Tree } from "../transfer/walk.ts";
@@ -22,7 +24,7 @@ async function checkAnswer(response: Response): Promise<unknown> {
   throw new MlError(code, `sending the code failed: the server answered ${response.status}`);
 }
 
-function senderOver(connection: Connection, signal: AbortSignal): Sender {
+function senderOver(connection: Reach, signal: AbortSignal): Sender {
   return {
     ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
     put: async (path, stream, options) =>
@@ -30,8 +32,36 @@ function senderOver(connection: Connection, signal: AbortSignal): Sender {
   };
 }
 
+/**
+ * The server, for bringing the tree around `context.cwd` to it. Where one was brought before, most likely nothing or little
+ * has changed, and one request tells or brings that; for all else, and where it fails, a connection is opened.
+ */
+export function reachForCode(context: Context): () => Promise<Reach> {
+  const memory = new SentMemory(cacheFolderOf(context), treeTop(realpathSync(context.cwd)));
+  if (memory.isThere()) return async () => shortReach(context, await context.direct());
+  const opening = context.connect();
+  opening.catch(() => {});
+  return () => opening;
+}
+
+function shortReach(context: Context, direct: Reach | null): Promise<Reach> | Reach {
+  if (direct === null) return context.connect();
+  return {
+    transport: direct.transport,
+    async ask(name, body, options) {
+      if (name !== "snapshot.known") return (await context.connect()).ask(name, body, options);
+      try {
+        return await direct.ask(name, body, options);
+      } catch {
+        return (await context.connect()).ask(name, body, options);
+      }
+    },
+    fetch: async (path, init) => (path === "/trees" ? direct : await context.connect()).fetch(path, init),
+  };
+}
+
 export interface SendTreeOptions {
-  connection: Connection;
+  connection: Reach;
   signal: AbortSignal;
   bytesPerSecond?: number | null;
   label: string;

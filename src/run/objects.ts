@@ -155,6 +155,8 @@ export function storeSnapshot(base: BasePaths, given: unknown): string {
     } catch (cause) {
       throw asMlError(cause, "storing the snapshot");
     }
+    // The next one is likely to be a change of this.
+    if (text.length <= heldLength) lastSnapshot = { hash, text, snapshot };
   }
   return hash;
 }

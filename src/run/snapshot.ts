@@ -22,12 +22,16 @@ export interface Snapshot {
 
 /** The exact text that is hashed and stored: keys in fixed order, files sorted, one line. */
 export function snapshotText(snapshot: Snapshot): string {
-  const files = [...snapshot.files]
+  return JSON.stringify({ version: snapshot.version, files: inForm(snapshot.files) });
+}
+
+/** Sorted, with the keys that they have and no others. */
+function inForm(files: readonly SnapshotFile[]): SnapshotFile[] {
+  return [...files]
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
     .map(({ path, kind, size, hash, target }) =>
       target === undefined ? { path, kind, size, hash } : { path, kind, size, hash, target },
     );
-  return JSON.stringify({ version: snapshot.version, files });
 }
 
 /** The name of a snapshot: sha256 of its text, lower-case hex. */
@@ -164,7 +168,7 @@ export function checkSnapshot(given: unknown): Snapshot {
     const problem = badLink(path, target, links);
     if (problem !== null) refuse(path, problem);
   }
-  return JSON.parse(snapshotText({ version, files: [...known.values()] })) as Snapshot;
+  return { version, files: inForm([...known.values()]) };
 }
 
 /** The files of a snapshot by path, for asking what a run has added or changed. */

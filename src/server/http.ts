@@ -15,6 +15,7 @@ import { answer, type Outcome, requireShallow, traceBug } from "./dispatch.ts";
 import { serveFile } from "./files.ts";
 import { sendCode, sendFiles } from "./run-pack.ts";
 import type { SessionData } from "./session.ts";
+import { receiveTree } from "./trees.ts";
 
 export interface Site {
   services: Services;
@@ -120,6 +121,10 @@ async function route(
   if (pathname === "/blobs") {
     if (request.method !== "PUT") throw new MlError("usage", "`/blobs` wants PUT");
     return await receiveBlobs(site.services, admitted.asker, request);
+  }
+  if (pathname === "/trees") {
+    if (request.method !== "PUT") throw new MlError("usage", "`/trees` wants PUT");
+    return await receiveTree(site.services, admitted.asker, request);
   }
   if (pathname === "/bundles") return await routeBundle(site.services, admitted, { request, server });
   const packed = /^\/runs\/([^/]+)\/(pack|code)$/.exec(pathname);

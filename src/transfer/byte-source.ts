@@ -15,7 +15,7 @@ export function fileSource(fd: number, size: number): ByteSource {
   let start = 0;
   let held = 0;
   const fill = (at: number, length: number) => {
-    if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(Math.max(length, windowBytes));
+    if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(windowBytes, size)));
     start = at;
     held = 0;
     while (held < length) {

@@ -3,20 +3,14 @@
  * what the line waits for. Which of both it is shows while sending: either the connection waits for a block, or a
  * block waits for the connection. Nothing is known of the line before, so it begins hard.
  */
-import { constants } from "node:zlib";
-
-export type Params = Record<number, number>;
 
 /**
- * From none to hard. Of 50 MB of generated text in blocks of 1 MiB, level 1 made 26.1 MB in 259 ms of one core, level 3 with
- * longer chains 21.7 in 516; of Python's library they made 25.1 % at 195 and 23.1 % at 143 MB/s. `fast` with minMatch 5
- * made 21.8 MB in 406 ms of the generated text, but 24.7 % of Python's library: it suits the one text only.
+ * Levels of zstd from none to hard. Of 50 MB of generated text in blocks of 1 MiB, level 1 made 26.1 MB in 259 ms of one
+ * core, level 3 21.9 in 510; of Python's library they made 25.1 % at 195 and 23.1 % at 127 MB/s. Level 3 with longer chains
+ * saved another 1 % of the one and nothing of the other; `fast` with minMatch 5 made 21.8 MB in 406 ms of the generated
+ * text, but 24.7 % of Python's library: it suits the one text only.
  */
-const steps: readonly (Params | null)[] = [
-  null,
-  { [constants.ZSTD_c_compressionLevel]: 1 },
-  { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_chainLog]: 17 },
-];
+const steps: readonly (number | null)[] = [null, 1, 3];
 /** A wait that only the order of events explains. */
 const noWaitMs = 1;
 /** By how much the line must be slower than the next step before that is taken: the two must not alternate. */
@@ -40,7 +34,7 @@ export class Effort {
   }
 
   /** For zstd; null for a block that goes as it is. */
-  get params(): Params | null {
+  get level(): number | null {
     return steps[this.#step] ?? null;
   }
 

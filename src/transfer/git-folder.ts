@@ -23,6 +23,11 @@ export function forkTop(folder: string): string | null {
   }
 }
 
+/** The top of the tree that is collected for `folder`. */
+export function treeTop(folder: string): string {
+  return forkTop(folder) ?? checkoutTop(folder) ?? folder;
+}
+
 function firstLine(path: string): string | null {
   try {
     return fs.readFileSync(path, "utf8").split("\n")[0]?.trim() ?? null;

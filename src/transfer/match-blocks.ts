@@ -17,21 +17,27 @@ export interface Stretch {
 const literalBytes = 256 * 1024;
 /** Positions that are looked at in one go. */
 const rollBytes = 256 * 1024;
-const tagBits = 20;
+/** Tags: 64 a block, so that few are taken, and no more than fit a cache. */
+const [tagsPerBlockBits, leastTagBits, mostTagBits] = [6, 8, 20];
 
 class Matcher {
   readonly #places = new Map<number, number>();
   /** Which weak sums there can be at all: spares nearly every look into the map. */
-  readonly #tags = new Uint8Array(1 << tagBits);
+  readonly #tags: Uint8Array;
+  readonly #tagShift: number;
   readonly #source: ByteSource;
   readonly #sums: BlockSums;
 
   constructor(source: ByteSource, sums: BlockSums) {
     this.#source = source;
     this.#sums = sums;
+    const bits = Math.ceil(Math.log2(sums.weak.length + 1)) + tagsPerBlockBits;
+    const tagBits = Math.min(mostTagBits, Math.max(leastTagBits, bits));
+    this.#tags = new Uint8Array(1 << tagBits);
+    this.#tagShift = 32 - tagBits;
     for (const [index, weak] of sums.weak.entries()) {
       this.#places.set(weak, index);
-      this.#tags[weak >>> (32 - tagBits)] = 1;
+      this.#tags[weak >>> this.#tagShift] = 1;
     }
   }
 
@@ -53,6 +59,7 @@ class Matcher {
     const positions = Math.min(rollBytes, this.#source.size - from - blockBytes + 1);
     if (positions <= 0) return { none: this.#source.size };
     const bytes = this.#source.bytes(from, positions + blockBytes - 1);
+    const [tags, tagShift] = [this.#tags, this.#tagShift];
     let low = 0;
     let high = 0;
     for (let at = 0; at < blockBytes; at += 1) {
@@ -61,7 +68,7 @@ class Matcher {
     }
     for (let at = 0; ; ) {
       const weak = joinWeak(low, high);
-      if (this.#tags[weak >>> (32 - tagBits)] === 1) {
+      if (tags[weak >>> tagShift] === 1) {
         const index = this.#places.get(weak);
         if (index !== undefined && strongSum(bytes.subarray(at, at + blockBytes)) === strong[index]) {
           if (this.lengthOf(index) === blockBytes) return { at: from + at, index };

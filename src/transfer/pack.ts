@@ -1,8 +1,6 @@
 /**
  * Writing a pack: contents read from their files as the stream is drained, a few blocks in memory at a time.
  */
-import { promisify } from "node:util";
-import { zstdCompress } from "node:zlib";
 import { MlError, messageOf } from "../core/error.ts";
 import { Effort } from "./effort.ts";
 import { baseOf, contentOf, type PackEntry } from "./pack-content.ts";
@@ -23,7 +21,6 @@ export interface PackProgress {
   files: number;
 }
 
-const compress = promisify(zstdCompress);
 /** Blocks that are read and compressed, at once, before the connection asks for them. */
 const blocksAhead = 2;
 
@@ -66,11 +63,11 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
 }
 
 async function stored(raw: Uint8Array, effort: Effort | null): Promise<Uint8Array> {
-  const params = effort?.params ?? null;
-  if (effort === null || params === null) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
+  const level = effort?.level ?? null;
+  if (effort === null || level === null) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
   const { step } = effort;
   const started = performance.now();
-  const packed = await compress(raw, { params, chunkSize: blockBytes });
+  const packed = await Bun.zstdCompress(raw, { level });
   if (raw.length === blockBytes) effort.made(step, performance.now() - started);
   const body = packed.length < raw.length ? packed : raw;
   return Buffer.concat([blockHeader(raw.length, body.length), body]);

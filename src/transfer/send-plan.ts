@@ -2,8 +2,8 @@
  * What there is to send of a tree: all of it, or what has changed since the one that was brought before; and for each
  * changed file what stood in its place. Only thought out here: nothing is read, asked or sent.
  */
-import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
-import { changeBetween, type SnapshotChange } from "../run/snapshot-change.ts";
+import type { Snapshot, SnapshotFile } from "../run/snapshot.ts";
+import { changeBetween, isChange, type SnapshotChange } from "../run/snapshot-change.ts";
 import { blobHash } from "./blob-hash.ts";
 import type { PackEntry } from "./pack-content.ts";
 import type { SentMemory, SentTree } from "./sent-tree.ts";
@@ -20,6 +20,8 @@ export interface Tree {
   root: string;
   files: readonly SnapshotFile[];
   hash: string;
+  /** What `hash` is the hash of. */
+  text: string;
 }
 
 export interface PlanOptions {
@@ -62,7 +64,7 @@ export function planWhole(tree: Tree, before: SentTree | null, options: PlanOpti
   const entries = entriesOf(tree, tree.files, options);
   const plan = { entries, base: null, bases: basesOf(tree.files, before, options) };
   if (tree.files.length <= fewFiles) return { ...plan, list: null, commit: { version: 1, files: [...tree.files] } };
-  const bytes = new TextEncoder().encode(snapshotText({ version: 1, files: [...tree.files] }));
+  const bytes = new TextEncoder().encode(tree.text);
   const list = { hash: tree.hash, size: bytes.length, path: "the list of files", from: { bytes } };
   return { ...plan, list, commit: tree.hash };
 }
@@ -93,4 +95,33 @@ function basesOf(
     if (bases.size === mostBases) break;
   }
   return bases;
+}
+
+/** Contents of so many bytes together are told of without asking first what the server has of them. */
+const atOnceBytes = 4 * 1024 * 1024;
+/** Of these, so many may go whole. */
+const atOnceWholeBytes = 32 * 1024;
+/** A change of so many entries fits one frame with ease. */
+const atOnceChanges = 1000;
+
+/**
+ * The entries of a change that is worth sending before anything is asked: it is small, and what stood in the place of
+ * what changed is known by its sums. Null where it is not.
+ */
+export function planAtOnce(plan: Plan, { memory }: PlanOptions): PackEntry[] | null {
+  const { commit, base } = plan;
+  if (base === null || !isChange(commit) || commit.set.length + commit.removed.length > atOnceChanges) return null;
+  const entries: PackEntry[] = [];
+  let all = 0;
+  let whole = 0;
+  for (const [hash, entry] of plan.entries) {
+    const known = plan.bases.get(hash);
+    const sums = known === undefined ? null : (memory?.sums(known.base) ?? null);
+    if (known !== undefined && sums === null) return null;
+    all += entry.size;
+    whole += sums === null ? entry.size : 0;
+    if (all > atOnceBytes || whole > atOnceWholeBytes) return null;
+    entries.push(known === undefined || sums === null ? entry : { ...entry, by: { base: known.base, sums } });
+  }
+  return entries;
 }

@@ -3,20 +3,16 @@
  * brought before is built upon: only the entries that changed are named, and a changed file travels as what differs.
  * A dropped connection costs only what was under way: the server is asked again and gets the rest. Nothing is queued here.
  */
-import * as fs from "node:fs";
 import { MlError, messageOf } from "../core/error.ts";
 import { blobHash } from "./blob-hash.ts";
-import { decodeSums, sumBlocks } from "./block-sums.ts";
-import { fileSource } from "./byte-source.ts";
+import { decodeSums } from "./block-sums.ts";
 import type { Arrived, KnownBase, OfferedBase } from "./offer.ts";
-import { packBlobs } from "./pack.ts";
 import type { PackEntry } from "./pack-content.ts";
-import { limitRate } from "./rate.ts";
-import { type Plan, type PlanOptions, planChange, planWhole, type Tree } from "./send-plan.ts";
-import { keptSumsBytes, type SentMemory } from "./sent-tree.ts";
+import { type Putter, putPack } from "./send-packs.ts";
+import { type Plan, type PlanOptions, planAtOnce, planChange, planWhole, type Tree } from "./send-plan.ts";
 
 /** What the client's connection must be able to do; both throw MlError, `unreachable` or `try_later` where a retry may help. */
-export interface Sender {
+export interface Sender extends Putter {
   ask(name: "snapshot.known", body: { snapshot: string; hashes: string[] }): Promise<{ known: boolean }>;
   ask(
     name: "snapshot.offer",
@@ -36,8 +32,6 @@ export interface Sender {
     arrived: Arrived[];
   }>;
   ask(name: "snapshot.commit", body: { tree: unknown }): Promise<{ snapshot: string }>;
-  /** HTTP PUT of a stream to a path of the server, such as `/blobs`. */
-  put(path: string, stream: ReadableStream<Uint8Array>, options: { signal?: AbortSignal }): Promise<unknown>;
 }
 
 export interface SendProgress {
@@ -191,6 +185,10 @@ export async function sendSnapshot(given: Sender, tree: Tree, options: SendOptio
   if (options.memory?.isTree(tree.hash) && (await isKnown(sender, tree, options).catch(() => false))) return sent;
   const before = options.memory?.tree() ?? null;
   let plan = planChange(tree, before, options) ?? planWhole(tree, before, options);
+  if (await sendAtOnce(sender, plan, { sent, options })) {
+    options.memory?.keepTree(tree.text);
+    return sent;
+  }
   let fewestMissing = Number.POSITIVE_INFINITY;
   for (let idle = 0; ; ) {
     try {
@@ -210,7 +208,7 @@ export async function sendSnapshot(given: Sender, tree: Tree, options: SendOptio
       fewestMissing = Math.min(fewestMissing, offered.missing.length);
       await sendPacks(sender, lackingOf(plan, offered, { tried, options }), { sent, options });
       if (!offered.known || offered.missing.length > 0) await sender.ask("snapshot.commit", { tree: plan.commit });
-      if (before?.hash !== tree.hash) options.memory?.keepTree(tree.files);
+      if (before?.hash !== tree.hash) options.memory?.keepTree(tree.text);
       return sent;
     } catch (cause) {
       if (options.signal?.aborted) throw interrupted(cause);
@@ -228,32 +226,8 @@ export async function sendSnapshot(given: Sender, tree: Tree, options: SendOptio
 async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promise<boolean> {
   const hashes = (options.extra ?? []).map(({ bytes }) => blobHash(bytes));
   const { known } = await sender.ask("snapshot.known", { snapshot: tree.hash, hashes });
-  if (known && !options.memory?.isTree(tree.hash)) options.memory?.keepTree(tree.files);
+  if (known && !options.memory?.isTree(tree.hash)) options.memory?.keepTree(tree.text);
   return known;
-}
-
-/**
- * While the server takes in the last bytes: the sums by which the next change will be told, of large files, and of those
- * that were changed already, since they will be again.
- */
-function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
-  for (const { hash, size, from, by } of entries) {
-    if (!("file" in from) || (size < keptSumsBytes && by === undefined)) continue;
-    let fd = -1;
-    try {
-      fd = fs.openSync(from.file, "r");
-      const steps = sumBlocks(fileSource(fd, size));
-      for (let step = steps.next(); ; step = steps.next()) {
-        if (step.done !== true) continue;
-        memory.keepSums(hash, step.value);
-        break;
-      }
-    } catch {
-      // Changed meanwhile: the server is asked for them the next time.
-    } finally {
-      if (fd >= 0) fs.closeSync(fd);
-    }
-  }
 }
 
 async function sendPacks(
@@ -264,43 +238,52 @@ async function sendPacks(
   const totalBytes = lacking.reduce((sum, entry) => sum + entry.size, 0);
   const before = { bytes: 0, files: 0 };
   for (const entries of packsOf(lacking)) {
-    let wireBytes = 0;
-    const pack = packBlobs(entries, {
-      compress: options.compress ?? true,
-      mayEase: sender.quickestMs < shortWayMs && (options.bytesPerSecond ?? null) === null,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      onProgress: (progress) => {
-        wireBytes = progress.wireBytes;
+    sent.wireBytes += await putPack(sender, entries, {
+      ...putting(sender, options),
+      path: "/blobs",
+      onProgress: (progress) =>
         options.onProgress?.({
           sentBytes: before.bytes + progress.rawBytes,
           totalBytes,
           files: before.files + progress.files,
           totalFiles: lacking.length,
-        });
-      },
+        }),
     });
-    const { memory, signal } = options;
-    const stream = limitRate(pack.stream, options.bytesPerSecond ?? null);
-    try {
-      const stored = sender.put("/blobs", stream, signal === undefined ? {} : { signal });
-      stored.catch(() => {});
-      const answered = stored.then(
-        () => false,
-        () => false,
-      );
-      if (memory !== undefined && (await Promise.race([pack.drained, answered]))) keepSums(entries, memory);
-      await stored;
-    } catch (cause) {
-      throw pack.failure() ?? cause;
-    }
-    const failure = pack.failure();
-    if (failure !== null) throw failure;
     before.bytes += entries.reduce((sum, entry) => sum + entry.size, 0);
     before.files += entries.length;
-    sent.wireBytes += wireBytes;
     sent.blobs += entries.length;
   }
   sent.rawBytes += totalBytes;
+}
+
+function putting(sender: TimedSender, options: SendOptions) {
+  const bytesPerSecond = options.bytesPerSecond ?? null;
+  return {
+    compress: options.compress ?? true,
+    mayEase: sender.quickestMs < shortWayMs && bytesPerSecond === null,
+    bytesPerSecond,
+    memory: options.memory,
+    signal: options.signal,
+  };
+}
+
+/** A few edits, told by sums that were kept: sent with the tree itself, without a question before. False where that does not do. */
+async function sendAtOnce(sender: TimedSender, plan: Plan, { sent, options }: { sent: Sent; options: SendOptions }) {
+  const entries = planAtOnce(plan, options);
+  if (entries === null) return false;
+  const text = new TextEncoder().encode(JSON.stringify({ tree: plan.commit }));
+  const head = new Uint8Array(4 + text.length);
+  new DataView(head.buffer).setUint32(0, text.length, true);
+  head.set(text, 4);
+  try {
+    const onProgress = () => {};
+    sent.wireBytes += await putPack(sender, entries, { ...putting(sender, options), path: "/trees", head, onProgress });
+  } catch {
+    return false; // Whatever it was: asking first finds out what is lacking, or says what is wrong.
+  }
+  sent.blobs += entries.length;
+  sent.rawBytes += entries.reduce((sum, { size }) => sum + size, 0);
+  return true;
 }
 
 function interrupted(cause: unknown): MlError {

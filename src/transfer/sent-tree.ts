@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
-import { type Snapshot, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
+import type { Snapshot, SnapshotFile } from "../run/snapshot.ts";
 import { blobHash } from "./blob-hash.ts";
 import { type BlockSums, decodeSums, encodeSums } from "./block-sums.ts";
 
@@ -49,9 +49,14 @@ export class SentMemory {
     }
   }
 
-  keepTree(files: readonly SnapshotFile[]): void {
-    if (this.#treePath === null) return;
-    this.#write(this.#treePath, snapshotText({ version: 1, files: [...files] }));
+  /** False where nothing has been brought from here yet. */
+  isThere(): boolean {
+    return this.#treePath !== null && fs.existsSync(this.#treePath);
+  }
+
+  /** `text` is the exact one of the tree: snapshotText. */
+  keepTree(text: string): void {
+    if (this.#treePath !== null) this.#write(this.#treePath, text);
   }
 
   sums(hash: string): BlockSums | null {
@@ -63,10 +68,10 @@ export class SentMemory {
     }
   }
 
-  keepSums(hash: string, sums: BlockSums): void {
+  keepSums(all: ReadonlyMap<string, BlockSums>): void {
     if (this.#folder === null) return;
     const folder = join(this.#folder, "sums");
-    this.#write(join(folder, hash), encodeSums(sums));
+    for (const [hash, sums] of all) this.#write(join(folder, hash), encodeSums(sums));
     try {
       const names = fs.readdirSync(folder);
       if (names.length <= keptSums) return;

@@ -5,7 +5,8 @@
 import * as fs from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { messageOf, systemCode } from "../core/error.ts";
-import { badLink, badPath, linkHash, type Snapshot, type SnapshotFile, snapshotHash } from "../run/snapshot.ts";
+import { badLink, badPath, linkHash, type SnapshotFile, snapshotText } from "../run/snapshot.ts";
+import { blobHash } from "./blob-hash.ts";
 import { checkoutTop, forkTop, gitSignature } from "./git-folder.ts";
 import { type GitState, gitState } from "./git-state.ts";
 import { HashCache } from "./hash-cache.ts";
@@ -23,8 +24,9 @@ export interface Tree {
   cwdInRoot: string;
   /** Sorted as in the snapshot. */
   files: SnapshotFile[];
-  /** The name of the snapshot. */
+  /** The name of the snapshot, and the text that it is the hash of. */
   hash: string;
+  text: string;
   sizeBytes: number;
   leftOut: LeftOut[];
   git: GitState | null;
@@ -98,8 +100,8 @@ export async function collectTree({
     limits,
   );
   const files = contents(root, gathered, cache);
-  const snapshot: Snapshot = { version: 1, files };
-  const hash = snapshotHash(snapshot);
+  const text = snapshotText({ version: 1, files });
+  const hash = blobHash(text);
   const git = top === null ? null : await stateFor(top, { known, asked, signature, hash, cache, timeoutMs });
   cache.save(Date.now());
   return {
@@ -107,6 +109,7 @@ export async function collectTree({
     cwdInRoot: relative(root, here) || ".",
     files,
     hash,
+    text,
     sizeBytes: files.reduce((sum, file) => sum + file.size, 0),
     leftOut: gathered.leftOut,
     git,

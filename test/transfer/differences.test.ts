@@ -2,10 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { MlError } from "../../src/core/error.ts";
 import { arrivedPath } from "../../src/run/blob-batch.ts";
 import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { prepareBase } from "../../src/run/store.ts";
+import { takeTree } from "../../src/server/trees.ts";
 import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
 import { memorySource } from "../../src/transfer/byte-source.ts";
 import { matchBlocks } from "../../src/transfer/match-blocks.ts";
@@ -91,7 +93,7 @@ function pair(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint8A
       asked.push(body);
       return answerHere(base, name, body);
     }) as Sender["ask"],
-    put: async (_path, stream) => receivePack(base, wire(stream)),
+    put: async (path, stream) => (path === "/trees" ? takeTree(base, wire(stream)) : receivePack(base, wire(stream))),
   };
   const root = fs.realpathSync(tempFolder());
   const memory = new SentMemory(tempFolder(), root);
@@ -135,9 +137,9 @@ describe("sending what has changed", () => {
     // What has changed once is told by sums that were kept, and its blocks are a few hundred bytes.
     small.set(Buffer.from("again"), 10_000);
     fs.writeFileSync(join(root, "small"), small);
-    expect((await send()).wireBytes).toBeLessThan(800);
-    expect(asked.at(-2)).toMatchObject({ bases: [{ at: 0 }] });
-    expect(asked.at(-2)).not.toMatchObject({ bases: [{ sums: true }] });
+    asked.length = 0;
+    expect((await send()).wireBytes).toBeLessThan(1200);
+    expect(asked).toEqual([]);
     for (const { hash, path } of (await tree()).files) {
       expect(Buffer.from(readBlob(base, hash)).equals(fs.readFileSync(join(root, path)))).toBeTrue();
     }
@@ -154,11 +156,66 @@ describe("sending what has changed", () => {
     expect((await send()).wireBytes).toBeLessThan(10_000);
     const [was] = (await tree()).files;
     // Sums of something else: the result fails its check, and the file is sent whole.
-    memory.keepSums(was?.hash ?? "", sumsOf(noise(2_000_004)));
+    memory.keepSums(new Map([[was?.hash ?? "", sumsOf(noise(2_000_004))]]));
     fs.appendFileSync(join(root, "large"), "and more");
     await send();
     expect(hasSnapshot(base, (await tree()).hash)).toBeTrue();
     expect(files).toHaveLength(1);
+  });
+});
+
+describe("a change and its contents in one request", () => {
+  /** The body that a second edit of a small file makes, and what the server has before. */
+  async function body() {
+    let last: Uint8Array = new Uint8Array();
+    const { base, root, send, tree } = pair(async function* (stream) {
+      last = new Uint8Array(await new Response(stream).arrayBuffer());
+      yield last;
+    });
+    const small = noise(20_000);
+    for (const mark of ["one", "two", "three"]) {
+      small.set(Buffer.from(mark), 5000);
+      fs.writeFileSync(join(root, "small"), small);
+      await send();
+    }
+    return { base, body: last, hash: (await tree()).hash };
+  }
+  const stream = async function* (bytes: Uint8Array) {
+    for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
+  };
+
+  test("[N5] arrives in pieces of any size, twice does no harm, and cut anywhere it stores no tree", async () => {
+    const { base, body: whole, hash } = await body();
+    const name = join(base.snapshots, `${hash}.json`);
+    expect(hasSnapshot(base, hash)).toBeTrue();
+    expect(await takeTree(base, stream(whole))).toBe(hash);
+    fs.rmSync(name);
+    for (let at = 0; at < whole.length; at += 37) {
+      await expect(takeTree(base, stream(whole.subarray(0, at)))).rejects.toBeInstanceOf(MlError);
+      expect(fs.existsSync(name)).toBeFalse();
+    }
+    expect(await takeTree(base, stream(whole))).toBe(hash);
+  });
+
+  test("what names a tree or contents that are not here is told what is lacking", async () => {
+    const { body: whole, hash } = await body();
+    const empty = pair().base;
+    await expect(takeTree(empty, stream(whole))).rejects.toMatchObject({ code: "snapshot_missing" });
+    expect(hasSnapshot(empty, hash)).toBeFalse();
+  });
+
+  test("[S8] a length beyond the limit, deep JSON and what is no change are refused before anything is stored", async () => {
+    const { base } = pair();
+    const framed = (text: string, length = text.length) => {
+      const bytes = Buffer.from(`....${text}`);
+      bytes.writeUInt32LE(length, 0);
+      return stream(bytes);
+    };
+    await expect(takeTree(base, framed("{}", 2 ** 31))).rejects.toMatchObject({ code: "too_large" });
+    await expect(takeTree(base, framed("[".repeat(1000)))).rejects.toMatchObject({ code: "too_large" });
+    for (const text of ["{}", '{"tree":{"version":1,"files":[]}}', "no JSON", '{"tree":"name"}'])
+      await expect(takeTree(base, framed(text))).rejects.toMatchObject({ code: "usage" });
+    expect(fs.readdirSync(base.snapshots)).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MlError } from "../../src/core/error.ts";
 import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
-import { snapshotHash } from "../../src/run/snapshot.ts";
+import { snapshotText } from "../../src/run/snapshot.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
@@ -154,7 +154,8 @@ describe("sending a snapshot", () => {
       size: 1,
       hash: blobHash(String(n)),
     }));
-    const hash = snapshotHash({ version: 1, files });
+    const text = snapshotText({ version: 1, files });
+    const hash = blobHash(text);
     const bodies: number[] = [];
     const sender: Sender = {
       ask: (async (name: string, body: { hashes: string[]; tree: unknown }) => {
@@ -167,7 +168,7 @@ describe("sending a snapshot", () => {
       }) as Sender["ask"],
       put: (_path, stream) => receivePack(base, stream),
     };
-    await sendSnapshot(sender, { root: "/nowhere", files, hash });
+    await sendSnapshot(sender, { root: "/nowhere", files, hash, text });
     expect(Math.max(...bodies)).toBeLessThan(1024 * 1024);
     expect(JSON.parse(Buffer.from(readBlob(base, hash)).toString()).files).toHaveLength(30_000);
   }, 20_000);

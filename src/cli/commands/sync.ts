@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import { sayPage } from "../page.ts";
-import { sendCode } from "../send-code.ts";
+import { reachForCode, sendCode } from "../send-code.ts";
 
 export const command = defineCommand({
   name: "sync",
@@ -32,10 +32,9 @@ export const command = defineCommand({
     const bytesPerSecond = limitRate === null ? null : Math.max(1, parseSize(limitRate, "rate"));
     const { output } = context;
     const outcome = await interruptible(async (stage) => {
-      const opening = context.connect();
-      opening.catch(() => {});
+      const reach = reachForCode(context);
       const code = await collectCode(context);
-      const connection = await opening;
+      const connection = await reach();
       return { code, sent: await sendCode(context, code, { connection, signal: stage.signal, bytesPerSecond }) };
     });
     if (outcome.kind === "interrupted") {
