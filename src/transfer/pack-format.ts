@@ -4,7 +4,7 @@
  *
  *     pack   = "mlpack2\n" block* end
  *     block  = u32 raw length, u32 stored length, stored bytes     little endian; both 1 to 1 MiB
- *              stored length < raw length: one zstd frame (RFC 8878); equal: the raw bytes themselves
+ *              stored length < raw length: one zstd frame (RFC 8878) that states its length; equal: the raw bytes themselves
  *     end    = u32 0, u32 0
  *     raw bytes of all blocks together = entry* last
  *     entry  = sha256 (32 bytes), u64 size, base (32 bytes), content
