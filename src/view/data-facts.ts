@@ -55,7 +55,7 @@ function useTexts(use: Use, face: Face): string[] {
   const what = [
     version === null ? null : `version ${safeText(version)}`,
     size === null ? null : formatSize(size * 1e9),
-    files === null ? null : `${files.toLocaleString("en-US")} files`,
+    files === null ? null : `${files.toLocaleString("en-US")} ${files === 1 ? "file" : "files"}`,
     checksum === null ? null : shortSum(checksum),
   ].filter((part) => part !== null);
   return [

@@ -28,6 +28,8 @@ interface Build {
   waiting: Set<string>;
   startedMs: number;
   stop: AbortController;
+  /** Null before its interpreter was asked. */
+  key: string | null;
   over: Promise<VenvRecord>;
 }
 
@@ -107,7 +109,8 @@ export class Venvs {
     }
     const stop = new AbortController();
     const waiting = new Set(runId === null ? [] : [runId]);
-    const build: Build = { need, waiting, startedMs: this.options.nowMs(), stop, over: Promise.reject(new Error()) };
+    const startedMs = this.options.nowMs();
+    const build: Build = { need, waiting, startedMs, stop, key: null, over: Promise.reject(new Error()) };
     build.over.catch(() => {});
     this.#building.set(need.id, build);
     build.over = this.#make(build)
@@ -115,9 +118,10 @@ export class Venvs {
         const error = asMlError(cause, `building an environment from ${need.lock}`);
         const atMs = this.options.nowMs();
         const before = this.#known.get(need.id)?.failures ?? 0;
-        const failures = stop.signal.aborted ? before : before + 1;
-        const reason = error.message;
-        this.#known.set(need.id, { key: null, failures, reason, atMs, againMs: atMs + retryMs });
+        // That it was stopped, or had no room, says nothing about whether it can be built.
+        const failures = stop.signal.aborted || error.code === "refused" ? before : before + 1;
+        const againMs = stop.signal.aborted ? atMs : atMs + retryMs;
+        this.#known.set(need.id, { key: null, failures, reason: error.message, atMs, againMs });
         throw error;
       })
       .finally(() => {
@@ -128,10 +132,15 @@ export class Venvs {
     return build.over;
   }
 
-  async #make({ need, waiting, startedMs, stop }: Build): Promise<VenvRecord> {
+  async #make(build: Build): Promise<VenvRecord> {
+    const { need, waiting, startedMs, stop } = build;
     const { folder, longestMs } = this.settings;
     await this.#swept;
     const { key, python } = await keyOf(need, this.options.env);
+    // Two names of one interpreter ask for the same environment.
+    const same = () => [...this.#building.values()].find((other) => other !== build && other.key === key);
+    for (let other = same(); other !== undefined; other = same()) await other.over.catch(() => {});
+    build.key = key;
     const there = this.#built.get(key);
     if (there !== undefined && fs.existsSync(venvFolder(folder, key))) {
       this.#known.set(need.id, { key, failures: 0, reason: "", atMs: startedMs, againMs: 0 });
@@ -140,7 +149,10 @@ export class Venvs {
     this.options.onChange();
     const sizes = [...this.#built.values()].map((one) => one.size_bytes);
     const mean = sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-    await this.#makeRoom(need, mean);
+    await this.#makeRoom(need, mean).catch((cause) => {
+      // A run that holds its place and its cards is not sent away for the quota.
+      if (waiting.size === 0) throw cause;
+    });
     const { env, nowMs } = this.options;
     const made = await buildVenv(need, {
       ...{ key, folder, env, longestMs, gently: waiting.size === 0, signal: stop.signal },
@@ -187,7 +199,7 @@ export class Venvs {
     }
   }
 
-  /** What its build printed, the last first cut; null where there was none. */
+  /** What its last build printed; null where there was none. */
   async logOf(need: VenvNeed): Promise<string | null> {
     return keyOf(need, this.options.env)
       .then(({ key }) => fs.readFileSync(venvLog(this.settings.folder, key), "utf8"))
@@ -247,7 +259,7 @@ export class Venvs {
       })),
       failed: this.#needed.flatMap(({ id, lock, forRun }) => {
         const known = this.#known.get(id);
-        if (known === undefined || known.key !== null || known.failures === 0) return [];
+        if (known === undefined || known.key !== null || known.reason === "") return [];
         return [{ lock, for_run: forRun, reason: known.reason, tries: known.failures, at: isoTime(known.atMs) }];
       }),
       evicted: [...this.#evicted],

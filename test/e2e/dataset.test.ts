@@ -67,6 +67,8 @@ describe("datasets", () => {
       return /version 1, 3 B, used by one run, .*nobody waits for it, pinned/.test(page);
     });
     expect(page).toContain("On local disks");
+    await lab.ml(["dataset", "add", "the-same", "./set"], { env });
+    expect((await lab.ml(["dataset", "show", "the-same"])).stdout).toMatch(/version 1, 3 B, used by one run/);
     expect(page).toMatch(/version 1 {2}prewarm, saved \d/);
     expect((await lab.ml(["prewarm", "letters", "--unpin"])).stdout).toContain("not pinned any more");
     expect((await lab.ml(["prewarm", "letters", "--cancel"])).stdout).toBe("no longer asked for: letters 1\n");

@@ -206,13 +206,23 @@ function readsOf({ reads }: Manifest, name: string): { version: string | null; r
   return { version, reads: { how: reads.how, files, named } };
 }
 
-function storesOf({ workers }: Context, name: string): Reply<"dataset.show">["stores"] {
+/** A copy is of all datasets with the same contents, whatever the one that it was made for is called. */
+function storesOf({ workers }: Context, { name, versions }: DatasetRecord): Reply<"dataset.show">["stores"] {
   const ofIt = <T extends { name: string }>(list: readonly T[]) => list.filter((one) => one.name === name);
+  const sums = new Set(versions.map(({ checksum }) => checksum));
   const alive = workers.states().filter((state) => state.alive);
   return alive.flatMap(({ worker, data }) => {
     if (data === null) return [];
     const { copies, copying, failed, evicted } = data;
-    return [{ worker, copies: ofIt(copies), copying: ofIt(copying), failed: ofIt(failed), evicted: ofIt(evicted) }];
+    return [
+      {
+        worker,
+        copies: copies.filter(({ checksum }) => sums.has(checksum)),
+        copying: ofIt(copying),
+        failed: ofIt(failed),
+        evicted: ofIt(evicted),
+      },
+    ];
   });
 }
 
@@ -232,7 +242,7 @@ export function datasetShow(context: Context, { name, limit }: ParsedBody<"datas
     };
   });
   const mounts = watchedMounts(context).filter(({ datasets }) => datasets.includes(name));
-  return { dataset, runs, more: records.length > limit, stores: storesOf(context, name), mounts };
+  return { dataset, runs, more: records.length > limit, stores: storesOf(context, dataset), mounts };
 }
 
 export function datasetRemove(context: Context, body: ParsedBody<"dataset.remove">): Reply<"dataset.remove"> {
