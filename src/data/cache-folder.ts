@@ -26,6 +26,9 @@ export const copyFolder = (cache: string, checksum: string) => join(cache, fileN
 export const partFolder = (cache: string, checksum: string) => `${copyFolder(cache, checksum)}.part`;
 const recordFile = (cache: string, checksum: string) => `${copyFolder(cache, checksum)}.json`;
 
+/** The name of a copy that is being removed. */
+export const isGone = (name: string) => /\.gone-[0-9a-z]+$/.test(name);
+
 /** Whole copies. Throws nothing. */
 export function readCopies(cache: string): Map<string, CopyRecord> {
   const found = new Map<string, CopyRecord>();
@@ -65,6 +68,6 @@ export async function removeCopy(cache: string, checksum: string): Promise<void>
     fs.renameSync(copyFolder(cache, checksum), going);
     await fs.promises.rm(going, { recursive: true, force: true });
   } catch {
-    // Swept with the next removal, or looked at by a person.
+    // Swept by the next copy.
   }
 }

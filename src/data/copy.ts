@@ -2,8 +2,18 @@
  * Copies a dataset to a local folder, several files at a time, and compares each with what was registered while its bytes pass.
  * What was copied before a cut stays: `<target>.done` names the files that are whole. Runs in a child process.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
+import { isGone } from "./cache-folder.ts";
 import { readAll, type Wanted } from "./crew.ts";
 import { type ListedFile, readList } from "./file-list.ts";
 import type { Courtesy } from "./pace.ts";
@@ -64,7 +74,17 @@ function putLinks(job: CopyJob, list: readonly ListedFile[]): void {
   }
 }
 
+/** What was on its way out when somebody was killed: nobody reads it any more. */
+function sweepGone(cache: string): void {
+  try {
+    for (const name of readdirSync(cache).filter(isGone)) rmSync(join(cache, name), { recursive: true, force: true });
+  } catch {
+    // The next copy tries again.
+  }
+}
+
 export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) => void): Promise<Copied> {
+  sweepGone(dirname(job.target));
   // A mount that is gone is no dataset that has changed.
   statSync(job.root);
   const list = readList(job.listPath);

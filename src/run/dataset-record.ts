@@ -93,6 +93,14 @@ export function writeDataset(base: BasePaths, record: DatasetRecord): void {
   writeDurable(datasetFile(base, record.name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** What a look found, kept with the version that was looked at. Throws system errors. */
+export function keepCheck(base: BasePaths, name: string, of: { version: string; check: DatasetCheck }): void {
+  const record = readDataset(base, name);
+  if (record === null) return;
+  const versions = record.versions.map((one) => (one.version === of.version ? { ...one, last_check: of.check } : one));
+  writeDataset(base, { ...record, versions });
+}
+
 /** Throws `not_found`, naming what is near. */
 export function requireDataset(base: BasePaths, name: string): DatasetRecord {
   const record = readDataset(base, name);

@@ -21,6 +21,7 @@ import type { Log } from "./log.ts";
 import type { Notifier } from "./notifier.ts";
 import type { Polls } from "./polls.ts";
 import type { Problems } from "./problems.ts";
+import type { QueueLooks } from "./queue-looks.ts";
 import type { Quota } from "./quota.ts";
 import type { Reindexing } from "./reindexing.ts";
 import type { SavedSearches } from "./saved-searches.ts";
@@ -46,6 +47,8 @@ export interface Services {
   disk: Disk;
   /** Datasets that are being read. */
   datasets: DatasetJobs;
+  /** Looks at what queued runs will read. */
+  queueLooks: QueueLooks;
   quota: Quota;
   catalog: Catalog;
   reindexing: Reindexing;

@@ -41,6 +41,7 @@ import type { Log } from "./log.ts";
 import { Notifier } from "./notifier.ts";
 import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
+import { QueueLooks } from "./queue-looks.ts";
 import { Quota } from "./quota.ts";
 import { Reindexing } from "./reindexing.ts";
 import { dropInterrupted, sweepDeleted } from "./removal.ts";
@@ -266,6 +267,7 @@ async function buildServices(
       ...(options.diskSource === undefined ? {} : { source: options.diskSource }),
     }),
     datasets,
+    queueLooks: new QueueLooks({ base, state, settings, clock, hub, log }),
     quota: new Quota(base, catalog, settings.user_quota_gb === null ? null : settings.user_quota_gb * 1e9),
     catalog,
     reindexing,

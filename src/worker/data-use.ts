@@ -137,8 +137,8 @@ export function beginDataLooks(shop: Shop, run: LiveRun, manifest: Manifest): Da
 }
 
 /** Since the submission somebody may have looked: then that look counts as the one at the queueing. */
-export function foldQueuedLook(shop: Shop, use: DatasetUse): void {
-  const version = readDataset(shop.base, use.name)?.versions.find((one) => one.version === use.version);
+export function foldQueuedLook({ base }: Pick<Shop, "base">, use: DatasetUse): void {
+  const version = readDataset(base, use.name)?.versions.find((one) => one.version === use.version);
   const last = version?.last_check ?? null;
   if (last === null || (use.queued_check !== null && Date.parse(last.at) <= Date.parse(use.queued_check.at))) return;
   use.queued_check = { at: last.at, checksum: last.checksum, problem: last.problem };

@@ -133,7 +133,7 @@ describe("a dataset is brought to the local disk", () => {
 });
 
 describe("a copy", () => {
-  test("that was cut goes on where it was, and links to what another version has", async () => {
+  test("sweeps what was left half removed; one that was cut goes on where it was, and links to what another version has", async () => {
     const use = await registered("set");
     const folder = tempFolder();
     const job = {
@@ -145,11 +145,14 @@ describe("a copy", () => {
       },
       ...{ twins: [], hands: 1, bytesPerSecond: null, courtesy: null },
     };
+    const leftOver = join(folder, "sha256-0.gone-abc123");
+    fs.mkdirSync(join(leftOver, "half"), { recursive: true });
     fs.renameSync(join(nas, "c"), join(nas, "d"));
     expect(await copyDataset(job, () => {})).toMatchObject({
       resumedFiles: 0,
       unreadable: [expect.stringContaining("c")],
     });
+    expect(fs.existsSync(leftOver)).toBe(false);
     fs.renameSync(join(nas, "d"), join(nas, "c"));
     expect(await copyDataset(job, () => {})).toEqual({
       files: 3,

@@ -13,6 +13,7 @@ import {
   type DatasetVersion,
   datasetFile,
   datasetList,
+  keepCheck,
   listDatasets,
   readDataset,
   requireDataset,
@@ -157,14 +158,6 @@ export function datasetAdd(context: Context, body: ParsedBody<"dataset.add">): R
   });
 }
 
-/** What a look found, kept with the version that was looked at. */
-function keepCheck(context: Context, name: string, of: { version: string; check: DatasetCheck }): void {
-  const record = readDataset(context.base, name);
-  if (record === null) return;
-  const versions = record.versions.map((one) => (one.version === of.version ? { ...one, last_check: of.check } : one));
-  writeDataset(context.base, { ...record, versions });
-}
-
 export function datasetVerify(context: Context, body: ParsedBody<"dataset.verify">): Reply<"dataset.verify"> {
   const { base, clock } = context;
   const record = requireDataset(base, body.name);
@@ -185,7 +178,7 @@ export function datasetVerify(context: Context, body: ParsedBody<"dataset.verify
       scanned instanceof MlError
         ? { at, checksum: null, drift: null, problem: scanned.message }
         : { at, checksum: scanned.checksum, drift: scanned.changes, problem: null };
-    keepCheck(context, record.name, { version: version.version, check });
+    keepCheck(base, record.name, { version: version.version, check });
     if (scanned instanceof MlError) throw scanned;
     return outcomeOf(scanned, { record, version, added: false, check, tookSeconds });
   });

@@ -137,6 +137,7 @@ async function submitNow(context: Context, body: ParsedBody<"submit">): Promise<
     await context.feeder.add(manifests);
     fault("server/after-enqueue");
     context.pokeWorker();
+    context.queueLooks.queued(manifests);
     context.audit.note(context.asker, { action: "submit", runs: records.map((record) => record.run_id) });
     for (const record of records) context.hub.announce(record);
   }
