@@ -3,15 +3,16 @@
  * folder appears whole or not at all.
  */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Connection } from "../client/connection.ts";
 import { asMlError, MlError } from "../core/error.ts";
+import { randomWord } from "../core/ids.ts";
 import type { MlflowStore } from "../foreign/mlflow-write.ts";
 import type { ExportWish } from "../protocol/bundle.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface MlflowWish {
   /** As it was typed. */
@@ -53,25 +54,43 @@ async function receive(connection: Connection, { body }: MlflowWish, path: strin
   }
 }
 
-async function writeStore(context: Context, wish: MlflowWish, signal: AbortSignal): Promise<MlflowStore> {
-  const target = resolve(context.cwd, wish.shown);
+interface Places {
+  target: string;
+  /** What becomes `target` once it is whole. */
+  part: string;
+  /** For what is on its way. */
+  work: string;
+  signal: AbortSignal;
+}
+
+async function writeStore(context: Context, wish: MlflowWish, places: Places): Promise<MlflowStore> {
+  const { target, part, work, signal } = places;
   const connection = await context.connect();
-  const work = fs.mkdtempSync(join(tmpdir(), "ml-export-"));
-  const part = `${target.replace(/\/$/, "")}.part`;
+  const parameters = await parametersOf(connection, wish.body.runs);
+  await receive(connection, wish, join(work, "bundle"), signal);
+  const { unpackRuns } = await import("../foreign/unpack.ts");
+  const { writeMlflow } = await import("../foreign/mlflow-write.ts");
+  const unpacked = await unpackRuns(join(work, "bundle"), join(work, "runs"));
+  const runs = unpacked.map((run) => ({ ...run, parameters: { ...parameters.get(run.manifest.run_id) } }));
+  fs.mkdirSync(dirname(part), { recursive: true });
+  fs.mkdirSync(part);
+  const store = await writeMlflow(runs, { folder: part, finalFolder: target });
+  signal.throwIfAborted();
+  requireFree(target, wish.shown);
+  fs.renameSync(part, target);
+  return store;
+}
+
+export async function exportMlflow(context: Context, wish: MlflowWish): Promise<number> {
+  const target = resolve(context.cwd, wish.shown);
+  requireFree(target, wish.shown);
+  const part = `${target.replace(/\/$/, "")}.${randomWord(6)}.part`;
+  const work = temporaryFolder("ml-export-");
   try {
-    const parameters = await parametersOf(connection, wish.body.runs);
-    await receive(connection, wish, join(work, "bundle"), signal);
-    const { unpackRuns } = await import("../foreign/unpack.ts");
-    const { writeMlflow } = await import("../foreign/mlflow-write.ts");
-    const unpacked = await unpackRuns(join(work, "bundle"), join(work, "runs"));
-    const runs = unpacked.map((run) => ({ ...run, parameters: { ...parameters.get(run.manifest.run_id) } }));
-    fs.mkdirSync(dirname(part), { recursive: true });
-    fs.rmSync(part, { recursive: true, force: true });
-    fs.mkdirSync(part);
-    const store = await writeMlflow(runs, { folder: part, finalFolder: target });
-    requireFree(target, wish.shown);
-    fs.renameSync(part, target);
-    return store;
+    return await context.detachable("interrupted: nothing was written", async (signal) => {
+      show(context, wish, { target, store: await writeStore(context, wish, { target, part, work, signal }) });
+      return 0;
+    });
   } catch (cause) {
     throw asMlError(cause, `writing \`${wish.shown}\``);
   } finally {
@@ -80,23 +99,16 @@ async function writeStore(context: Context, wish: MlflowWish, signal: AbortSigna
   }
 }
 
-export async function exportMlflow(context: Context, wish: MlflowWish): Promise<number> {
-  const target = resolve(context.cwd, wish.shown);
-  requireFree(target, wish.shown);
-  const { output } = context;
-  return context.detachable("interrupted: nothing was written", async (signal) => {
-    const store = await writeStore(context, wish, signal);
-    output.result({
-      schema: "ml.export_mlflow/1",
-      value: () => ({ folder: target, ...store }),
-      ids: () => store.runs.map((run) => run.mlflow_id),
-      rows: () => store.runs.map((run) => [run.run_id, run.mlflow_id, run.experiment]),
-      human() {
-        const runs = store.runs.length === 1 ? "1 run" : `${store.runs.length} runs`;
-        const experiments = store.experiments === 1 ? "1 experiment" : `${store.experiments} experiments`;
-        return `exported ${runs} of ${experiments} to ${safeText(wish.shown)}, ${store.artifacts} files; to look at them: mlflow ui --backend-store-uri ${safeText(target)}\n`;
-      },
-    });
-    return 0;
+function show({ output }: Context, wish: MlflowWish, { target, store }: { target: string; store: MlflowStore }): void {
+  output.result({
+    schema: "ml.export_mlflow/1",
+    value: () => ({ folder: target, ...store }),
+    ids: () => store.runs.map((run) => run.mlflow_id),
+    rows: () => store.runs.map((run) => [run.run_id, run.mlflow_id, run.experiment]),
+    human() {
+      const runs = store.runs.length === 1 ? "1 run" : `${store.runs.length} runs`;
+      const experiments = store.experiments === 1 ? "1 experiment" : `${store.experiments} experiments`;
+      return `exported ${runs} of ${experiments} to ${safeText(wish.shown)}, ${store.artifacts} files; to look at them: mlflow ui --backend-store-uri ${safeText(target)}\n`;
+    },
   });
 }

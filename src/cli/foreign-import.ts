@@ -3,7 +3,6 @@
  * through the door of `ml import FILE`. Nothing is sent before everything could be read.
  */
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import type { ForeignStore } from "../foreign/foreign-run.ts";
@@ -11,6 +10,7 @@ import type { Imported } from "../protocol/bundle.ts";
 import type { Foreseen, ForeseenImport } from "../view/foreign-page.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface ForeignWishes {
   system: "mlflow" | "tensorboard" | "csv";
@@ -79,7 +79,7 @@ export function foreseenOf(store: Opened): ForeseenImport {
 async function writeBundle(
   context: Context,
   store: Opened,
-  folder: string,
+  { folder, signal }: { folder: string; signal: AbortSignal },
 ): Promise<{ path: string; origins: Map<string, string> }> {
   const { layOutAll } = await import("../foreign/lay-out.ts");
   const { packBundle } = await import("../bundle/write-archive.ts");
@@ -90,7 +90,10 @@ async function writeBundle(
     const composed = await layOutAll(store.runs, {
       folder: points,
       nowMs: Date.now(),
-      onRun: (done) => progress.update(done, store.runs.length),
+      onRun(done) {
+        signal.throwIfAborted();
+        progress.update(done, store.runs.length);
+      },
     });
     const path = join(folder, "bundle.tar.zst");
     const fd = fs.openSync(path, "wx", 0o600);
@@ -114,19 +117,20 @@ export async function bringForeign(
   shown: string,
 ): Promise<Imported & { exit: number }> {
   if (store.runs.length === 0) throw new MlError("not_found", `there is no run to import in \`${shown}\``);
-  const folder = fs.mkdtempSync(join(tmpdir(), "ml-import-"));
+  const folder = temporaryFolder("ml-import-");
   try {
-    const { path, origins } = await writeBundle(context, store, folder);
-    const connection = await context.connect();
     let reply: Imported = { runs: [], files: 0, size_bytes: 0 };
     const exit = await context.detachable("interrupted: nothing was kept", async (signal) => {
+      const { path, origins } = await writeBundle(context, store, { folder, signal });
+      const connection = await context.connect();
       const response = await connection.fetch("/bundles", { method: "PUT", body: Bun.file(path), signal });
       if (!response.ok) throw await refusal(response, `importing \`${shown}\``);
-      reply = ((await response.json()) as { reply: Imported }).reply;
+      const { runs, ...rest } = ((await response.json()) as { reply: Imported }).reply;
+      const named = runs.map((run) => ({ ...run, bundled_as: origins.get(run.bundled_as) ?? run.bundled_as }));
+      reply = { runs: named, ...rest };
       return 0;
     });
-    const runs = reply.runs.map((run) => ({ ...run, bundled_as: origins.get(run.bundled_as) ?? run.bundled_as }));
-    return { ...reply, runs, exit };
+    return { ...reply, exit };
   } catch (cause) {
     throw asMlError(cause, `importing \`${shown}\``);
   } finally {
