@@ -5,14 +5,14 @@
 import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Connection } from "../client/connection.ts";
-import { asMlError, MlError } from "../core/error.ts";
+import { MlError } from "../core/error.ts";
 import { randomWord } from "../core/ids.ts";
 import type { MlflowStore } from "../foreign/mlflow-write.ts";
 import type { ExportWish } from "../protocol/bundle.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { asDiskError, temporaryFolder } from "./temporary-folder.ts";
 
 export interface MlflowWish {
   /** As it was typed. */
@@ -92,7 +92,7 @@ export async function exportMlflow(context: Context, wish: MlflowWish): Promise<
       return 0;
     });
   } catch (cause) {
-    throw asMlError(cause, `writing \`${wish.shown}\``);
+    throw asDiskError(cause, `writing \`${wish.shown}\``);
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
     fs.rmSync(part, { recursive: true, force: true });

@@ -4,13 +4,13 @@
  */
 import * as fs from "node:fs";
 import { join, resolve } from "node:path";
-import { asMlError, MlError, systemCode } from "../core/error.ts";
+import { MlError, systemCode } from "../core/error.ts";
 import type { ForeignStore } from "../foreign/foreign-run.ts";
 import type { Imported } from "../protocol/bundle.ts";
 import type { Foreseen, ForeseenImport } from "../view/foreign-page.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { asDiskError, temporaryFolder } from "./temporary-folder.ts";
 
 export interface ForeignWishes {
   system: "mlflow" | "tensorboard" | "csv";
@@ -52,7 +52,7 @@ export async function openForeign(cwd: string, wishes: ForeignWishes): Promise<O
     return { ...(await readCsvRuns(path, shown, { ...columns, dateMs })), close() {} };
   } catch (cause) {
     if (systemCode(cause) === null) throw cause;
-    throw asMlError(cause, `reading \`${shown}\``);
+    throw asDiskError(cause, `reading \`${shown}\``);
   }
 }
 
@@ -132,7 +132,7 @@ export async function bringForeign(
     });
     return { ...reply, exit };
   } catch (cause) {
-    throw asMlError(cause, `importing \`${shown}\``);
+    throw asDiskError(cause, `importing \`${shown}\``);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

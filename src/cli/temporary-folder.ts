@@ -2,13 +2,19 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { asMlError } from "../core/error.ts";
+import { asMlError, MlError, systemCode } from "../core/error.ts";
 
-/** Throws what the disk says, as ours. */
+/** What a disk of the user's says about a place that the user named is no bug of ours. */
+export function asDiskError(cause: unknown, doing: string): MlError {
+  const error = asMlError(cause, doing);
+  return error.code === "internal" && systemCode(cause) !== null ? new MlError("failed", error.message) : error;
+}
+
+/** Throws what the disk says. */
 export function temporaryFolder(prefix: string): string {
   try {
     return fs.mkdtempSync(join(tmpdir(), prefix));
   } catch (cause) {
-    throw asMlError(cause, `making a folder in \`${tmpdir()}\``);
+    throw asDiskError(cause, `making a folder in \`${tmpdir()}\``);
   }
 }
