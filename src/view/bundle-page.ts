@@ -79,7 +79,7 @@ export function importedPage({ runs }: Imported, face: Face): Line[] {
   const mark = face.unicode ? "✓" : "+";
   const same = face.unicode ? "–" : "-";
   const lines = runs.slice(0, shownRuns).map(({ run_id, bundled_as, name, status, state }): Line => {
-    const was = bundled_as === run_id ? "" : `  was ${bundled_as} there`;
+    const was = bundled_as === run_id ? "" : `  was ${safeText(bundled_as)} there`;
     return state === "imported"
       ? [
           span(mark, "good"),
