@@ -6,6 +6,7 @@ import type { Imported } from "../../protocol/bundle.ts";
 import { limits } from "../../protocol/frames.ts";
 import { importedPage } from "../../view/bundle-page.ts";
 import { columnsPage, foreseenPage } from "../../view/foreign-page.ts";
+import { visible } from "../../view/safe-text.ts";
 import { type Arguments, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { bringForeign, type ForeignWishes, foreseenOf, openForeign } from "../foreign-import.ts";
@@ -78,7 +79,8 @@ function show(
     schema: "ml.import/1",
     value: () => ({ ...reply, ...(leftOut === null ? {} : { left_out: leftOut }) }),
     ids: () => reply.runs.map(({ run_id }) => run_id),
-    rows: () => reply.runs.map((run) => [run.run_id, run.bundled_as, run.name, run.status, run.state]),
+    rows: () =>
+      reply.runs.map((run) => [run.run_id, visible(run.bundled_as), visible(run.name), run.status, run.state]),
     human: () => pageText(importedPage(reply, faceOf(output, nowMs)), output),
   });
 }
@@ -143,9 +145,12 @@ async function importForeign(
       output.result({
         schema: "ml.import_preview/1",
         value: () => foreseen,
-        ids: () => foreseen.runs.map((run) => run.origin_id),
+        ids: () => foreseen.runs.map((run) => visible(run.origin_id)),
         rows: () =>
-          foreseen.runs.map((run) => [run.origin_id, run.name, run.experiment, run.status, run.started_at, run.files]),
+          foreseen.runs.map((run) => [
+            ...[visible(run.origin_id), visible(run.name), visible(run.experiment ?? "")],
+            ...[run.status, run.started_at, run.files],
+          ]),
         human: () => pageText(foreseenPage(foreseen, faceOf(output, Date.now())), output),
       });
       return undefined;
