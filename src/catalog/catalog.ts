@@ -49,6 +49,9 @@ function shelvesOf(base: BasePaths, database: Database, runCount: () => number):
   };
 }
 
+/** Where an index is made; what a killed process left there is thrown away. */
+const unfinished = (path: string) => `${path}.new`;
+
 const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export class Catalog extends RunList {
@@ -99,6 +102,7 @@ export class Catalog extends RunList {
 
   /** Opens the index at `path`; a damaged one is moved aside. Call `sync` before asking it anything. */
   static open(base: BasePaths, path: string): Catalog {
+    removeIndex(unfinished(path));
     const { database, replaced } = openIndex(path);
     return new Catalog(base, path, database, replaced);
   }
@@ -241,7 +245,7 @@ export class Catalog extends RunList {
    */
   async rebuild(build: (path: string) => Promise<unknown>): Promise<void> {
     if (this.changed !== null) throw new Error("the index is being rebuilt already");
-    const path = `${this.path}.new`;
+    const path = unfinished(this.path);
     const changed = new Set<string>();
     this.changed = changed;
     try {

@@ -108,6 +108,9 @@ test("[D6] an index that is not finished, for whatever reason, changes nothing",
   });
   await expect(torn).rejects.toThrow("cannot be used");
   expect(answers(catalog)).toEqual(before);
+  fs.writeFileSync(join(base.base, "other.db.new"), "of a process that was killed");
+  openCatalog("other.db");
+  expect(fs.readdirSync(base.base).filter((name) => name.includes(".new"))).toEqual([]);
   await catalog.rebuild((path) => buildApart(base, path));
   expect(answers(catalog)).toEqual(before);
 });
