@@ -265,6 +265,8 @@ export class Catalog extends RunList {
     } finally {
       this.changed = null;
       removeIndex(path);
+      // As which it was put aside, where it could not be read.
+      removeIndex(`${path}.damaged`);
     }
   }
 
