@@ -59,6 +59,12 @@ export function doneShare({ counts }: Summary): number {
   return counts.points === 0 ? 0 : ended / counts.points;
 }
 
+/** An active sweep of which nothing is left to run has ended, until it is extended. */
+function stateSpan({ state, counts }: Summary): Span {
+  const isOver = state === "active" && counts.waiting + counts.running + counts.missing === 0;
+  return isOver ? span("ended", "good") : span(state, stateTones[state]);
+}
+
 /** `lr=1e-3 bs=32`. */
 export function pointText(point: Readonly<Record<string, string>>): string {
   return Object.entries(point)
@@ -70,11 +76,7 @@ function headLines({ sweep, definition }: Whole, face: Face): Line[] {
   const eta = clockTime(sweep.eta, face.nowMs);
   const bar = progressBar(doneShare(sweep), { width: 20, unicode: face.unicode });
   const lines: Line[] = [
-    [
-      span(safeText(sweep.name), "strong"),
-      span(`  ${sweep.sweep_id}  `, "dim"),
-      span(sweep.state, stateTones[sweep.state]),
-    ],
+    [span(safeText(sweep.name), "strong"), span(`  ${sweep.sweep_id}  `, "dim"), stateSpan(sweep)],
     [
       span("  "),
       span(bar, "live"),
@@ -251,7 +253,7 @@ export function sweepListPage(sweeps: readonly Summary[], face: Face): Line[] {
     (sweep): Row => ({
       name: [span(safeText(sweep.name), "strong")],
       id: [span(sweep.sweep_id, "dim")],
-      state: [span(sweep.state, stateTones[sweep.state])],
+      state: [stateSpan(sweep)],
       done: [
         span(progressBar(doneShare(sweep), { width: 10, unicode: face.unicode }), "live"),
         span(` ${Math.floor(doneShare(sweep) * 100)}%`),
