@@ -40,8 +40,21 @@ export async function openSandbox(options: { pastRuns: number }): Promise<Sandbo
   const project = join(home, "project");
   mkdirSync(project);
   writeFileSync(join(project, "train.py"), trainPy);
+  for (const [name, count] of [
+    ["imagenet-mini", 40],
+    ["tiny-images", 12],
+  ] as const) {
+    mkdirSync(join(home, "nas", name), { recursive: true });
+    for (let at = 0; at < count; at++) writeFileSync(join(home, "nas", name, `${at}.bin`), Buffer.alloc(500_000, at));
+  }
   writeCorpus(join(home, ".ml/data"), { count: options.pastRuns, seed: 7, untilMs: Date.now() - 3_600_000 });
-  const env: Record<string, string> = { PATH: process.env.PATH ?? "", HOME: home, LANG: "C.UTF-8", ML_SLOTS: "2" };
+  const env: Record<string, string> = {
+    PATH: process.env.PATH ?? "",
+    HOME: home,
+    LANG: "C.UTF-8",
+    ML_SLOTS: "2",
+    ML_PREWARM: "all",
+  };
   const run = async (...words: string[]) => {
     const child = Bun.spawn([ml, ...words], { cwd: project, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
@@ -66,7 +79,7 @@ export async function openSandbox(options: { pastRuns: number }): Promise<Sandbo
 }
 
 /** What is going on now: two runs under way, a line behind them, one that has just failed and one that went well. */
-export async function fillPresent({ run }: Sandbox): Promise<void> {
+export async function fillPresent({ home, run }: Sandbox): Promise<void> {
   const queue = (name: string, flags: readonly string[], ...words: string[]) =>
     run("queue", "-q", "--name", name, ...flags, "train.py", ...words);
   const ended = await Promise.all([
@@ -85,6 +98,11 @@ export async function fillPresent({ run }: Sandbox): Promise<void> {
     ),
   ]);
   await run("wait", ...ended).catch(() => {});
+  const grid = ["--name", "lr-sweep", "--grid", "lr=1e-2,3e-3,1e-3,3e-4", "--goal", "val_acc"];
+  await run("sweep", "-q", ...grid, "train.py", "--epochs", "40", "--pause", "0.01");
+  await run("dataset", "add", "imagenet-mini", join(home, "nas/imagenet-mini"), "--version", "ILSVRC2012");
+  await run("dataset", "add", "tiny-images", join(home, "nas/tiny-images"));
+  await run("prewarm", "tiny-images", "--pin");
   await queue("batch_size_64", ["--hypothesis", "linear LR scaling holds"], "--epochs", "100", "--pause", "1");
   const why = ["--hypothesis", "warmup removes the early loss spike", "--expect", "val_acc>=0.85 in <4h"];
   await queue("warmup_test", why, "--epochs", "60", "--pause", "1.5");
@@ -94,6 +112,11 @@ export async function fillPresent({ run }: Sandbox): Promise<void> {
     "--lr",
     "1e-4",
   );
-  await queue("long_context", ["--hypothesis", "longer context lowers perplexity"], "--epochs", "200");
+  await queue(
+    "long_context",
+    ["--data", "imagenet-mini", "--hypothesis", "longer context lowers perplexity"],
+    "--epochs",
+    "200",
+  );
   await queue("ablate_dropout", ["--hold", "--tag", "ablation"], "--epochs", "50");
 }

@@ -38,6 +38,15 @@ const pictures: readonly Picture[] = [
     size: [110, 30],
     keys: ["/", "+group:lr", "enter", "space", "space", "="],
   },
+  { name: "data", title: "Datasets, and what is warm", size: [120, 24], keys: ["4"] },
+  { name: "sweep", title: "A sweep", size: [100, 30], keys: ["/", "+lr-sweep", "enter", "S", "s"] },
+  { name: "chord", title: "What may follow a key", size: [100, 24], keys: ["i"] },
+  {
+    name: "diff",
+    title: "How two runs differ",
+    size: [100, 30],
+    keys: ["/", "+group:lr", "enter", "space", "space", "i", "d"],
+  },
   { name: "help", title: "The keys", size: [100, 30], keys: ["?"] },
   {
     name: "requeue",
