@@ -49,7 +49,8 @@ export const keyMeanings: Record<string, string> = {
   "environment.project": "what the person calls the project (the setting `project`, or `git config ml.project`)",
   "environment.git_upstream": "branch that it follows, such as `origin/main`",
   "environment.git_unpushed": "commits that were on no remote yet",
-  "environment.git_submodules": "submodules with the commit that was checked out",
+  "environment.git_submodules":
+    "submodules with the commit that was checked out; dirty where that is not the recorded one or files differ from it",
   "environment.snapshot": "sha256 of the list of code files: the exact code, in `snapshots/` and `objects/`",
   "environment.container_image": "image, where one was used",
   "environment.container_digest": "its digest",

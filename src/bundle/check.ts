@@ -5,7 +5,15 @@
 import type { RunCheck } from "../protocol/keep.ts";
 import { checkSnapshot, type Snapshot, snapshotText } from "../run/snapshot.ts";
 import { parseSumLine } from "../run/sum-line.ts";
-import { type BundledRun, type BundleRecord, bundleFormat, bundleVersion, files, folders } from "./layout.ts";
+import {
+  type BundledRun,
+  type BundleRecord,
+  bundleFormat,
+  bundleVersion,
+  files,
+  folders,
+  type Relative,
+} from "./layout.ts";
 import type { ArchiveFacts } from "./read-archive.ts";
 
 type Finding = Pick<RunCheck, "state"> & Partial<Pick<RunCheck, "expected" | "actual" | "evidence" | "cure">>;
@@ -74,6 +82,17 @@ export function filesByRun(facts: ArchiveFacts): Map<string, string[]> {
     else known.push(inside);
   }
   return found;
+}
+
+const mostRelatives = 10_000;
+
+/** What the record says of runs that are named and not in the bundle; what is malformed is passed over. */
+export function relativesOf(facts: ArchiveFacts): Relative[] {
+  const given = bundleRecordOf(facts)?.relatives;
+  const isText = (value: unknown) => typeof value === "string" && value.length <= 64;
+  return (Array.isArray(given) ? given.slice(0, mostRelatives) : []).filter(
+    (one) => isText(one?.run_id) && isText(one.first_id) && isText(one.queued_at) && isText(one.content),
+  );
 }
 
 /** Ids of the run folders that are really there. */

@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
+import { isRunId } from "../core/ids.ts";
 import { formatSize } from "../core/size.ts";
 import { version } from "../core/version.ts";
 import { blobPath } from "../run/blob-batch.ts";
@@ -14,8 +15,9 @@ import type { BasePaths, RunPaths } from "../run/paths.ts";
 import { readSums } from "../run/seal.ts";
 import { type Snapshot, snapshotText } from "../run/snapshot.ts";
 import { isFinal } from "../run/status.ts";
-import { requireManifest } from "../run/store.ts";
+import { isSealed, readManifest, requireManifest } from "../run/store.ts";
 import { parseSumLine, sumLine } from "../run/sum-line.ts";
+import { contentId, originOf } from "./content-id.ts";
 import { crateText } from "./crate.ts";
 import { type GatheredFile, type GatherWish, gatherRun } from "./gather.ts";
 import {
@@ -25,8 +27,10 @@ import {
   bundleVersion,
   files,
   folders,
+  type Relative,
   type ThinFile,
 } from "./layout.ts";
+import { relativeIds } from "./plan-import.ts";
 import { readmeText } from "./readme.ts";
 import { type Redaction, Redactor } from "./redact.ts";
 import { reproduceScript } from "./reproduce-script.ts";
@@ -199,6 +203,20 @@ function partThin(
   return { thin, body };
 }
 
+/** Runs that these name and that are here, ended and sealed, but do not travel. */
+function relativesOf(base: BasePaths, manifests: readonly Manifest[]): Relative[] {
+  const inside = new Set(manifests.map(({ run_id }) => run_id));
+  const named = new Set(manifests.flatMap(relativeIds).filter((runId) => isRunId(runId) && !inside.has(runId)));
+  return [...named].flatMap((runId) => {
+    const paths = base.run(runId);
+    const read = readManifest(paths.manifest);
+    if (read.kind !== "ok" || !isSealed(paths)) return [];
+    const { manifest } = read;
+    const content = contentId(manifest, fs.readFileSync(paths.sums, "utf8"));
+    return [{ run_id: runId, first_id: originOf(manifest).run_id, queued_at: manifest.queued_at, content }];
+  });
+}
+
 /** Throws `conflict` for a run that has not ended, and what reading its folder and its code throws. */
 export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
   const runs = wish.runIds.map((runId) => runParts(base, runId, wish));
@@ -222,6 +240,8 @@ export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
   ];
   const { thin, body } = partThin(all, wish.have ?? new Set());
   if (thin.length > 0) record.thin = thin;
+  const relatives = relativesOf(base, manifests);
+  if (relatives.length > 0) record.relatives = relatives;
   const made = (path: string, text: string, isExecutable = false): BundleEntry => ({
     ...{ path, isExecutable, modifiedMs: wish.nowMs },
     from: { text: redactor.clean(path, text) },

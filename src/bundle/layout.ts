@@ -36,6 +36,17 @@ export interface BundledRun {
   left_out: LeftOut[];
 }
 
+/** A run that those of the bundle name, such as a parent, and that is not in it: by this a receiver knows it under whatever id it has there. */
+export interface Relative {
+  /** As the runs of the bundle name it. */
+  run_id: string;
+  /** Its id where it was first made. */
+  first_id: string;
+  queued_at: string;
+  /** As content-id.ts has it. */
+  content: string;
+}
+
 /** A file whose content the receiver has already: named here instead of travelling. No bundle that is kept as a file has one. */
 export interface ThinFile {
   path: string;
@@ -55,6 +66,7 @@ export interface BundleRecord {
   /** What was taken out of texts on request: `paths`, `names`, `secrets`. */
   redacted: string[];
   runs: BundledRun[];
+  relatives?: Relative[];
   thin?: ThinFile[];
 }
 

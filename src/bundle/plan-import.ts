@@ -7,6 +7,7 @@ import { MlError } from "../core/error.ts";
 import { isRunId, runIdFrom } from "../core/ids.ts";
 import { type Manifest, schemaVersion } from "../run/manifest.ts";
 import { contentId, originOf } from "./content-id.ts";
+import type { Relative } from "./layout.ts";
 
 export interface GivenRun {
   manifest: Manifest;
@@ -40,21 +41,28 @@ export function candidateIds({ content, firstId, queuedAt }: RunIdentity, nowMs:
   return [...(isRunId(firstId) && firstId.length <= 64 ? [firstId] : []), runIdFrom(content, dayMs)];
 }
 
-/** The id that a run has here already, or null. */
-export function idHere(run: RunIdentity, { standing, nowMs }: { standing: Standing; nowMs: number }): string | null {
+interface Looking {
+  standing: Standing;
+  nowMs: number;
+}
+
+/** The first id that is free, or has this very run already; null where others have them all. */
+function arrivalId(run: RunIdentity, { standing, nowMs }: Looking): { runId: string; isHere: boolean } | null {
   for (const runId of candidateIds(run, nowMs)) {
     const there = standing(runId);
-    if (there === run.content) return runId;
-    if (there === null) return null;
+    if (there === null || there === run.content) return { runId, isHere: there !== null };
   }
   return null;
 }
 
+/** The id that a run has here already, or null. */
+export function idHere(run: RunIdentity, looking: Looking): string | null {
+  const arrival = arrivalId(run, looking);
+  return arrival?.isHere ? arrival.runId : null;
+}
+
 /** Throws `refused` for a run of a newer format, `conflict` where no id is left for it. */
-export function planImport(
-  given: readonly GivenRun[],
-  { standing, nowMs }: { standing: Standing; nowMs: number },
-): PlannedRun[] {
+export function planImport(given: readonly GivenRun[], { standing, nowMs }: Looking): PlannedRun[] {
   const taken = new Map<string, string>();
   return given.map((run) => {
     const { manifest, sums } = run;
@@ -69,14 +77,36 @@ export function planImport(
     }
     const content = contentId(manifest, sums);
     const identity = { content, firstId: originOf(manifest).run_id, queuedAt: manifest.queued_at };
-    for (const runId of candidateIds(identity, nowMs)) {
-      const there = taken.get(runId) ?? standing(runId);
-      if (there !== null && there !== content) continue;
-      taken.set(runId, content);
-      return { ...run, runId, isHere: there === content };
+    const arrival = arrivalId(identity, { standing: (runId) => taken.get(runId) ?? standing(runId), nowMs });
+    if (arrival !== null) {
+      taken.set(arrival.runId, content);
+      return { ...run, ...arrival };
     }
     throw new MlError("conflict", `run \`${manifest.run_id}\` cannot be imported: its ids are taken by other runs`);
   });
+}
+
+/** Ids of other runs that a manifest names and that an import carries over. */
+export function relativeIds({ narrative, lineage }: Manifest): string[] {
+  return [narrative.parent_run, lineage.source_run, lineage.retried_as].filter((id) => id !== null);
+}
+
+/**
+ * Ids in the bundle → ids here, of its runs and of those that they name. One that is not here keeps its id, or where another
+ * run has that, is named as it will arrive.
+ */
+export function renamings(
+  planned: readonly PlannedRun[],
+  relatives: readonly Relative[],
+  looking: Looking,
+): Map<string, string> {
+  const renamed = new Map<string, string>();
+  for (const { run_id, first_id, queued_at, content } of relatives) {
+    const arrival = arrivalId({ content, firstId: first_id, queuedAt: queued_at }, looking);
+    if (arrival !== null) renamed.set(run_id, arrival.runId);
+  }
+  for (const { manifest, runId } of planned) renamed.set(manifest.run_id, runId);
+  return renamed;
 }
 
 export interface Arrival {

@@ -52,9 +52,8 @@ function gitGaps({ git }: Candidate): Gap[] {
   const moved = git.submodules?.filter((submodule) => submodule.dirty) ?? [];
   if (moved.length > 0) {
     const names = moved.map(({ path }) => path).join(", ");
-    gaps.push(
-      gap(`another commit than the recorded one is checked out in ${names}`, "`git add` the submodule and commit"),
-    );
+    const why = `another commit than the recorded one, or uncommitted work, is checked out in ${names}`;
+    gaps.push(gap(why, "commit in the submodule, then `git add` it and commit"));
   }
   return gaps;
 }

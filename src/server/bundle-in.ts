@@ -5,10 +5,10 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { bundledRunOf, checkBundle, filesByRun, runIdsOf, snapshotsOf } from "../bundle/check.ts";
+import { bundledRunOf, checkBundle, filesByRun, relativesOf, runIdsOf, snapshotsOf } from "../bundle/check.ts";
 import { contentId } from "../bundle/content-id.ts";
 import type { Place } from "../bundle/layout.ts";
-import { arrivedManifest, type GivenRun, type PlannedRun, planImport } from "../bundle/plan-import.ts";
+import { arrivedManifest, type GivenRun, type PlannedRun, planImport, renamings } from "../bundle/plan-import.ts";
 import { type ArchiveFacts, type FileSink, readArchive } from "../bundle/read-archive.ts";
 import { isoTime } from "../core/clock.ts";
 import { syncFolder } from "../core/durable.ts";
@@ -183,7 +183,7 @@ interface Importing {
 async function place({ services, asker, staging, facts }: Importing, planned: readonly PlannedRun[]): Promise<void> {
   const { base, catalog } = services;
   const at = isoTime(Date.now());
-  const renamed = new Map(planned.map(({ manifest, runId }) => [manifest.run_id, runId]));
+  const renamed = renamings(planned, relativesOf(facts), { standing: standingIn(base), nowMs: Date.now() });
   const coming = planned.filter(({ isHere }) => !isHere);
   const folders = new Map(coming.map((run) => [run.runId, join(staging, "runs", run.manifest.run_id)]));
   const byRun = filesByRun(facts);

@@ -15,17 +15,17 @@ export interface GitState {
   branch: string | null;
   /** URL of the remote that the branch follows, credentials masked. */
   remote: string | null;
-  /** True where tracked files differ from the commit. */
+  /** True where tracked files differ from the commit, those of submodules included. */
   dirty: boolean | null;
   /** The remote-tracking branch that it follows, such as `origin/main`. */
   upstream: string | null;
   /** Commits that no remote-tracking branch has, 1,000 at most; null where there is no remote. */
   unpushed: number | null;
-  /** Submodules that are checked out; `dirty` where it is another commit than the recorded one. */
+  /** Submodules that are checked out; `dirty` where it is another commit than the recorded one, or tracked files differ from it. */
   submodules: { path: string; commit: string; dirty: boolean }[];
   /** `git diff` against the upstream, where it lacks commits; cut like `diff`. */
   upstreamDiff: string | null;
-  /** `git diff HEAD` as text, or null where there is nothing or nobody to compare with. */
+  /** `git diff HEAD` as text, then that of each submodule as seen from the top; null where there is nothing or nobody to compare with. */
   diff: string | null;
   /** True where the diff was longer than 5 MB and is cut. */
   diffCut: boolean;
@@ -80,6 +80,8 @@ function parseConfig(text: string): Configured {
   return found;
 }
 
+const configPattern =
+  "^(ml\\.project|remote\\..*\\.url|branch\\..*\\.remote|filter\\..*\\.(clean|smudge|process|required))$";
 const mostUnpushed = 1000;
 const mostSubmodules = 100;
 
@@ -92,12 +94,19 @@ interface Asked {
 const leftMs = ({ deadline }: Asked) => Math.max(200, deadline - performance.now());
 const text = (answer: { stdout: Uint8Array }) => new TextDecoder().decode(answer.stdout);
 
-/** `git diff` against `commit` without running anything that the checkout configures. */
-async function diffAgainst(
-  commit: string,
-  asked: Asked,
-): Promise<{ text: string; cut: boolean; problem: string | null }> {
+interface Diff {
+  text: string;
+  cut: boolean;
+  problem: string | null;
+}
+
+/** `git diff` against `commit` without running anything that the checkout configures; `under` is where it lies from the top. */
+async function diffAgainst(commit: string, asked: Asked, under = ""): Promise<Diff> {
+  const unsafe = asked.config.unsafeFilter;
+  if (unsafe !== null)
+    return { text: "", cut: false, problem: `not compared: the filter \`${unsafe}\` cannot be switched off` };
   const flags = ["--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"];
+  if (under !== "") flags.push(`--src-prefix=a/${under}/`, `--dst-prefix=b/${under}/`);
   const answer = await callGit(["diff", ...flags, commit, "--"], {
     cwd: asked.root,
     timeoutMs: leftMs(asked),
@@ -105,7 +114,12 @@ async function diffAgainst(
     config: asked.config.noFilters,
   });
   const mark = answer.cut ? "\n[cut by ml: the rest is not shown]\n" : "";
-  return { text: text(answer) + mark, cut: answer.cut, problem: answer.problem };
+  const problem = answer.problem === null ? null : `git diff${under && ` in ${under}`}: ${answer.problem}`;
+  return { text: text(answer) + mark, cut: answer.cut, problem };
+}
+
+async function configOf(root: string, timeoutMs: number): Promise<Configured> {
+  return parseConfig(text(await callGit(["config", "-z", "--get-regexp", configPattern], { cwd: root, timeoutMs })));
 }
 
 async function countUnpushed(asked: Asked): Promise<number | null> {
@@ -125,8 +139,10 @@ async function rootOf({ root }: Asked): Promise<string | null> {
   return answer.problem === null && roots.length === 1 ? roots[0] || null : null;
 }
 
-/** Recorded commits from the index (mode 160000), and what is checked out there. */
-async function submodulesOf(asked: Asked): Promise<GitState["submodules"]> {
+type Submodule = GitState["submodules"][number];
+
+/** Recorded commits from the index (mode 160000), what is checked out there, and what was edited in it. */
+async function submodulesOf(asked: Asked): Promise<(Submodule & { diff: Diff })[]> {
   const { root } = asked;
   if (!(await Bun.file(join(root, ".gitmodules")).exists())) return [];
   const index = await callGit(["ls-files", "-s", "-z"], { cwd: root, timeoutMs: leftMs(asked) });
@@ -138,27 +154,27 @@ async function submodulesOf(asked: Asked): Promise<GitState["submodules"]> {
       .stat()
       .catch(() => null);
     const commit = head.problem === null && own !== null ? text(head).trim() : null;
-    return commit === null ? [] : [{ path, commit, dirty: commit !== recorded }];
+    if (commit === null) return [];
+    const inside = join(root, path);
+    const config = await configOf(inside, leftMs(asked));
+    const diff = await diffAgainst("HEAD", { ...asked, root: inside, config }, path);
+    return [{ path, commit, dirty: commit !== recorded || diff.text !== "", diff }];
   });
   return (await Promise.all(found)).flat();
 }
-
-const configPattern =
-  "^(ml\\.project|remote\\..*\\.url|branch\\..*\\.remote|filter\\..*\\.(clean|smudge|process|required))$";
 
 /** Asks git about the checkout whose top folder is `root`. Throws nothing; takes 5 s at most. */
 export async function gitState(root: string, timeoutMs = 5000): Promise<GitState> {
   const deadline = performance.now() + timeoutMs;
   const call = { cwd: root, timeoutMs };
-  const [head, symbolic, following, settings] = await Promise.all([
+  const [head, symbolic, following, config] = await Promise.all([
     callGit(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], call),
     callGit(["symbolic-ref", "--quiet", "--short", "HEAD"], call),
     callGit(["rev-parse", "--verify", "--quiet", "--abbrev-ref", "@{upstream}"], call),
-    callGit(["config", "-z", "--get-regexp", configPattern], call),
+    configOf(root, timeoutMs),
   ]);
   const commit = head.problem === null ? text(head).trim() : null;
   const branch = symbolic.problem === null ? text(symbolic).trim() : null;
-  const config = parseConfig(text(settings));
   const remoteName = (branch !== null && config.branchRemotes.get(branch)) || "origin";
   const url = config.remotes.get(remoteName) ?? [...config.remotes.values()][0];
   const state: GitState = {
@@ -178,23 +194,26 @@ export async function gitState(root: string, timeoutMs = 5000): Promise<GitState
   };
   if (commit === null) return state;
   const asked = { root, deadline, config };
-  const unsafe = config.unsafeFilter;
-  const [first, unpushed, submodules, diff] = await Promise.all([
+  const [first, unpushed, found, own] = await Promise.all([
     rootOf(asked),
     countUnpushed(asked),
     submodulesOf(asked),
-    unsafe === null ? diffAgainst("HEAD", asked) : null,
+    diffAgainst("HEAD", asked),
   ]);
+  const submodules = found.map(({ diff, ...submodule }) => submodule);
   const known = { ...state, root: first, unpushed, submodules };
-  if (diff === null) return { ...known, problem: `not compared: the filter \`${unsafe}\` cannot be switched off` };
-  if (diff.problem !== null) return { ...known, problem: `git diff: ${diff.problem}` };
+  const diffs = [own, ...found.map(({ diff }) => diff)];
+  const problem = diffs.find((diff) => diff.problem !== null)?.problem ?? null;
+  if (own.problem !== null) return { ...known, problem };
+  const whole = diffs.map((diff) => diff.text).join("");
   const ahead = known.upstream !== null && (unpushed ?? 0) > 0;
   const upstreamDiff = ahead ? await diffAgainst("@{upstream}", asked) : null;
   return {
     ...known,
-    dirty: diff.text !== "",
+    dirty: whole !== "",
     upstreamDiff: upstreamDiff === null || upstreamDiff.problem !== null ? null : upstreamDiff.text || null,
-    diff: diff.text === "" ? null : diff.text,
-    diffCut: diff.cut,
+    diff: whole === "" ? null : whole,
+    diffCut: diffs.some((diff) => diff.cut),
+    problem,
   };
 }

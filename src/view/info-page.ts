@@ -199,6 +199,8 @@ function resultFacts(detail: RunDetail, face: Face): Fact[] {
 
 function environmentFacts(manifest: Manifest): Fact[] {
   const { environment } = manifest;
+  const variables = Object.entries(environment.env_vars);
+  const named = (masked: boolean) => variables.flatMap(([name, value]) => ((value === null) === masked ? name : []));
   const packages = environment.pip_freeze?.trim().split("\n").length ?? null;
   return [
     ...fact(
@@ -212,7 +214,8 @@ function environmentFacts(manifest: Manifest): Fact[] {
     ...fact("gpu driver", environment.gpu_driver),
     ...fact("container", environment.container_image),
     ...listFact("not captured", environment.partial),
-    ...listFact("variables", Object.keys(environment.env_vars).slice(0, 40), " "),
+    ...listFact("variables", named(false).slice(0, 40), " "),
+    ...listFact("masked", named(true).slice(0, 40), " "),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Imported } from "../../src/protocol/bundle.ts";
 import { basePaths } from "../../src/run/paths.ts";
@@ -80,6 +80,35 @@ describe("carrying runs between servers", () => {
     const { summary } = await first.ask("run.get", { run: imported?.run_id ?? "" });
     expect(summary.user).not.toBe("mallory");
     expect(summary.imported_from).toBe("mallory");
+  });
+
+  test("[S5] a run that comes after its parent, or before it, names it by the id that the parent has here", async () => {
+    const other = museum("format-1");
+    const [parent = "", child = ""] = listRunIds(other);
+    const { manifest: path } = other.run(parent);
+    writeFileSync(path, readFileSync(path, "utf8").replace(/"queued_at": "2026/, '"queued_at": "2025'));
+    const { manifest: childPath } = other.run(child);
+    const { narrative } = requireManifest(other.run(child));
+    const text = JSON.parse(readFileSync(childPath, "utf8"));
+    writeFileSync(childPath, JSON.stringify({ ...text, narrative: { ...narrative, parent_run: parent } }));
+    const [older, younger] = [await bundleOf(other, [parent]), await bundleOf(other, [child])];
+    for (const order of [
+      [older, younger],
+      [younger, older],
+    ]) {
+      // Another run has the id of the parent, and nobody that of the child.
+      const base = museum("format-1");
+      rmSync(base.run(child).folder, { recursive: true });
+      const server = await serve({ base: base.base });
+      const arrived: Record<string, string> = {};
+      for (const bundle of order)
+        for (const { bundled_as, run_id } of (await take(server, bundle)).runs) arrived[bundled_as] = run_id;
+      expect(arrived[parent]).not.toBe(parent);
+      const { manifest } = await server.ask("run.get", { run: arrived[child] ?? "" });
+      expect(manifest.narrative.parent_run).toBe(arrived[parent] ?? "");
+      const { manifest: above } = await server.ask("run.get", { run: arrived[parent] ?? "" });
+      expect(above.lineage.origin).toMatchObject({ run_id: parent });
+    }
   });
 
   test("[S5] a manifest with unknown keys keeps them; one of a newer format is refused as a whole", async () => {

@@ -152,6 +152,10 @@ describe("a tree in git", () => {
       git(root, "commit", "-qm", "sub");
       const commit = git(inner, "rev-parse", "HEAD");
       expect((await collect(root, { cacheFolder })).git?.submodules).toEqual([{ path: "sub", commit, dirty: false }]);
+      write(root, { "sub/m.py": "2\n" });
+      const edited = (await collect(root, { cacheFolder })).git;
+      expect(edited).toMatchObject({ dirty: true, submodules: [{ path: "sub", commit, dirty: true }] });
+      expect(edited?.diff).toContain("+++ b/sub/m.py");
     },
   );
 

@@ -27,7 +27,7 @@ describe("what strict asks before a run is queued", () => {
       "2 commits are on no remote",
     ]);
     expect(whys({ git: { ...git, remote: null, unpushed: null } })).toEqual([]);
-    expect(whys({ git: { ...git, submodules: [{ path: "lib", dirty: true }] } })[0]).toEndWith("checked out in lib");
+    expect(whys({ git: { ...git, submodules: [{ path: "lib", dirty: true }] } })[0]).toEndWith("is checked out in lib");
   });
 
   test("packages: a lock beside the script, or requirements that leave nothing open", () => {
