@@ -86,5 +86,5 @@ function killGroup(pid: number): void {
 /** The last line of what a program said on stderr or stdout, for a reason; at most 200 characters. */
 export function lastWords(answer: { stdout: string; stderr: string }): string {
   const text = answer.stderr.trim() === "" ? answer.stdout : answer.stderr;
-  return (text.trim().split("\n").at(-1) ?? "").slice(0, 200);
+  return text.trim().split("\n").at(-1)?.slice(0, 200) || "it said nothing";
 }

@@ -31,13 +31,11 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
       const runs = own.length > 0 ? own : catalog.list({ limit });
       const run = runs[reference.back];
       if (run === undefined) {
-        throw new MlError(
-          "not_found",
-          runs.length === 0 ? "there are no runs yet" : `\`${text}\` names no run: there are only ${runs.length}`,
-          {
-            hint: "`ml status` lists them",
-          },
-        );
+        const [message, hint] =
+          runs.length === 0
+            ? ["there are no runs yet", "`ml queue SCRIPT` queues one"]
+            : [`\`${text}\` names no run: there are only ${runs.length}`, "`ml status` lists them"];
+        throw new MlError("not_found", message, { hint });
       }
       return [run.run_id];
     }

@@ -45,7 +45,11 @@ async function listOne(connection: Connection, options: ListOptions): Promise<Li
 /** Where it is the run that is not there, the server's own words; else which run lacks which file. */
 function noSuchFile(cause: MlError, run: string, path: string): MlError {
   if (cause.message.startsWith("there is no run ")) return cause;
-  return new MlError("not_found", `run \`${run}\` has no \`${path}\``, { hint: `\`ml ls ${run} -R\` lists its files` });
+  const hint =
+    isPattern(path) && !path.includes("/")
+      ? `\`ml ls ${run} '**/${path}'\` looks in every folder`
+      : `\`ml ls ${run} -R\` lists its files`;
+  return new MlError("not_found", `run \`${run}\` has no \`${path}\``, { hint });
 }
 
 /** True where a path may be meant as a pattern; the server also takes it as a name. */

@@ -1,7 +1,7 @@
 /**
  * What can be told of a git checkout without starting git: where its top is, and a signature of everything besides the
  * work tree on which the answers of git-state.ts hang (HEAD, the branch, what remotes had of it, the index, the
- * configuration).
+ * configuration; of submodules too).
  */
 import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -52,8 +52,27 @@ function remoteRefs(common: string, branch: string | undefined): string[] {
   ]);
 }
 
-/** Changes whenever commit, branch, index or configuration may have changed; null where the checkout is no usual one. */
+const mostSubmodules = 100;
+
+/** Folders that .gitmodules names, checked out or not. */
+function submoduleFolders(top: string): string[] {
+  const list = join(top, ".gitmodules");
+  if (!fs.existsSync(list)) return [];
+  const named = fs.readFileSync(list, "utf8").matchAll(/^[ \t]*path[ \t]*=[ \t]*(.+?)[ \t]*$/gm);
+  return [...named].slice(0, mostSubmodules).map(([, path = ""]) => join(top, path));
+}
+
+/**
+ * Changes whenever commit, branch, index or configuration may have changed, here or in a submodule; null where one of them is
+ * no usual checkout.
+ */
 export function gitSignature(top: string): string | null {
+  const checkedOut = submoduleFolders(top).filter((folder) => fs.existsSync(join(folder, ".git")));
+  const all = [top, ...checkedOut].map(signatureOf);
+  return all.includes(null) ? null : all.join("\n");
+}
+
+function signatureOf(top: string): string | null {
   try {
     const dotGit = join(top, ".git");
     let own = dotGit;

@@ -156,6 +156,11 @@ describe("a tree in git", () => {
       const edited = (await collect(root, { cacheFolder })).git;
       expect(edited).toMatchObject({ dirty: true, submodules: [{ path: "sub", commit, dirty: true }] });
       expect(edited?.diff).toContain("+++ b/sub/m.py");
+      // The files stay as they are: only the commit moves.
+      git(join(root, "sub"), "commit", "-qam", "edit");
+      const moved = (await collect(root, { cacheFolder })).git;
+      const now = git(join(root, "sub"), "rev-parse", "HEAD");
+      expect(moved?.submodules).toEqual([{ path: "sub", commit: now, dirty: true }]);
     },
   );
 
