@@ -56,6 +56,8 @@ export interface BundleWish extends GatherWish {
   figures: ReadonlyMap<string, string>;
   /** Contents (sha256) that the receiver has: they do not travel. Not together with `redact`. */
   have?: ReadonlySet<string>;
+  /** A content that the bundle brings already does not travel again: code mostly lies in work/ too. Not together with `redact`. */
+  once?: boolean;
   nowMs: number;
 }
 
@@ -188,17 +190,23 @@ function codeEntries(
   return [list, ...laidOut];
 }
 
+/** Smaller contents travel again: to name them takes as much. */
+const leastNamedBytes = 4096;
+
 /** Parts what the receiver has from what must travel. */
 function partThin(
   entries: readonly BundleEntry[],
-  have: ReadonlySet<string>,
+  { have = new Set(), once = false }: Pick<BundleWish, "have" | "once">,
 ): { thin: ThinFile[]; body: BundleEntry[] } {
   const thin: ThinFile[] = [];
   const body: BundleEntry[] = [];
+  const brought = new Set<string>();
   for (const entry of entries) {
     const { path, sha256, from, isExecutable } = entry;
-    if (sha256 == null || !("root" in from) || !have.has(sha256)) body.push(entry);
+    const known = sha256 != null && (have.has(sha256) || brought.has(sha256));
+    if (!known || !("root" in from)) body.push(entry);
     else thin.push({ path, size_bytes: from.sizeBytes, sha256, executable: isExecutable });
+    if (once && sha256 != null && "root" in from && from.sizeBytes >= leastNamedBytes) brought.add(sha256);
   }
   return { thin, body };
 }
@@ -238,7 +246,7 @@ export function composeBundle(base: BasePaths, wish: BundleWish): Composed {
     ...runs.flatMap(({ entries }) => entries),
     ...[...snapshots].flatMap((name) => codeEntries(base, name, { redactor, nowMs: wish.nowMs })),
   ];
-  const { thin, body } = partThin(all, wish.have ?? new Set());
+  const { thin, body } = partThin(all, wish);
   if (thin.length > 0) record.thin = thin;
   const relatives = relativesOf(base, manifests);
   if (relatives.length > 0) record.relatives = relatives;

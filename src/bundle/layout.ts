@@ -47,7 +47,7 @@ export interface Relative {
   content: string;
 }
 
-/** A file whose content the receiver has already: named here instead of travelling. No bundle that is kept as a file has one. */
+/** A file whose content the receiver has already, or gets with another file: named here instead of travelling. No bundle that is kept as a file has one. */
 export interface ThinFile {
   path: string;
   size_bytes: number;

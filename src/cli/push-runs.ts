@@ -65,10 +65,12 @@ interface Known {
   runIds: (string | null)[];
   snapshots: string[];
   kept: string[];
+  /** A bundle may bring a content once for many files. */
+  once: boolean;
 }
 
 async function knownThere(to: Connection, runs: readonly TravellingRun[], signal: AbortSignal): Promise<Known> {
-  const known: Known = { runIds: [], snapshots: [], kept: [] };
+  const known: Known = { runIds: [], snapshots: [], kept: [], once: false };
   for (const some of chunksOf(runs, askedRuns)) {
     const asked = some.map(({ content, first_id, queued_at }) => ({ content: content ?? "", first_id, queued_at }));
     const snapshots = [...new Set(some.flatMap(({ snapshot }) => snapshot ?? []))];
@@ -76,6 +78,7 @@ async function knownThere(to: Connection, runs: readonly TravellingRun[], signal
     known.runIds.push(...reply.run_ids);
     known.snapshots.push(...reply.snapshots);
     known.kept = reply.kept;
+    known.once = reply.once ?? false;
   }
   return known;
 }
@@ -138,7 +141,7 @@ class Push {
     const { level, artifacts, bytesPerSecond, signal } = this.wish;
     const body: ExportWish = {
       ...{ runs: [run.run_id], packing: "zstd", level, artifacts, redact: [], figures: {} },
-      ...{ have: known.kept, have_snapshots: known.snapshots },
+      ...{ have: known.kept, have_snapshots: known.snapshots, once: known.once },
     };
     const bundle = await this.from.fetch("/bundles", { method: "POST", body: JSON.stringify(body), signal });
     if (!bundle.ok) throw await refusal(bundle, `reading run \`${run.run_id}\``);
@@ -179,6 +182,8 @@ class Push {
         if (!mayHelp || attempt >= tries) throw asPushError(cause, run);
         await Bun.sleep(200 * 2 ** attempt);
         known = await knownThere(this.to, [run], this.wish.signal);
+        // Where a file of the run is damaged, the bundle that has everything twice says which.
+        if (cause instanceof MlError && cause.code === "try_later") known.once = false;
       }
     }
   }
@@ -206,7 +211,7 @@ export async function pushRuns(
     wish.signal.throwIfAborted();
     const there = known.runIds[index] ?? null;
     try {
-      await push.push(run, { runIds: [there], snapshots: [...snapshots].slice(-askedRuns), kept: known.kept });
+      await push.push(run, { ...known, runIds: [there], snapshots: [...snapshots].slice(-askedRuns) });
       if (run.snapshot !== null) snapshots.add(run.snapshot);
     } catch (cause) {
       if (!(cause instanceof MlError) || !ofOneRun.has(cause.code)) throw cause;

@@ -32,10 +32,10 @@ export const bundleRequests = {
     }),
   ),
   /**
-   * Which of these runs are here, under which id, in the order asked; which trees of code are; and the contents that a cut
-   * `PUT /bundles?resumable=1` left here, which need not be sent again.
+   * Which of these runs are here, under which id, in the order asked; which trees of code are; the contents that a cut
+   * `PUT /bundles?resumable=1` left here, which need not be sent again; and whether a bundle may bring a content once for many files.
    */
-  "bundle.known": declare<{ run_ids: (string | null)[]; snapshots: string[]; kept: string[] }>()(
+  "bundle.known": declare<{ run_ids: (string | null)[]; snapshots: string[]; kept: string[]; once?: boolean }>()(
     "user",
     z.object({
       runs: z

@@ -29,4 +29,6 @@ export interface ExportWish {
   /** For another server that asked: contents (sha256) and trees of code that it has, which need not travel. */
   have?: string[];
   have_snapshots?: string[];
+  /** For a server that said so: a content that the bundle has already is named and not sent again. */
+  once?: boolean;
 }

@@ -231,7 +231,7 @@ async function readStaged(
   try {
     return await readArchive(request.body as unknown as AsyncIterable<Uint8Array>, {
       begin: (path, where, isExecutable) => tree.begin(path, where, isExecutable),
-      fill: (facts) => thinContents(services.base, facts),
+      fill: (facts) => thinContents(services.base, facts, [...tree.arrived]),
     });
   } catch (cause) {
     const full = systemCode(cause) === "ENOSPC" || (cause instanceof MlError && cause.code === "no_space");

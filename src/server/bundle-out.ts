@@ -28,6 +28,7 @@ const wishSchema = z.object({
   figures: z.record(z.string().max(64), z.string().max(mostSvg)).default({}),
   have: z.array(sha256).max(10_000).default([]),
   have_snapshots: z.array(sha256).max(mostRuns).default([]),
+  once: z.boolean().default(false),
 }) satisfies z.ZodType<ExportWish, unknown>;
 
 /** A run is final a moment before it is sealed, longer where it wrote much; without its seal nobody could check the copy. */
@@ -77,10 +78,10 @@ export async function sendBundle(services: Services, asker: Asker, body: unknown
       },
     );
   }
-  const { runs, packing, redact, figures, have, have_snapshots, ...wish } = parsed.data;
+  const { runs, packing, redact, figures, have, have_snapshots, once, ...wish } = parsed.data;
   const known = contentsOf(services, { have, have_snapshots });
-  if (known.size > 0 && redact.length > 0)
-    throw new MlError("usage", "`have` and `redact` of `/bundles` contradict each other");
+  if ((known.size > 0 || once) && redact.length > 0)
+    throw new MlError("usage", "`have` or `once`, and `redact` of `/bundles` contradict each other");
   const runIds = idsOf({ ...services, asker }, runs);
   await requireSealed(services, runIds);
   const composed = composeBundle(services.base, {
@@ -89,6 +90,7 @@ export async function sendBundle(services: Services, asker: Asker, body: unknown
     redact: new Set(redact),
     figures: new Map(Object.entries(figures)),
     have: known,
+    once,
     nowMs: Date.now(),
   });
   return new Response(packBundle(composed, packing), {

@@ -1,6 +1,6 @@
 /**
- * Contents that a bundle need not bring, since they are here: blobs of code, and files that came whole with a bundle that was
- * cut, kept for a day under staging/ by their sha256. Whatever is taken from here is hashed again like all that arrives.
+ * Contents that a bundle need not bring, since they are here: blobs of code, files that came whole with a bundle that was
+ * cut, kept for a day under staging/ by their sha256, and other files of the same bundle. Whatever is taken from here is hashed again like all that arrives.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -58,10 +58,16 @@ function thinFiles(facts: ArchiveFacts): ThinFile[] {
   return thin.filter((file) => typeof file?.path === "string" && isHash(file.sha256));
 }
 
-/** Throws `try_later` where one is not here any more: whoever sends asks again what is. */
-export function* thinContents(base: BasePaths, facts: ArchiveFacts): Generator<ThinContent> {
+/** `arrived`: what the bundle has brought. Throws `try_later` where a content is not here any more: whoever sends asks again what is. */
+export function* thinContents(
+  base: BasePaths,
+  facts: ArchiveFacts,
+  arrived: readonly ArrivedFile[],
+): Generator<ThinContent> {
+  const brought = new Map(arrived.map((file) => [file.sha256, file.path]));
   for (const { path, sha256, executable } of thinFiles(facts)) {
-    const source = [keptPath(base, sha256), blobPath(base, sha256)].find((one) => fs.existsSync(one));
+    const places = [brought.get(sha256) ?? [], keptPath(base, sha256), blobPath(base, sha256)].flat();
+    const source = places.find((one) => fs.existsSync(one));
     if (source === undefined)
       throw new MlError("try_later", "what the bundle builds upon is not here any more", {
         hint: "send it again: it then comes whole",

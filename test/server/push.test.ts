@@ -1,6 +1,6 @@
 /** Runs from one server to another as `ml push --to` sends them: only what is lacking, checked there, whole or not at all. */
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { composeBundle } from "../../src/bundle/compose.ts";
 import type { ThinFile } from "../../src/bundle/layout.ts";
@@ -93,6 +93,26 @@ describe("pushing runs to another server", () => {
       expect(await second.ask("run.validate", { run: id })).toMatchObject({ valid: true });
     }
     expect(staged(second)).toEqual([]);
+  });
+
+  test("a content that is in a run twice travels once; where the run is damaged, what is damaged is said", async () => {
+    const base = museum("format-1");
+    const { runId, hash } = withArtifact(base, 600_000, "work/a.bin");
+    const { folder, sums } = base.run(runId);
+    copyFileSync(join(folder, "work/a.bin"), join(folder, "work/b.bin"));
+    appendFileSync(sums, sumLine("work/b.bin", hash));
+    const first = await serve({ base: base.base });
+    const second = await serve();
+    const { sentBytes, settled } = await push(first, second, [runId]);
+    expect(settled).toMatchObject([{ state: "pushed" }]);
+    expect(sentBytes).toBeLessThan(700_000);
+    expect(await second.ask("run.validate", { run: runId })).toMatchObject({ valid: true });
+    chmodSync(join(folder, "work/a.bin"), 0o644);
+    appendFileSync(join(folder, "work/a.bin"), "damaged");
+    const third = await serve();
+    const [refused] = (await push(first, third, [runId])).settled;
+    expect(refused?.why).toContain("work/a.bin: not as it was sealed");
+    expect(listRunIds(basePaths(third.base))).toEqual([]);
   });
 
   test("a file that came whole before a cut is not sent again; a bundle that is cut and does not come again leaves nothing", async () => {

@@ -15,5 +15,6 @@ export function bundleKnown(context: Context, body: ParsedBody<"bundle.known">):
     ),
     snapshots: body.snapshots.filter((name) => hasSnapshot(base, name)),
     kept: keptContents(base),
+    once: true,
   };
 }
