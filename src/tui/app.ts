@@ -367,7 +367,8 @@ export class App implements TypingDesk {
 
   /** Whether something on the screen changes by the second. */
   get ticks(): boolean {
-    if (this.greyed || this.pages.current?.wish.everyMs !== undefined || this.ui.view === "data") return true;
+    if (this.greyed || this.pages.current?.wish.everyMs !== undefined || (this.ui.view === "data" && this.data.copying))
+      return true;
     for (const run of this.model.runs.values())
       if (run.status === "running" || run.status === "starting" || run.stopping !== null) return true;
     return false;

@@ -27,9 +27,9 @@ export class Datasets {
     private readonly onChange: () => void,
   ) {}
 
-  private get everyMs(): number {
-    const copies = this.stores?.workers.some((store) => store.copying.length > 0) === true;
-    return copies ? busyMs : idleMs;
+  /** Something is on its way to a disk. */
+  get copying(): boolean {
+    return this.stores?.workers.some((store) => store.copying.length > 0) === true;
   }
 
   /** Something was changed: the next picture asks for everything again. */
@@ -39,7 +39,7 @@ export class Datasets {
 
   /** `name`: the dataset that is looked at. Throws nothing. */
   async want(name: string | null): Promise<void> {
-    const isFresh = performance.now() - this.askedAtMs < this.everyMs && this.askedFor === name;
+    const isFresh = performance.now() - this.askedAtMs < (this.copying ? busyMs : idleMs) && this.askedFor === name;
     if (this.busy || isFresh) return;
     this.busy = true;
     this.askedAtMs = performance.now();
