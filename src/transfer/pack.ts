@@ -2,7 +2,6 @@
  * Writing a pack: contents read from their files as the stream is drained, a few blocks in memory at a time.
  */
 import { MlError, messageOf } from "../core/error.ts";
-import { Effort } from "./effort.ts";
 import { baseOf, contentOf, type PackEntry } from "./pack-content.ts";
 import { blockBytes, blockHeader, entryHeader, packMagic } from "./pack-format.ts";
 
@@ -62,13 +61,23 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
   if (used > 0) yield block.subarray(0, used);
 }
 
-async function stored(raw: Uint8Array, effort: Effort | null): Promise<Uint8Array> {
-  const level = effort?.level ?? null;
-  if (effort === null || level === null) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
-  const { step } = effort;
-  const started = performance.now();
-  const packed = await Bun.zstdCompress(raw, { level });
-  if (raw.length === blockBytes) effort.made(step, performance.now() - started);
+/**
+ * Level 3 with longer chains, which only node's function can be told. Of 50 MB of generated text in blocks of 1 MiB, level 1
+ * made 26.1 MB in 259 ms of one core, level 3 21.9 in 510, with longer chains 21.7 in 516; of Python's library they made
+ * 25.1 % at 195 MB/s and 23.1 % at 127 and 143.
+ */
+async function compressWhole(raw: Uint8Array): Promise<Uint8Array> {
+  const { constants, zstdCompress } = await import("node:zlib");
+  const params = { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_chainLog]: 17 };
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  zstdCompress(raw, { params, chunkSize: blockBytes }, (cause, packed) => (cause ? reject(cause) : resolve(packed)));
+  return promise;
+}
+
+async function stored(raw: Uint8Array, compressed: boolean): Promise<Uint8Array> {
+  if (!compressed) return Buffer.concat([blockHeader(raw.length, raw.length), raw]);
+  // A few edits need not wait until the other function is loaded.
+  const packed = raw.length === blockBytes ? await compressWhole(raw) : await Bun.zstdCompress(raw, { level: 3 });
   const body = packed.length < raw.length ? packed : raw;
   return Buffer.concat([blockHeader(raw.length, body.length), body]);
 }
@@ -79,18 +88,15 @@ export interface PackOptions {
   signal?: AbortSignal;
   /** False where both ends are on one machine: then it only costs time. */
   compress?: boolean;
-  /** True where a fast connection need not wait for blocks to be compressed hard. */
-  mayEase?: boolean;
 }
 
 /** A pack of `entries`. `onProgress` is told after each block; `signal` ends it. */
 export function packBlobs(
   entries: PackEntries,
-  { onProgress, signal, compress: compressed = true, mayEase = false }: PackOptions = {},
+  { onProgress, signal, compress: compressed = true }: PackOptions = {},
 ): Pack {
   const progress: PackProgress = { rawBytes: 0, wireBytes: 0, files: 0 };
   const blocks = rawBlocks(entries, progress);
-  const effort = compressed ? new Effort(mayEase) : null;
   const drained = Promise.withResolvers<boolean>();
   let failure: MlError | null = null;
   const ahead: Promise<Uint8Array | null>[] = [];
@@ -98,7 +104,7 @@ export function packBlobs(
     try {
       // The blocks are read one after the other, whoever waits; only compressing them goes on side by side.
       const step = await blocks.next();
-      return step.done === true ? null : await stored(step.value, effort);
+      return step.done === true ? null : await stored(step.value, compressed);
     } catch (cause) {
       failure =
         cause instanceof MlError ? cause : new MlError("failed", `the code could not be read: ${messageOf(cause)}`);
@@ -116,9 +122,7 @@ export function packBlobs(
         piece.catch(() => {});
         ahead.push(piece);
       }
-      const askedAtMs = performance.now();
       const piece = (await ahead.shift()) ?? null;
-      effort?.taken(performance.now(), performance.now() - askedAtMs);
       if (piece === null) {
         controller.enqueue(blockHeader(0, 0));
         controller.close();

@@ -20,8 +20,6 @@ export interface PutOptions {
   /** Goes before the pack. */
   head?: Uint8Array;
   compress: boolean;
-  /** True where a fast line need not wait for hard compression. */
-  mayEase: boolean;
   /** At most so much on the wire; null does not limit. */
   bytesPerSecond: number | null;
   memory: SentMemory | undefined;
@@ -76,7 +74,6 @@ export async function putPack(sender: Putter, entries: readonly PackEntry[], opt
   let wireBytes = head?.length ?? 0;
   const pack = packBlobs(entries, {
     compress: options.compress,
-    mayEase: options.mayEase,
     ...(signal === undefined ? {} : { signal }),
     onProgress: (progress) => {
       wireBytes = (head?.length ?? 0) + progress.wireBytes;

@@ -129,28 +129,6 @@ function lackingOf(plan: Plan, offered: Offered, { tried, options }: { tried: Se
   });
 }
 
-/** A sender, and the shortest time in which the server has answered it so far. */
-interface TimedSender extends Sender {
-  quickestMs: number;
-}
-
-/** A line that brings an answer in so little is no long one, whose buffers would pass for speed. */
-const shortWayMs = 10;
-
-function timedSender(sender: Sender): TimedSender {
-  const timed: TimedSender = {
-    quickestMs: Number.POSITIVE_INFINITY,
-    ask: (async (name: never, body: never) => {
-      const started = performance.now();
-      const reply: unknown = await sender.ask(name, body);
-      timed.quickestMs = Math.min(timed.quickestMs, performance.now() - started);
-      return reply;
-    }) as Sender["ask"],
-    put: (path, stream, options) => sender.put(path, stream, options),
-  };
-  return timed;
-}
-
 function* packsOf(entries: readonly PackEntry[]): Generator<PackEntry[]> {
   let pack: PackEntry[] = [];
   let size = 0;
@@ -177,8 +155,7 @@ function mayRetry(cause: unknown): boolean {
  * changed meanwhile, `failed` when interrupted, what the server says, or the last connection error; nothing is queued
  * then, and what has arrived is not sent twice.
  */
-export async function sendSnapshot(given: Sender, tree: Tree, options: SendOptions = {}): Promise<Sent> {
-  const sender = timedSender(given);
+export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOptions = {}): Promise<Sent> {
   const sent: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
   const sleep = options.sleep ?? Bun.sleep;
   const tried = new Set<string>();
@@ -231,7 +208,7 @@ async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promis
 }
 
 async function sendPacks(
-  sender: TimedSender,
+  sender: Sender,
   lacking: readonly PackEntry[],
   { sent, options }: { sent: Sent; options: SendOptions },
 ): Promise<void> {
@@ -239,7 +216,7 @@ async function sendPacks(
   const before = { bytes: 0, files: 0 };
   for (const entries of packsOf(lacking)) {
     sent.wireBytes += await putPack(sender, entries, {
-      ...putting(sender, options),
+      ...putting(options),
       path: "/blobs",
       onProgress: (progress) =>
         options.onProgress?.({
@@ -256,19 +233,17 @@ async function sendPacks(
   sent.rawBytes += totalBytes;
 }
 
-function putting(sender: TimedSender, options: SendOptions) {
-  const bytesPerSecond = options.bytesPerSecond ?? null;
+function putting(options: SendOptions) {
   return {
     compress: options.compress ?? true,
-    mayEase: sender.quickestMs < shortWayMs && bytesPerSecond === null,
-    bytesPerSecond,
+    bytesPerSecond: options.bytesPerSecond ?? null,
     memory: options.memory,
     signal: options.signal,
   };
 }
 
 /** A few edits, told by sums that were kept: sent with the tree itself, without a question before. False where that does not do. */
-async function sendAtOnce(sender: TimedSender, plan: Plan, { sent, options }: { sent: Sent; options: SendOptions }) {
+async function sendAtOnce(sender: Sender, plan: Plan, { sent, options }: { sent: Sent; options: SendOptions }) {
   const entries = planAtOnce(plan, options);
   if (entries === null) return false;
   const text = new TextEncoder().encode(JSON.stringify({ tree: plan.commit }));
@@ -277,7 +252,7 @@ async function sendAtOnce(sender: TimedSender, plan: Plan, { sent, options }: { 
   head.set(text, 4);
   try {
     const onProgress = () => {};
-    sent.wireBytes += await putPack(sender, entries, { ...putting(sender, options), path: "/trees", head, onProgress });
+    sent.wireBytes += await putPack(sender, entries, { ...putting(options), path: "/trees", head, onProgress });
   } catch {
     return false; // Whatever it was: asking first finds out what is lacking, or says what is wrong.
   }
