@@ -22,8 +22,8 @@ onFuse(
       (await lab.ml(["why", second])).stdout.includes("its data gives no answer: far"),
     );
     expect([first, second].map((runId) => lab.manifest(runId).status)).toEqual(["queued", "queued"]);
-    // The run's question and the watch's: whoever asks after them is told at once.
-    expect(dataProcesses(lab.far).length).toBeLessThanOrEqual(2);
+    // The questions of the run, of the look at its queueing and of the watch: whoever asks after them is told at once.
+    expect(dataProcesses(lab.far).length).toBeLessThanOrEqual(3);
     const doctor = await lab.ml(["doctor"]);
     expect([doctor.code, doctor.stdout]).toEqual([8, expect.stringMatching(/mount .*gives no answer since/)]);
     expect((await lab.ml(["dataset", "show", "far"])).stdout).toContain("gives no answer since");
