@@ -9,18 +9,9 @@ import { MlError, messageOf } from "../core/error.ts";
 import type { ExportWish, Imported, ImportedRun } from "../protocol/bundle.ts";
 import type { TravellingRun } from "../protocol/bundle-requests.ts";
 import { limitRate } from "../transfer/rate.ts";
+import type { CarriedRun } from "../view/bundle-page.ts";
 import type { Context } from "./command.ts";
 import { refusal } from "./run-files.ts";
-
-export interface PushedRun {
-  /** Its id here, and there; null where it did not get there. */
-  run_id: string;
-  there_as: string | null;
-  name: string;
-  status: string;
-  state: "pushed" | "there_already" | "refused";
-  why: string | null;
-}
 
 export interface PushWish {
   runIds: readonly string[];
@@ -29,7 +20,7 @@ export interface PushWish {
   bytesPerSecond: number | null;
   signal: AbortSignal;
   /** Called as each run is settled. */
-  onRun(run: PushedRun): void;
+  onRun(run: CarriedRun): void;
   onProgress(doneBytes: number, totalBytes: number): void;
 }
 
@@ -130,7 +121,7 @@ class Push {
     this.totalBytes = totalBytes;
   }
 
-  settled(run: TravellingRun, outcome: Pick<PushedRun, "there_as" | "state" | "why">): void {
+  settled(run: TravellingRun, outcome: Pick<CarriedRun, "there_as" | "state" | "why">): void {
     if (outcome.state !== "there_already") this.doneBytes += run.size_bytes;
     this.wish.onProgress(this.doneBytes, this.totalBytes);
     this.wish.onRun({ run_id: run.run_id, name: run.name, status: run.status, ...outcome });

@@ -15,7 +15,7 @@ const style = `
   caption { caption-side: bottom; text-align: left; color: var(--dim); font-size: .85rem; padding-top: .5rem }
   thead { border-block: 2px solid var(--ink) } tbody { border-bottom: 2px solid var(--ink) } th { font-weight: 600 }
   th, td { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; white-space: nowrap } .right { text-align: right }
-  td b { color: var(--best) } dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.2rem }
+  td b { color: var(--best) } dl { display: grid; grid-template-columns: minmax(6.5em, max-content) 1fr; gap: .25rem 1.2rem }
   dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere } .unknown { color: var(--dim); font-style: italic }
   figure { margin: 1.5rem 0 } figure svg { max-width: 100%; height: auto; background: #fff; border-radius: 6px }
   figcaption, footer { color: var(--dim); font-size: .85rem } footer { margin-top: 3rem }

@@ -110,28 +110,33 @@ export interface DataFacts {
   evicted: { name: string; version: string; size_bytes: number; at: string; for: string; why: string }[];
 }
 
+/** A built environment, as its `<key>.json` has it. */
+export interface VenvRecord {
+  key: string;
+  lock: string;
+  lock_sha256: string;
+  /** Version of its interpreter. */
+  python: string;
+  tool: string;
+  size_bytes: number;
+  built_at: string;
+  seconds: number;
+  last_used_at: string;
+  /** How often a run was given it. */
+  hits: number;
+}
+
 /** The virtual environments of this worker: what is built, under way, and was removed for what. */
 export interface VenvFacts {
   folder: string;
   used_bytes: number;
   limit_bytes: number;
-  built: {
-    key: string;
-    lock: string;
-    lock_sha256: string;
-    python: string;
-    tool: string;
-    size_bytes: number;
-    built_at: string;
-    seconds: number;
-    last_used_at: string;
-    /** How often a run was given it. */
-    hits: number;
+  built: (VenvRecord & {
     /** Who uses it now. */
     runs: string[];
     /** The waiting run that needs it next. */
     next_run: string | null;
-  }[];
+  })[];
   /** Needs (lock and interpreter) for which a run need not wait any more: built, or given up. */
   ready: string[];
   /** How many environments waiting runs need, and how many of them are here. */

@@ -31,6 +31,7 @@ export function verifyPage(found: Verified, face: Face): Line[] {
 }
 
 export interface CarriedRun {
+  /** Its id here, and there; null where it did not get there. */
   run_id: string;
   there_as: string | null;
   name: string;

@@ -7,20 +7,7 @@ import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import { isSameProcess, type ProcessIdentity } from "../core/process-identity.ts";
-
-export interface VenvRecord {
-  key: string;
-  lock: string;
-  lock_sha256: string;
-  /** Version of its interpreter. */
-  python: string;
-  tool: string;
-  size_bytes: number;
-  built_at: string;
-  seconds: number;
-  last_used_at: string;
-  hits: number;
-}
+import type { VenvRecord } from "../run/worker-facts.ts";
 
 export const venvFolder = (folder: string, key: string) => join(folder, key);
 export const venvLog = (folder: string, key: string) => join(folder, `${key}.log`);

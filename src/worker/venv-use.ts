@@ -2,6 +2,7 @@
  * The virtual environment of a run: given to it before it starts, or the reason why it cannot be had. What came of it stands in the
  * manifest, and what its build printed in env/venv-build.log, so that the run folder tells all of it.
  */
+
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { isoTime } from "../core/clock.ts";
@@ -11,11 +12,11 @@ import type { Manifest } from "../run/manifest.ts";
 import type { VenvUse } from "../run/manifest-data.ts";
 import { isFinal } from "../run/status.ts";
 import { changeManifest } from "../run/store.ts";
+import type { VenvRecord } from "../run/worker-facts.ts";
 import { savedSeconds } from "./data-use.ts";
 import type { LiveRun, Shop } from "./shop.ts";
 import { readStopRequest } from "./stop-request.ts";
 import { needOf, type VenvNeed } from "./venv-build.ts";
-import type { VenvRecord } from "./venv-folder.ts";
 import type { Venvs } from "./venvs.ts";
 
 const keptLogBytes = 256 * 1024;

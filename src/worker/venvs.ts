@@ -10,9 +10,9 @@ import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { makeRoom } from "../data/eviction.ts";
-import type { VenvFacts } from "../run/worker-facts.ts";
+import type { VenvFacts, VenvRecord } from "../run/worker-facts.ts";
 import { buildVenv, keyOf, type VenvNeed } from "./venv-build.ts";
-import { readVenvs, removeVenv, sweepVenvs, type VenvRecord, venvFolder, venvLog, writeVenv } from "./venv-folder.ts";
+import { readVenvs, removeVenv, sweepVenvs, venvFolder, venvLog, writeVenv } from "./venv-folder.ts";
 
 export interface VenvSettings {
   /** Where they lie. */

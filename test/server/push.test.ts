@@ -1,4 +1,5 @@
 /** Runs from one server to another as `ml push --to` sends them: only what is lacking, checked there, whole or not at all. */
+
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { composeBundle } from "../../src/bundle/compose.ts";
 import type { ThinFile } from "../../src/bundle/layout.ts";
 import { packBundle } from "../../src/bundle/write-archive.ts";
 import type { Output } from "../../src/cli/output.ts";
-import { type PushedRun, planRuns, pushRuns } from "../../src/cli/push-runs.ts";
+import { planRuns, pushRuns } from "../../src/cli/push-runs.ts";
 import { connect } from "../../src/client/connect.ts";
 import type { Connection } from "../../src/client/connection.ts";
 import { parseTarget } from "../../src/client/target.ts";
@@ -14,6 +15,7 @@ import type { Imported } from "../../src/protocol/bundle.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { listRunIds, requireManifest } from "../../src/run/store.ts";
 import { sumLine } from "../../src/run/sum-line.ts";
+import type { CarriedRun } from "../../src/view/bundle-page.ts";
 import { bundleOf } from "../support/bundles.ts";
 import { museum } from "../support/museum.ts";
 import { serve, type TestServer } from "./harness.ts";
@@ -40,7 +42,7 @@ const linkTo = (server: TestServer): Promise<Connection> =>
 
 async function push(first: TestServer, second: TestServer, runIds: readonly string[]) {
   const [from, to] = await Promise.all([linkTo(first), linkTo(second)]);
-  const settled: PushedRun[] = [];
+  const settled: CarriedRun[] = [];
   const said: string[] = [];
   const output = { warn: (line: string) => said.push(line) } as unknown as Output;
   const wish = { runIds, level: "all" as const, artifacts: [], bytesPerSecond: null };

@@ -5,7 +5,7 @@ import { MlError } from "../../core/error.ts";
 import { formatSize, parseSize } from "../../core/size.ts";
 import type { TravellingRun } from "../../protocol/bundle-requests.ts";
 import { collectTree } from "../../transfer/walk.ts";
-import { pushedPage } from "../../view/bundle-page.ts";
+import { type CarriedRun, pushedPage } from "../../view/bundle-page.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { levelFlags, levelOf } from "../bundle-level.ts";
 import { chosenRuns, searchedIds } from "../chosen-runs.ts";
@@ -14,7 +14,6 @@ import { type Arguments, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
-import type { PushedRun } from "../push-runs.ts";
 import { sendTree } from "../send-code.ts";
 
 const flags = {
@@ -174,7 +173,7 @@ async function pushToServer(context: Context, args: { words: readonly string[]; 
   const from = await context.connect();
   const runIds = where === null ? await chosenRuns(from, args.words) : await searchedIds(context, where);
   const to = await connectOther(context, { place: place ?? "", key: toKey });
-  const settled: PushedRun[] = [];
+  const settled: CarriedRun[] = [];
   const left = "interrupted: runs that are there are there whole; the same command goes on";
   return context
     .detachable(left, async (signal) => {
@@ -182,7 +181,7 @@ async function pushToServer(context: Context, args: { words: readonly string[]; 
       const progress = output.progress("pushing", "bytes");
       const wish = {
         ...{ runIds, ...level, bytesPerSecond, signal },
-        onRun: (run: PushedRun) => void settled.push(run),
+        onRun: (run: CarriedRun) => void settled.push(run),
         onProgress: (done: number, total: number) => progress.update(done, total),
       };
       const { sentBytes } = await pushRuns(context, { from, to, runs, wish }).finally(() => progress.end());
