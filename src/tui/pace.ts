@@ -42,16 +42,23 @@ export class Pace {
     this.timer ??= setTimeout(() => this.giveUp(), this.options.patienceMs ?? 2000);
   }
 
-  /** A sequence that was read: true where it was an answer to us. */
-  reads(sequence: string): boolean {
-    if (sequence !== answer || this.unanswered === 0) return false;
+  /**
+   * A sequence that was read: null where it is no answer; else the keys that came with it, as a rule none. An esc that is
+   * pressed just before an answer arrives as one sequence with it (`ESC ESC [ 0 n`), and is told apart here.
+   */
+  reads(sequence: string): string | null {
+    if (!sequence.endsWith(answer)) return null;
+    if (this.unanswered > 0) this.answered();
+    return sequence.slice(0, -answer.length);
+  }
+
+  private answered(): void {
     this.speaks = "yes";
     this.unanswered--;
     this.stopTimer();
     if (this.unanswered > 0) this.timer = setTimeout(() => this.giveUp(), this.options.patienceMs ?? 2000);
     else this.settled?.();
     this.options.onFree();
-    return true;
   }
 
   /** Waits, up to `waitMs`, until no answer is left to come. */

@@ -84,7 +84,7 @@ export class Screen {
     this.write = (text) => session.open && session.write(Buffer.from(text));
     this.pace = new Pace({ ask: this.write, onFree: () => this.onFree() });
     renderer.on(CliRenderEvents.FRAME, () => this.pace.painted());
-    renderer.prependInputHandler((sequence) => this.pace.reads(sequence));
+    renderer.prependInputHandler((sequence) => this.onAnswer(sequence));
     this.canvas = new Canvas(renderer);
     renderer.root.add(this.canvas);
     this.editors = new Editors(renderer, app);
@@ -104,6 +104,18 @@ export class Screen {
     this.editors.tell();
     if (this.app.key(keyName(event))) event.preventDefault();
     this.touched();
+  }
+
+  /** True where the sequence was the terminal's answer to us, and no key. */
+  private onAnswer(sequence: string): boolean {
+    const keys = this.pace.reads(sequence);
+    if (keys === null) return false;
+    if (keys === "\x1b") {
+      this.editors.tell();
+      this.app.key("esc");
+      this.touched();
+    }
+    return true;
   }
 
   /** Somebody did something: the answer is painted now. */

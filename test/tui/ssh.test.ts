@@ -126,4 +126,9 @@ overSsh("a link of 20 kB/s carries a large screen with a flooding log, and keys 
   await terminal.sees("search");
   terminal.press("Escape");
   await terminal.misses("search");
+  // An esc and the answer to a frame that arrive as one: the key counts.
+  terminal.press("?");
+  await terminal.sees("search");
+  terminal.type("\x1b\x1b[0n");
+  await terminal.misses("search");
 });
