@@ -2,7 +2,8 @@
  * Frames no faster than the terminal takes them. Behind ssh a whole second of frames can lie in buffers that nobody here
  * sees, and the answer to a key would wait behind them all. So after each frame the terminal is asked for a sign of life
  * (DSR 5, `ESC [ 5 n`); it answers (`ESC [ 0 n`) when it has read that far. Frames that follow from news wait for the answer
- * to the one before; the answer to a key waits for all but one. A terminal that never answers is not asked for long.
+ * to the one before; the answer to a key waits for all but one. Nothing waits for a terminal that has never answered, and it is
+ * not asked for long.
  *
  * Invariant: no answer is left to come when the terminal is given back (`settle`): a shell would take it for typed keys.
  */
@@ -31,13 +32,13 @@ export class Pace {
 
   /** Whether a frame may be painted now: one that answers a key, or one that only brings news. */
   free(forKey: boolean): boolean {
-    if (this.speaks === "no") return true;
-    return forKey ? this.speaks === "unknown" || this.unanswered < 2 : this.unanswered === 0;
+    return this.speaks !== "yes" || this.unanswered < (forKey ? 2 : 1);
   }
 
   /** A frame has left us. */
   painted(): void {
-    if (this.speaks === "no" || !this.options.ask(question)) return;
+    if (this.speaks === "no" || (this.speaks === "unknown" && this.unanswered > 0)) return;
+    if (!this.options.ask(question)) return;
     this.unanswered++;
     this.timer ??= setTimeout(() => this.giveUp(), this.options.patienceMs ?? 2000);
   }
