@@ -137,7 +137,7 @@ function readWord(term: Term, name: FieldName, context: TermContext): Query {
       return badValue(
         term,
         context,
-        `there is no ${name} \`${value}\``,
+        name === "has" ? `\`${value}\` is nothing that a run has` : `there is no ${name} \`${value}\``,
         near === null ? `it is one of ${field.values.join(", ")}` : `did you mean \`${name}:${near}\`?`,
       );
     }

@@ -38,6 +38,8 @@ describe("bundles", () => {
         new RegExp(`^exported run ${run} to run_42.tar.gz: \\d+ files, .*, 6 checks passed\n$`),
       );
       expect((await lab.ml(["export", run, "-o", "run_42.tar.gz"])).code).toBe(7);
+      const nowhere = await lab.ml(["export", run, "-o", "no/folder/x.tar.gz"]);
+      expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining("hint: mkdir -p ")]);
       expect((await lab.ml(["export", run, "-o", "run_42.zip"])).code).toBe(2);
 
       const other = openLab();

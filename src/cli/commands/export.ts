@@ -1,8 +1,9 @@
 /** `ml export RUN…`: runs with their code as one file that needs nothing of ours to be read, checked and run again. */
 import * as fs from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Connection } from "../../client/connection.ts";
 import { asMlError, MlError } from "../../core/error.ts";
+import { quoteWord } from "../../core/shell-quote.ts";
 import { formatSize } from "../../core/size.ts";
 import type { ExportWish } from "../../protocol/bundle.ts";
 import type { Verified } from "../../view/bundle-page.ts";
@@ -158,6 +159,11 @@ async function write(
   connection: Connection,
   { body, path, file, signal }: Writing,
 ): Promise<Verified> {
+  const folder = dirname(path);
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new MlError("failed", `\`${file}\` cannot be written: there is no folder \`${folder}\``, {
+      hint: `mkdir -p ${quoteWord(folder)}`,
+    });
   const response = await connection.fetch("/bundles", { method: "POST", body: JSON.stringify(body), signal });
   if (!response.ok) throw await refusal(response, "exporting");
   const part = `${path}.part`;
