@@ -18,7 +18,7 @@ import { tryLock } from "../core/file-lock.ts";
 import type { ProcessRecord } from "../execute/records.ts";
 import { processesOf } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
-import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
+import { noteFreeAtEnd, type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
 import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
@@ -122,9 +122,12 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
 }
 
 /** Some seconds, or until the worker closes. */
-async function pause(shop: Shop, pauseMs: number): Promise<void> {
+async function pause(shop: Shop, run: LiveRun, pauseMs: number): Promise<void> {
   const deadline = performance.now() + pauseMs;
-  while (!shop.closing && performance.now() < deadline) await Bun.sleep(100);
+  while (!shop.closing && performance.now() < deadline) {
+    noteFreeAtEnd(run);
+    await Bun.sleep(50);
+  }
 }
 
 /** One try at attending; what it throws is the caller's to judge. False where another worker attends the run. */
@@ -154,6 +157,7 @@ export async function attendRun(shop: Shop, run: LiveRun, own: OwnSupervisor | n
     try {
       return await tryToAttend(shop, run, own);
     } catch (cause) {
+      noteFreeAtEnd(run);
       shop.problems.set(run.runId, `run \`${run.runId}\` cannot be attended: ${messageOf(cause)}`);
       run.stopping = null;
       run.holding = processesOf(run.runId, run.script).length > 0;
@@ -163,7 +167,7 @@ export async function attendRun(shop: Shop, run: LiveRun, own: OwnSupervisor | n
         shop.lookSoon();
         return true;
       }
-      await pause(shop, 5000);
+      await pause(shop, run, 5000);
     }
   }
   return true;

@@ -204,7 +204,9 @@ test("who cancelled, moved and held what is on record with the reason, for those
 test("use is summed by user, priority and week, with how long was waited", async () => {
   const server = await serve();
   await work(server, { slots: 2 });
-  const ids = await Promise.all([queued(server), queued(server, { priority: 7 }), queued(server)]);
+  // Long enough that its use is more than nothing.
+  const argv = ["sleep", "0.05"];
+  const ids = await Promise.all([{ argv }, { argv, priority: 7 }, { argv }].map((one) => queued(server, one)));
   await ended(server, ids);
   const byUser = await server.ask("usage", {});
   expect(byUser.rows).toHaveLength(1);
