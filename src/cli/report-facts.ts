@@ -8,11 +8,10 @@ import type { Facts, Manifest, ReportParts } from "../report/compose.ts";
 import type { ReportFigure } from "../report/document.ts";
 import { mostMetrics, setUpLabels } from "../report/tables.ts";
 import { bestFirst, type SetUp, setUpsOf } from "../think/repeats.ts";
-import { curveOf } from "../view/curve-points.ts";
 import { tellingFirst } from "../view/metric.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
-import { readPoints } from "./read-points.ts";
+import { drawStepCurves, stepCurve } from "./step-curves.ts";
 
 export type Scope = Omit<Body<"runs.facts">, "limit">;
 
@@ -110,26 +109,13 @@ async function pictureOf(
     const run = runs.find((one) => one.status === "completed");
     return run === undefined ? [] : [{ run, label: labels[at] ?? run.name }];
   });
-  const options = { metric, x: "step", smooth: 0, logX: false, logY: false } as const;
-  const read = shown.map(async ({ run, label }) => {
-    const { points } = await readPoints(connection, run.run_id, [metric]);
-    return curveOf(label, points, options);
-  });
-  const series = (await Promise.all(read)).filter(({ points }) => points.length > 1);
+  const read = shown.map(({ run, label }) => stepCurve(connection, run.run_id, { metric, label }));
+  const series = (await Promise.all(read)).filter((curve) => curve !== null);
   if (series.length === 0) return null;
-  const { lineChartSvg } = await import("../picture/line-chart.ts");
-  const wishes = {
-    title: null,
-    xName: "step",
-    yName: metric,
-    logX: false,
-    logY: false,
-    width: 600,
-    height: 320,
-  } as const;
   const of = ordered.length > shown.length ? `the best ${shown.length} of ${ordered.length} set-ups` : "each set-up";
   const caption = `${metric}: one run of ${of}${series.length > 1 && betterDirection(metric) !== null ? ", best first" : ""}.`;
-  const svg = await lineChartSvg(series, wishes, `${metric} of ${shown.map(({ run }) => run.run_id).join(", ")}`);
+  const about = `${metric} of ${shown.map(({ run }) => run.run_id).join(", ")}`;
+  const svg = await drawStepCurves(series, { metric, size: { width: 600, height: 320 }, about });
   return { kind: "figure", id: `curve-${metric.replace(/[^A-Za-z0-9]+/g, "-")}`, caption, svg };
 }
 

@@ -1,8 +1,7 @@
 /** The most telling curve of each run, drawn here as SVG: the server knows no charts. */
 import type { Connection } from "../client/connection.ts";
-import { curveOf } from "../view/curve-points.ts";
 import { headline } from "../view/metric.ts";
-import { readPoints } from "./read-points.ts";
+import { drawStepCurves, stepCurve } from "./step-curves.ts";
 
 /** More pictures than anybody looks at. */
 const mostFigures = 24;
@@ -14,20 +13,10 @@ export async function runFigures(connection: Connection, runIds: readonly string
     const { manifest } = await connection.ask("run.get", { run });
     const metric = headline(manifest.metrics)?.name;
     if (metric === undefined) continue;
-    const { points } = await readPoints(connection, run, [metric]);
-    const curve = curveOf(manifest.name, points, { metric, x: "step", smooth: 0, logX: false, logY: false });
-    if (curve.points.length < 2) continue;
-    const { lineChartSvg } = await import("../picture/line-chart.ts");
-    const wishes = {
-      title: null,
-      xName: "step",
-      yName: metric,
-      logX: false,
-      logY: false,
-      width: 560,
-      height: 300,
-    } as const;
-    figures[run] = await lineChartSvg([curve], wishes, `${metric} of run ${run}`);
+    const curve = await stepCurve(connection, run, { metric, label: manifest.name });
+    if (curve === null) continue;
+    const size = { width: 560, height: 300 };
+    figures[run] = await drawStepCurves([curve], { metric, size, about: `${metric} of run ${run}` });
   }
   return figures;
 }

@@ -45,31 +45,30 @@ export function tryLock(path: string): FileLock | null {
   return { release: () => fs.closeSync(fd) };
 }
 
-/**
- * Takes the lock that a process holds for its life; null where another one lives. A holder that was just killed can have a
- * child that was forked and has not become its own program yet: it has the open file a moment longer.
- */
-export function takeLifeLock(path: string, graceMs = 1000): FileLock | null {
-  const deadline = performance.now() + graceMs;
+/** The lock on `path`, asked for every `everyMs`; null where it is not to be had within `timeoutMs`. */
+function lockWithin(path: string, timeoutMs: number, everyMs: number): FileLock | null {
+  const deadline = performance.now() + timeoutMs;
   let lock = tryLock(path);
-  while (lock === null && performance.now() < deadline) {
-    Bun.sleepSync(20);
+  while (lock === null && performance.now() <= deadline) {
+    Bun.sleepSync(everyMs);
     lock = tryLock(path);
   }
   return lock;
 }
 
+/**
+ * Takes the lock that a process holds for its life; null where another one lives. A holder that was just killed can have a
+ * child that was forked and has not become its own program yet: it has the open file a moment longer.
+ */
+export function takeLifeLock(path: string, graceMs = 1000): FileLock | null {
+  return lockWithin(path, graceMs, 20);
+}
+
 /** Holds the lock on `path` while `act` runs; waits for it up to `timeoutMs`, then throws `try_later`. */
 export function withLock<T>(path: string, act: () => T, timeoutMs = 5000): T {
-  const deadline = performance.now() + timeoutMs;
-  let lock = tryLock(path);
-  while (lock === null) {
-    if (performance.now() > deadline) {
-      throw new MlError("try_later", `waited ${timeoutMs} ms for the lock \`${path}\`, which another process holds`);
-    }
-    Bun.sleepSync(2);
-    lock = tryLock(path);
-  }
+  const lock = lockWithin(path, timeoutMs, 2);
+  if (lock === null)
+    throw new MlError("try_later", `waited ${timeoutMs} ms for the lock \`${path}\`, which another process holds`);
   try {
     return act();
   } finally {

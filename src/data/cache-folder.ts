@@ -6,20 +6,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import { readJsonFile } from "../core/json-lines.ts";
-
-export interface CopyRecord {
-  checksum: string;
-  name: string;
-  version: string;
-  size_bytes: number;
-  num_files: number;
-  fetched_at: string;
-  seconds: number;
-  /** It went on from a copy that was cut, so that `seconds` is not all that it took. */
-  resumed?: boolean;
-  last_used_at: string;
-  hits: number;
-}
+import type { CopyRecord } from "../run/worker-facts.ts";
 
 const fileName = (checksum: string) => checksum.replace(":", "-");
 export const copyFolder = (cache: string, checksum: string) => join(cache, fileName(checksum));

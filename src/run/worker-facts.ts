@@ -61,6 +61,22 @@ export interface HoldingFacts {
   ends_at: string | null;
 }
 
+/** A copy of a dataset on the local disk, as the record beside it has it. */
+export interface CopyRecord {
+  checksum: string;
+  name: string;
+  version: string;
+  size_bytes: number;
+  num_files: number;
+  fetched_at: string;
+  seconds: number;
+  /** It went on from a copy that was cut, so that `seconds` is not all that it took. */
+  resumed?: boolean;
+  last_used_at: string;
+  /** How often a run was given it. */
+  hits: number;
+}
+
 /** What of the datasets lies on this machine's local disk, and what is on its way there. */
 export interface DataFacts {
   /** Where; null: nothing is copied. */
@@ -69,23 +85,13 @@ export interface DataFacts {
   used_bytes: number;
   /** Null: what the disk has, but for a tenth of it. */
   limit_bytes: number | null;
-  copies: {
-    checksum: string;
-    name: string;
-    version: string;
-    size_bytes: number;
-    num_files: number;
-    fetched_at: string;
-    seconds: number;
-    last_used_at: string;
-    /** How often a run was given it. */
-    hits: number;
+  copies: (CopyRecord & {
     pinned: boolean;
     /** Who reads it now. */
     runs: string[];
     /** The waiting run that needs it next. */
     next_run: string | null;
-  }[];
+  })[];
   /** Checksums of what is read where it is: a copy is not worth making. */
   in_place: string[];
   /** How many datasets waiting runs and people need, and how many of them are here. */

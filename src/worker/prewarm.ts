@@ -9,15 +9,7 @@ import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { askPlace } from "../data/ask-place.ts";
-import {
-  type CopyRecord,
-  completeCopy,
-  copyFolder,
-  partFolder,
-  readCopies,
-  removeCopy,
-  writeCopy,
-} from "../data/cache-folder.ts";
+import { completeCopy, copyFolder, partFolder, readCopies, removeCopy, writeCopy } from "../data/cache-folder.ts";
 import { runJob } from "../data/child.ts";
 import type { Copied } from "../data/copy.ts";
 import { makeRoom } from "../data/eviction.ts";
@@ -27,7 +19,7 @@ import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { type PrewarmWish, readWishes } from "../run/prewarm-wishes.ts";
-import type { DataFacts } from "../run/worker-facts.ts";
+import type { CopyRecord, DataFacts } from "../run/worker-facts.ts";
 
 export interface PrewarmSettings {
   /** Where copies lie; null: nothing is copied. */
