@@ -42,6 +42,8 @@ export interface ExitRecord {
   /** Bytes read from and written to disks by the script and all children that were waited for; null where unknown. */
   readBytes: number | null;
   writtenBytes: number | null;
+  /** Space left on its disk when the script had just failed; null where it did not fail, or nobody could say. */
+  diskFreeBytes: number | null;
 }
 
 function readRecord<T>(path: string, parse: (value: Record<string, unknown>) => T | null): RecordRead<T> {
@@ -114,6 +116,7 @@ export function readExitRecord(paths: RunPaths): RecordRead<ExitRecord> {
       oomKills: Number.isFinite(oomKills) ? Math.max(0, oomKills) : null,
       readBytes: isCount(value.read_bytes) ? value.read_bytes : null,
       writtenBytes: isCount(value.write_bytes) ? value.write_bytes : null,
+      diskFreeBytes: isCount(value.disk_free) ? value.disk_free : null,
     };
   });
 }

@@ -21,7 +21,7 @@
 #   exit.json     the script's exit status as a shell says it (128 + N for signal N), its end, its CPU time. It is written
 #                 over `reserve`, which was filled when the disk had room, and renamed: a full disk cannot keep it away
 #   events.jsonl  one line for each thing that happened
-# Only builtins and four programs: setsid, mv, sync, sleep. Written for any POSIX sh, run under dash and bash.
+# Only builtins and five programs: setsid, mv, sync, sleep, stat. Written for any POSIX sh, run under dash and bash.
 #
 # With a terminal, script(1) of util-linux stands between us and the script: it holds the terminal, hands on to it what is
 # written to the named pipe terminal.in, and writes what the script prints to output.log, byte for byte. It ends with the
@@ -228,11 +228,20 @@ done 2>/dev/null <"/proc/$$/io"
 cpu=
 { times 1<>"$own/reserve"; } 2>/dev/null && { IFS= read -r _; IFS= read -r cpu; } <"$own/reserve"
 clock
+# What the disk has left where the script failed: asked now, since a moment later somebody may have made space.
+disk_free=null
+if [ "$rc" != 0 ]; then
+  room=$(LC_ALL=C stat -f -c %a:%S "$f" 2>/dev/null)
+  case $room in
+  *[!0-9:]* | :* | *: | *:*:*) ;;
+  *:*) disk_free=$((${room%:*} * ${room#*:})) ;;
+  esac
+fi
 
 # Overwrites in place (1<>, no truncation): needs no free block.
 leave_record() {
-  printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s","read_bytes":%s,"write_bytes":%s}\n' \
-    "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" "$read_bytes" "$write_bytes" 2>/dev/null 1<>"$own/reserve" &&
+  printf '{"version":1,"run_id":"%s","token":%s,"rc":%s,"at_ms":%s,"boot":"%s","cpu":"%s","stragglers":%s,"time_limit":%s,"oom_before":"%s","oom_after":"%s","read_bytes":%s,"write_bytes":%s,"disk_free":%s}\n' \
+    "$id" "$token" "$rc" "$now" "$boot" "$cpu" "$stragglers" "$limited" "$oom" "$oom_now" "$read_bytes" "$write_bytes" "$disk_free" 2>/dev/null 1<>"$own/reserve" &&
     LC_ALL=C mv -f "$own/reserve" "$own/exit.json" 2>/dev/null
 }
 tries=0

@@ -18,7 +18,7 @@ import { tryLock } from "../core/file-lock.ts";
 import type { ProcessRecord } from "../execute/records.ts";
 import { processesOf } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
-import { noteFreeAtEnd, type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
+import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
 import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
@@ -30,6 +30,8 @@ import { keepVenv } from "./venv-use.ts";
 
 /** The files in `.run/` that somebody waits for. */
 const telling = new Set(["started", "process.json", "exit.json", "stop.json"]);
+/** After trouble it is tried again so soon, or when somebody pokes. */
+const againMs = 5000;
 /** A run that is over within this goes from `starting` to its end in one write. */
 const briefMs = 20;
 
@@ -72,7 +74,7 @@ async function finishStubbornly(shop: Shop, run: LiveRun, end: Ending): Promise<
       );
       shop.changed(run.runId);
       if (cause instanceof MlError && !isPassing(cause)) throw cause;
-      await run.bell.wait(5000);
+      await run.bell.wait(againMs);
       if (shop.closing) return;
     }
   }
@@ -121,15 +123,6 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   await finishStubbornly(shop, run, end);
 }
 
-/** Some seconds, or until the worker closes. */
-async function pause(shop: Shop, run: LiveRun, pauseMs: number): Promise<void> {
-  const deadline = performance.now() + pauseMs;
-  while (!shop.closing && performance.now() < deadline) {
-    noteFreeAtEnd(run);
-    await Bun.sleep(50);
-  }
-}
-
 /** One try at attending; what it throws is the caller's to judge. False where another worker attends the run. */
 async function tryToAttend(shop: Shop, run: LiveRun, own: OwnSupervisor | null): Promise<boolean> {
   const lock = tryLock(join(run.paths.private, "attend.lock"));
@@ -157,7 +150,6 @@ export async function attendRun(shop: Shop, run: LiveRun, own: OwnSupervisor | n
     try {
       return await tryToAttend(shop, run, own);
     } catch (cause) {
-      noteFreeAtEnd(run);
       shop.problems.set(run.runId, `run \`${run.runId}\` cannot be attended: ${messageOf(cause)}`);
       run.stopping = null;
       run.holding = processesOf(run.runId, run.script).length > 0;
@@ -167,7 +159,9 @@ export async function attendRun(shop: Shop, run: LiveRun, own: OwnSupervisor | n
         shop.lookSoon();
         return true;
       }
-      await pause(shop, run, 5000);
+      // What rang until now was heard by the try that failed.
+      run.bell.hush();
+      await run.bell.wait(againMs);
     }
   }
   return true;

@@ -180,15 +180,6 @@ function freeBytes(folder: string): number | null {
   }
 }
 
-/**
- * Keeps what the disk has left where the run has ended. Trouble may keep us from judging it for a while, and space that
- * is made meanwhile must not change the verdict.
- */
-export function noteFreeAtEnd(run: LiveRun): void {
-  if (run.freeAtEndBytes === null && fs.existsSync(run.paths.exitRecord))
-    run.freeAtEndBytes = freeBytes(run.paths.folder);
-}
-
 /** Waits for the end of the script and of all its processes; null where the worker closes first. */
 export async function waitForEnding(shop: Shop, run: LiveRun, attended: Attended): Promise<Ending | null> {
   const exit = await waitForExit(shop, run, attended);
@@ -198,7 +189,8 @@ export async function waitForEnding(shop: Shop, run: LiveRun, attended: Attended
   await run.stopping?.gone;
   const { started, startedAtMs } = attended;
   const endedAtMs = exit?.endedAtMs ?? lastSignMs(run, startedAtMs);
-  const diskFreeBytes = run.freeAtEndBytes ?? freeBytes(run.paths.folder);
+  // Told of the end itself; what we find may be the space that somebody has made since.
+  const diskFreeBytes = exit?.diskFreeBytes ?? freeBytes(run.paths.folder);
   if (started.record === null && !fs.existsSync(run.paths.startedMark) && exit === null) {
     return {
       exit,

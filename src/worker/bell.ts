@@ -9,6 +9,11 @@ export class Bell {
     this.#wake?.();
   }
 
+  /** Forgets what rang while nobody waited. */
+  hush(): void {
+    this.#rung = false;
+  }
+
   /** Resolves when rung, at the latest after `timeoutMs`. One waiter at a time. */
   async wait(timeoutMs: number): Promise<void> {
     if (!this.#rung) {

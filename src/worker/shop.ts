@@ -144,8 +144,6 @@ export interface LiveRun {
   stopping: Stopping | null;
   /** Why we stopped it, set before the first signal. */
   stopped: { why: StopReason; by: string | null; reason: string | null } | null;
-  /** What the disk had left when its end was first seen, though it was told of later; null before. */
-  freeAtEndBytes: number | null;
   /** A limit that it is beyond, with what was seen; it is stopped for that. */
   breach: Breach | null;
   capturing: Capturing | null;
@@ -273,7 +271,6 @@ export function newLiveRun(paths: RunPaths, requested: Requested, claim: Claim |
     phase: "preparing",
     sinceMs: 0,
     holding: true,
-    freeAtEndBytes: null,
     claim,
     claimLost: false,
     bell: new Bell(),

@@ -79,7 +79,7 @@ describe("a full disk", () => {
       expect(JSON.stringify(status)).toContain(filler);
       fs.truncateSync(join(folder, "output.log"), 1_000_000);
       const { manifest, paths } = await at.sealed(filler);
-      expect(manifest).toMatchObject({ status: "failed", exit_code: 9 });
+      expect(manifest).toMatchObject({ status: "failed", exit_code: 9, failure: { kind: "disk_full" } });
       expect(sumTrouble(paths)).toBe("");
     },
     60_000,

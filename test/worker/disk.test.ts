@@ -45,3 +45,19 @@ onRoot(
     expect(manifest).toMatchObject({ status: "failed", exit_code: 9, failure: { kind: "disk_full" } });
   },
 );
+
+onRoot("[D2] space that is made before anybody could look at a run's end changes no verdict", async () => {
+  const folder = smallDisk(6)!;
+  bench = openBench(join(folder, "base"));
+  const worker = await bench.work();
+  fs.writeFileSync(join(folder, "ballast"), Buffer.alloc(1024 * 1024));
+  const fill = "while [ ! -e go ]; do sleep 0.01; done; yes 'a line of output' | head -c 20000000; exit 9";
+  const paths = await bench.submit({ argv: ["sh", "-c", fill] });
+  await until("it to run", () => bench?.manifest(paths).status === "running");
+  await worker.stop();
+  fs.writeFileSync(join(paths.work, "go"), "");
+  await until("the exit record", () => fs.existsSync(paths.exitRecord));
+  fs.rmSync(join(folder, "ballast"));
+  await bench.work();
+  expect(await bench.sealed(paths)).toMatchObject({ status: "failed", exit_code: 9, failure: { kind: "disk_full" } });
+});

@@ -18,6 +18,7 @@ const exit = (rc: number, more: Partial<ExitRecord> = {}): ExitRecord => ({
   oomKills: null,
   readBytes: null,
   writtenBytes: null,
+  diskFreeBytes: null,
   ...more,
 });
 const evidence = (more: Partial<Evidence>): Evidence => ({
