@@ -27,13 +27,15 @@ function cards(
 const capacity = { slots: 8, cpuCores: 64, ramGb: 64, diskGb: null, cards: [] };
 const asking = (requested: Record<string, number>) => ({ resources: { requested } });
 /** Writes what it sees and stays until its folder has a file `go`. */
-const seeing = 'printf "%s" "$CUDA_VISIBLE_DEVICES" > seen; while [ ! -e go ]; do sleep 0.05; done';
+const seeing = 'printf "%s\\n" "$CUDA_VISIBLE_DEVICES" > seen; while [ ! -e go ]; do sleep 0.05; done';
 
 async function started(requested: Record<string, number>) {
   const paths = await bench.submit({ argv: ["sh", "-c", seeing], manifest: asking(requested) });
-  await until(`${paths.runId} to run`, () => fs.existsSync(`${paths.work}/seen`));
+  const path = `${paths.work}/seen`;
+  const text = () => (fs.existsSync(path) ? fs.readFileSync(path, "utf8") : "");
+  await until(`${paths.runId} to run`, () => text().endsWith("\n"));
   const go = () => fs.writeFileSync(`${paths.work}/go`, "");
-  return { paths, go, seen: fs.readFileSync(`${paths.work}/seen`, "utf8") };
+  return { paths, go, seen: text().trimEnd() };
 }
 
 test("[G5] cards are handed out by UUID, whole and in parts, and the record says what the run sees", async () => {
