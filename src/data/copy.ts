@@ -87,7 +87,7 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   sweepGone(dirname(job.target));
   // A mount that is gone is no dataset that has changed.
   statSync(job.root);
-  const list = readList(job.listPath);
+  const list = [...readList(job.listPath)];
   const donePath = `${job.target}.done`;
   mkdirSync(job.target, { recursive: true, mode: 0o755 });
   const done = doneBefore(donePath, job.target, list);
@@ -115,6 +115,7 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   await readAll(wanted, {
     ...{ root: job.root, target: job.target, hands: job.hands, bytesPerSecond: job.bytesPerSecond },
     courtesy: job.courtesy,
+    total: { files: wanted.length, bytes: totalBytes - doneBytes },
     onBytes: (count, rest) => {
       doneBytes += count;
       tell({ phase: "reading", files, doneBytes, totalBytes, speedShare: Math.round(100 / (1 + rest)) / 100 });

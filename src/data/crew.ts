@@ -151,8 +151,8 @@ export function crewMain(orders: Orders): void {
   }
 }
 
-function* batchesOf(files: readonly Wanted[]): Generator<Wanted[]> {
-  let batch: Wanted[] = [];
+function* batchesOf<W extends Wanted>(files: Iterable<W>): Generator<W[]> {
+  let batch: W[] = [];
   let bytes = 0;
   for (const file of files) {
     batch.push(file);
@@ -165,40 +165,40 @@ function* batchesOf(files: readonly Wanted[]): Generator<Wanted[]> {
   if (batch.length > 0) yield batch;
 }
 
-export interface CrewOptions extends Orders {
+export interface CrewOptions<W extends Wanted> extends Orders {
   hands: number;
+  /** How much there is, which decides how many hands it is worth. */
+  total: { files: number; bytes: number };
   /** So many more were read, by a hand that rests so many times as long as it works. */
   onBytes(count: number, rest: number): void;
-  onRow(row: Row): void;
+  onRow(row: Row, of: W): void;
 }
 
-/** Has every file read. Throws where a hand is lost. */
-export async function readAll(files: readonly Wanted[], options: CrewOptions): Promise<void> {
-  const { root, target, onBytes, onRow } = options;
-  const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const { bytesPerSecond, courtesy } = options;
+/** Has every file read; asks for the next ones only when a hand is free. Throws where a hand is lost. */
+export async function readAll<W extends Wanted>(files: Iterable<W>, options: CrewOptions<W>): Promise<void> {
+  const { root, target, bytesPerSecond, courtesy, total, onBytes, onRow } = options;
   const orders: Orders = { root, target, bytesPerSecond, courtesy };
-  if (files.length <= aloneFiles && bytes <= aloneBytes) {
+  if (total.files <= aloneFiles && total.bytes <= aloneBytes) {
     const pace = paceOf(orders);
     const note = (count: number) => {
       pace.pass(count);
       onBytes(count, pace.rest);
     };
-    for (const file of files) onRow(work(file, orders, note));
+    for (const file of files) onRow(work(file, orders, note), file);
     return;
   }
   const batches = batchesOf(files);
-  const hands = Math.max(1, Math.min(options.hands, Math.ceil(files.length / 16), 64));
+  const hands = Math.max(1, Math.min(options.hands, Math.ceil(total.files / 16), 64));
   const share = orders.bytesPerSecond === null ? null : orders.bytesPerSecond / hands;
   await Promise.all(
     Array.from({ length: hands }, () => runHand({ ...orders, bytesPerSecond: share }, batches, { onBytes, onRow })),
   );
 }
 
-async function runHand(
+async function runHand<W extends Wanted>(
   orders: Orders,
-  batches: Generator<Wanted[]>,
-  { onBytes, onRow }: Pick<CrewOptions, "onBytes" | "onRow">,
+  batches: Generator<W[]>,
+  { onBytes, onRow }: Pick<CrewOptions<W>, "onBytes" | "onRow">,
 ): Promise<void> {
   const first = batches.next();
   if (first.done === true) return;
@@ -208,12 +208,14 @@ async function runHand(
     stdout: "pipe",
     stderr: "ignore",
   });
-  const send = (batch: Wanted[]) => {
+  /** What it has in hand; it answers in this order. */
+  const given: W[][] = [];
+  const send = (batch: W[]) => {
+    given.push(batch);
     hand.stdin.write(`${JSON.stringify(batch)}\n`);
     void hand.stdin.flush();
   };
   send(first.value);
-  let outstanding = 1;
   const decoder = new TextDecoder();
   let pending = "";
   for await (const chunk of hand.stdout) {
@@ -223,17 +225,13 @@ async function runHand(
       pending = pending.slice(end + 1);
       if (told.bytes > 0 || told.rest > 0) onBytes(told.bytes, told.rest);
       if (told.rows === undefined) continue;
-      outstanding -= 1;
+      const batch = given.shift() ?? [];
       const next = batches.next();
-      if (next.done === true) {
-        if (outstanding === 0) hand.stdin.end();
-      } else {
-        send(next.value);
-        outstanding += 1;
-      }
-      for (const row of told.rows) onRow(row);
+      if (next.done !== true) send(next.value);
+      else if (given.length === 0) hand.stdin.end();
+      for (const [at, of] of batch.entries()) onRow(told.rows[at] ?? failedRow(of.path, new Error("no answer")), of);
     }
   }
   await hand.exited;
-  if (outstanding > 0) throw new Error(`a process that reads files ended early (${hand.signalCode ?? hand.exitCode})`);
+  if (given.length > 0) throw new Error(`a process that reads files ended early (${hand.signalCode ?? hand.exitCode})`);
 }

@@ -1,15 +1,9 @@
 /**
- * What a dataset consists of: a sorted list of its files, and the one hash that names the whole. The hash is the root of a
- * Merkle tree: each folder is the sha256 of its sorted lines
- *
- *     file <size> <sha256> <name>        (sha256 is `-` where a quick look left it out)
- *     link <target> -> <name>
- *     folder <hash> <name>
- *
- * so two datasets with one hash have the same paths, sizes and contents; times, owners and modes are no part of it. On disk a
- * list is lines of `sha256 TAB size TAB path`, readable without us; `awk -F'\t' '{print $1"  "$3}'` makes it input of sha256sum.
+ * What a dataset consists of: a list of its files, sorted by path. On disk it is lines of `sha256 TAB size TAB path`, readable without
+ * us; `awk -F'\t' '{print $1"  "$3}'` makes it input of sha256sum. Ten million lines are normal, so a list is gone through and
+ * never held; two of them are compared side by side, which is why the order counts.
  */
-import * as fs from "node:fs";
+import { fileLines } from "./lines.ts";
 
 export interface ListedFile {
   /** Relative, `/` between parts. */
@@ -21,14 +15,12 @@ export interface ListedFile {
   link: string | null;
 }
 
-/** By code units: the same everywhere, whatever the locale. */
-export const byPath = (a: ListedFile, b: ListedFile) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
-
 const escapes: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n" };
 const plain: Record<string, string> = { "\\\\": "\\", "\\t": "\t", "\\n": "\n" };
-const escaped = (text: string) =>
-  /[\\\t\n]/.test(text) ? text.replaceAll(/[\\\t\n]/g, (one) => escapes[one] ?? one) : text;
-const unescaped = (text: string) =>
+export const isPlain = (text: string) => !/[\\\t\n]/.test(text);
+export const escaped = (text: string) =>
+  isPlain(text) ? text : text.replaceAll(/[\\\t\n]/g, (one) => escapes[one] ?? one);
+export const unescaped = (text: string) =>
   text.includes("\\") ? text.replaceAll(/\\[\\tn]/g, (one) => plain[one] ?? one) : text;
 
 /** One file as a line of the list, with its end. */
@@ -43,55 +35,17 @@ function readLine(line: string): ListedFile | null {
   return { path: unescaped(path), sizeBytes: Number(size), sha256: link !== null || sum === "-" ? null : sum, link };
 }
 
-/** Throws system errors. A line that makes no sense is left out. */
-export function readList(path: string): ListedFile[] {
-  return fs
-    .readFileSync(path, "utf8")
-    .split("\n")
-    .flatMap((line) => readLine(line) ?? []);
-}
-
-export interface Folder {
-  files: ListedFile[];
-  folders: Map<string, Folder>;
-}
-
-function treeOf(files: readonly ListedFile[]): Folder {
-  const root: Folder = { files: [], folders: new Map() };
-  for (const file of files) {
-    let at = root;
-    const parts = file.path.split("/");
-    for (const part of parts.slice(0, -1)) {
-      const next = at.folders.get(part) ?? { files: [], folders: new Map() };
-      at.folders.set(part, next);
-      at = next;
-    }
-    at.files.push(file);
+/** The files of a list. A line that makes no sense is left out. Throws system errors, and where the list is not in order. */
+export function* readList(path: string): Generator<ListedFile> {
+  let before = "";
+  for (const line of fileLines(path)) {
+    const file = readLine(line);
+    if (file === null) continue;
+    // By code units: the same everywhere, whatever the locale.
+    if (file.path < before) throw new Error(`the list \`${path}\` is damaged: it is not in order at \`${file.path}\``);
+    before = file.path;
+    yield file;
   }
-  return root;
-}
-
-const nameOf = ({ path }: ListedFile) => path.slice(path.lastIndexOf("/") + 1);
-
-function folderHash(folder: Folder): string {
-  const lines = [
-    ...folder.files.map((file) => {
-      const name = escaped(nameOf(file));
-      return file.link === null
-        ? [name, `file ${file.sizeBytes} ${file.sha256 ?? "-"} ${name}\n`]
-        : [name, `link ${escaped(file.link)} -> ${name}\n`];
-    }),
-    ...[...folder.folders].map(([name, inner]) => [escaped(name), `folder ${folderHash(inner)} ${escaped(name)}\n`]),
-  ].sort(([a = ""], [b = ""]) => (a < b ? -1 : a > b ? 1 : 0));
-  const sum = new Bun.CryptoHasher("sha256");
-  for (const [, line = ""] of lines) sum.update(line);
-  return sum.digest("hex");
-}
-
-/** `sha256:…`, or `quick-sha256:…` where some contents were not read: the two never compare equal. */
-export function datasetChecksum(files: readonly ListedFile[]): string {
-  const whole = files.every((file) => file.sha256 !== null || file.link !== null);
-  return `${whole ? "sha256" : "quick-sha256"}:${folderHash(treeOf(files))}`;
 }
 
 export interface ListChanges {
@@ -103,24 +57,66 @@ export interface ListChanges {
 }
 
 const namedChanges = 20;
+const signs = { added: "+", removed: "-", changed: "~" };
 
-/** What `now` has otherwise than `before`; null where nothing. A content that one of them did not read counts as equal. */
-export function listChanges(before: readonly ListedFile[], now: readonly ListedFile[]): ListChanges | null {
-  const old = new Map(before.map((file) => [file.path, file]));
-  const found: ListChanges = { added: 0, removed: 0, changed: 0, files: [] };
-  const note = (kind: "added" | "removed" | "changed", path: string) => {
-    found[kind] += 1;
-    if (found.files.length < namedChanges)
-      found.files.push(`${{ added: "+", removed: "-", changed: "~" }[kind]} ${path}`);
-  };
-  for (const file of now) {
-    const was = old.get(file.path);
-    old.delete(file.path);
-    if (was === undefined) note("added", file.path);
-    else if (isOther(was, file)) note("changed", file.path);
+/** An earlier list beside one that is just being made, file by file, both in order. */
+export class Comparison {
+  readonly #found: ListChanges = { added: 0, removed: 0, changed: 0, files: [] };
+  readonly #before: Iterator<ListedFile>;
+  #was: ListedFile | undefined;
+
+  constructor(before: Iterable<ListedFile>) {
+    this.#before = before[Symbol.iterator]();
+    this.#next();
   }
-  for (const path of old.keys()) note("removed", path);
-  return found.added + found.removed + found.changed === 0 ? null : found;
+
+  #next(): void {
+    const step = this.#before.next();
+    this.#was = step.done === true ? undefined : step.value;
+  }
+
+  /** Whether the earlier one lists nothing; only before the first file. */
+  get isOfNothing(): boolean {
+    return this.#was === undefined;
+  }
+
+  #note(kind: keyof typeof signs, path: string): void {
+    this.#found[kind] += 1;
+    if (this.#found.files.length < namedChanges) this.#found.files.push(`${signs[kind]} ${path}`);
+  }
+
+  #removedUntil(path: string | null): void {
+    for (; this.#was !== undefined && (path === null || this.#was.path < path); this.#next())
+      this.#note("removed", this.#was.path);
+  }
+
+  add(file: ListedFile): void {
+    this.#removedUntil(file.path);
+    if (this.#was?.path !== file.path) this.#note("added", file.path);
+    else {
+      if (isOther(this.#was, file)) this.#note("changed", file.path);
+      this.#next();
+    }
+  }
+
+  /** What is otherwise than it was; null where nothing. A content that one of them did not read counts as equal. Once, at the end. */
+  changes(): ListChanges | null {
+    this.#removedUntil(null);
+    const { added, removed, changed } = this.#found;
+    return added + removed + changed === 0 ? null : this.#found;
+  }
+
+  /** Closes what is read, where it was not gone through. */
+  close(): void {
+    this.#before.return?.();
+  }
+}
+
+/** What `now` has otherwise than `before`; both in order. */
+export function listChanges(before: Iterable<ListedFile>, now: Iterable<ListedFile>): ListChanges | null {
+  const comparison = new Comparison(before);
+  for (const file of now) comparison.add(file);
+  return comparison.changes();
 }
 
 function isOther(a: ListedFile, b: ListedFile): boolean {

@@ -17,8 +17,8 @@ function changedFiles({ base }: Context, name: string, versions: [string, string
     (fs.statSync(path, { throwIfNoEntry: false })?.size ?? Infinity) <= largestListBytes;
   if (!paths.every(isSmall)) return [];
   try {
-    const [from = [], to = []] = paths.map(readList);
-    return listChanges(from, to)?.files ?? [];
+    const [from, to] = versions.map((version) => readList(datasetList(base, name, version)));
+    return from === undefined || to === undefined ? [] : (listChanges(from, to)?.files ?? []);
   } catch {
     return [];
   }

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runJob } from "../../../src/data/child.ts";
+import { LineWriter, linesOf, Spool } from "../../../src/data/lines.ts";
 import { readDataFile } from "../../../src/data/read-file.ts";
 import { type ScanJob, scanDataset } from "../../../src/data/scan.ts";
-import { StatCache } from "../../../src/data/stat-cache.ts";
+import { isTrusted, StatCache, StatCacheWriter } from "../../../src/data/stat-cache.ts";
 import { tempFolder, until } from "../../support/temp.ts";
 
 let root = "";
@@ -74,26 +75,67 @@ describe("a dataset is read", () => {
 
 describe("what is remembered of a file", () => {
   const look = { sizeBytes: 1, mtimeMs: 5, ctimeMs: 5 };
-  const made = { sha256: "a".repeat(64), seenMs: 10_000, hashedMs: 12_000 };
+  const sha256 = "a".repeat(64);
+  const find = (stamps = look) => {
+    const known = new StatCache(cachePath).find("f", stamps);
+    return known !== null && isTrusted(known) ? known.sha256 : null;
+  };
 
   test("[D15] is believed by how long we know it to look so: no file's time is compared with our clock", () => {
     const save = (times: { seenMs: number; hashedMs: number }, stamps = look) => {
-      const cache = new StatCache(cachePath);
-      cache.add("f", stamps, { ...made, ...times });
-      cache.save();
-      return new StatCache(cachePath).find("f", stamps);
+      const writer = new StatCacheWriter(cachePath);
+      writer.add({ path: "f", ...stamps, sha256, ...times });
+      writer.save();
+      return find(stamps);
     };
     expect(save({ seenMs: 10_000, hashedMs: 10_500 })).toBeNull();
-    // Seen half a second before the first hash: a hash two seconds later settles it.
-    expect(save({ seenMs: 12_100, hashedMs: 12_100 })).toBe(made.sha256);
+    expect(save({ seenMs: 10_000, hashedMs: 12_100 })).toBe(sha256);
     const future = { sizeBytes: 1, mtimeMs: 9e15, ctimeMs: 9e15 };
-    expect(save({ seenMs: 20_000, hashedMs: 22_500 }, future)).toBe(made.sha256);
-    expect(new StatCache(cachePath).find("f", { ...future, mtimeMs: 1 })).toBeNull();
+    expect(save({ seenMs: 20_000, hashedMs: 22_500 }, future)).toBe(sha256);
+    expect(find({ ...future, mtimeMs: 1 })).toBeNull();
+  });
+
+  test("[D15] counts from the first time that the file was seen so, though it was read again since", async () => {
+    await scan();
+    const [before] = fs.readFileSync(cachePath, "utf8").split("\n").slice(1);
+    const [, , , , seen] = (before ?? "").split("\t");
+    expect(await scan()).toMatchObject({ readFiles: 100 });
+    const [again] = fs.readFileSync(cachePath, "utf8").split("\n").slice(1);
+    expect(again?.split("\t")[4]).toBe(seen ?? "");
+  });
+
+  test("and stays, of what was read before one that cannot be read", async () => {
+    const last = join(root, "zz");
+    fs.writeFileSync(last, "x");
+    const goes = scanDataset(job(), ({ phase, files }) => {
+      if (phase === "looking" && files === 101) fs.rmSync(last, { force: true });
+    });
+    expect(await goes.catch((cause) => cause.message)).toContain("`zz` cannot be read");
+    expect(fs.readFileSync(cachePath, "utf8").match(/\.bin$/gm)).toHaveLength(100);
+    expect(fs.readdirSync(dirname(cachePath)).sort()).toEqual(["cache.tsv", "data"]);
   });
 
   test("a damaged cache counts as none", () => {
-    fs.writeFileSync(cachePath, "ml data cache 1\nnonsense\n\t\t\n");
-    expect(new StatCache(cachePath).find("f", look)).toBeNull();
+    fs.writeFileSync(cachePath, "ml data cache 2\nnonsense\n\t\t\n");
+    expect(find()).toBeNull();
+  });
+
+  test("more than memory is to hold goes to a file that no end leaves behind, and comes back as it was", () => {
+    const folder = tempFolder();
+    const spool = new Spool(folder);
+    const line = (n: number) => `${n} ${"é".repeat(500)}`;
+    const writer = new LineWriter((bytes) => spool.write(bytes));
+    for (let n = 0; n < 12_000; n += 1) writer.add(`${line(n)}\n`);
+    writer.flush();
+    expect(spool.sizeBytes).toBeGreaterThan(12_000_000);
+    expect(fs.readdirSync(folder)).toEqual([]);
+    let n = 0;
+    for (const one of linesOf(spool.read)) {
+      if (one !== line(n)) throw new Error(`line ${n} is otherwise`);
+      n += 1;
+    }
+    expect(n).toBe(12_000);
+    spool.close();
   });
 });
 
