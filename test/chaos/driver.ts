@@ -250,7 +250,7 @@ async function storm(report: ChaosReport, weather: Storm, random: () => number):
   const { actors, log } = weather;
   const { base } = report;
   for (const actor of actors) start(actor, log);
-  await until("the server to come up", () => fs.existsSync(join(base, "server.json")), 20_000);
+  await until("the server to come up", () => fs.existsSync(join(base, "server.json")));
 
   let submitted = false;
   const submitting = Promise.all([submitAll(report, random), cancelAll(report)]).then(() => {
@@ -268,7 +268,7 @@ async function storm(report: ChaosReport, weather: Storm, random: () => number):
     if (actor.process?.exitCode !== null || actor.process.signalCode !== null) start(actor, log);
   }
   const settled = () => countUnfinished(base) === 0;
-  await until("all runs to end after the storm", settled, 60_000).catch((cause) => {
+  await until("all runs to end after the storm", settled).catch((cause) => {
     process.stderr.write(`${fs.readFileSync(log, "utf8").slice(-4000)}\n${describeUnfinished(base)}\n`);
     throw cause;
   });

@@ -25,4 +25,4 @@ test("notes are added to a sealed run, in order, with author and time", async ()
   await until("the page", async () => (await lab.ml(["info", run])).stdout.includes("first words"));
   expect((await lab.ml(["annotate", run])).code).toBe(2);
   expect((await lab.ml(["annotate", run, " "])).code).toBe(2);
-}, 60_000);
+}, 120_000);

@@ -6,7 +6,7 @@ import { needs } from "../support/require.ts";
 import { until } from "../support/temp.ts";
 import { bare, type Lab, type OnTerminal, openLab } from "./lab.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);
 
 const asks = `name = input("name? ")
 print("hello", name)

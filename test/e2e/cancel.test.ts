@@ -22,14 +22,14 @@ test("one's own single run is cancelled without a question; several want --yes o
   expect([refused.code, refused.stderr.includes("--yes")]).toEqual([2, true]);
   expect(await statusOf(lab, more[0]!)).toBe("queued");
   expect((await lab.ml(["cancel", "--yes", ...more])).stdout).toBe(more.map((run) => `cancelled ${run}\n`).join(""));
-}, 60_000);
+}, 120_000);
 
 test("[Q11] a run that has ended is a conflict, and an unknown one is not found", async () => {
   const lab = openLab();
   await lab.ml(["queue", "-q", "-f", "--no-code", "--", "true"]);
   expect((await lab.ml(["cancel", "@last"])).code).toBe(7);
   expect((await lab.ml(["cancel", "nothing"])).code).toBe(3);
-}, 60_000);
+}, 120_000);
 
 test("on a terminal several are named and asked about", async () => {
   const lab = openLab();
@@ -39,7 +39,7 @@ test("on a terminal several are named and asked about", async () => {
   asked.type("n\r");
   expect(await asked.ended).toBe(1);
   expect(await statusOf(lab, runs[0]!)).toBe("queued");
-}, 60_000);
+}, 120_000);
 
 test("priority and hold decide who is next", async () => {
   const lab = openLab();
@@ -52,4 +52,4 @@ test("priority and hold decide who is next", async () => {
   expect((await lab.ml(["release", "a"])).stdout).toStartWith("released ");
   await until("it runs", async () => (await statusOf(lab, "a")) === "running");
   expect((await lab.ml(["hold", "a"])).code).toBe(7);
-}, 60_000);
+}, 120_000);

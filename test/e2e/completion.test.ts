@@ -53,7 +53,7 @@ bash(
     expect(await complete("ml logs @l", { home })).toEqual(["@last"]);
     expect(await complete("ml queue tr", { home })).toEqual(["compopt -o default"]);
   },
-  60_000,
+  120_000,
 );
 
 bash(
@@ -74,7 +74,7 @@ bash(
     expect(await complete("ml find runti", { home })).toEqual(["compopt -o nospace", "runtime\\>="]);
     expect(await complete("ml export --where tag:ab", { home })).toEqual(["tag:ablation"]);
   },
-  60_000,
+  120_000,
 );
 
 bash(
@@ -88,7 +88,7 @@ bash(
       silent.stop(true);
     }
   },
-  20_000,
+  120_000,
 );
 
 bash(
@@ -104,7 +104,7 @@ bash(
     expect(await Bun.file(join(home, "ran")).exists()).toBe(false);
     expect(words.join()).not.toContain("\x1b");
   },
-  60_000,
+  120_000,
 );
 
 for (const shell of ["zsh", "fish"]) {

@@ -123,4 +123,4 @@ test("on a terminal init asks, shows the defaults, and takes them for an empty a
     worker_base: "/data/ml",
     api_key: "secret-key",
   });
-}, 30_000);
+}, 120_000);

@@ -21,4 +21,4 @@ test("a dry run removes nothing; off a terminal --yes is wanted; live runs are r
   });
   expect(existsSync(lab.folder(run))).toBe(false);
   expect((await lab.ml(["info", run])).code).toBe(3);
-}, 60_000);
+}, 120_000);

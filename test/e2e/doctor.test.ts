@@ -36,7 +36,7 @@ test("with a server both sides are looked at", async () => {
   expect(checks.filter((check) => check.where === "server").map((check) => check.name)).toEqual(
     expect.arrayContaining(["disk", "python", "queue"]),
   );
-}, 60_000);
+}, 120_000);
 
 test("[N7] a server that cannot be reached, a readable key, an open home: exit 8, each with its cure", async () => {
   const home = tempFolder();
@@ -54,7 +54,7 @@ test("[N7] a server that cannot be reached, a readable key, an open home: exit 8
   mkdirSync(join(loose, ".ml"));
   chmodSync(join(loose, ".ml"), 0o777);
   expect(named((await examine(loose)).checks, "home")).toMatchObject({ ok: false });
-}, 60_000);
+}, 120_000);
 
 test("an interpreter in the settings that is not there is found before a run fails by it", async () => {
   const wrong = await examine(tempFolder(), { ML_PYTHON: "/nowhere/python" });

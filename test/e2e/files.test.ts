@@ -28,7 +28,7 @@ test("ls says what is code, artifact and record, and finds names in work/ by the
     expect([words, ran.code]).toEqual([words, 3]);
     expect(ran.stderr).toMatch(/^ml: run `.+` has no `nope`\nhint: `ml ls .+ -R` lists its files\n$/);
   }
-}, 60_000);
+}, 120_000);
 
 test("cat gives exact bytes", async () => {
   const lab = await labWithRun();
@@ -41,7 +41,7 @@ test("cat gives exact bytes", async () => {
   ).toBe(true);
   expect((await lab.ml(["cat", "r", "work/code.py"])).stdout).toBe(readFileSync(join(lab.project, "code.py"), "utf8"));
   expect((await lab.ml(["cat", "r", "empty"])).stdout).toBe("");
-}, 60_000);
+}, 120_000);
 
 test("[S3] nothing outside of the run folder comes out, and no device or pipe is opened", async () => {
   const lab = await labWithRun();
@@ -56,7 +56,7 @@ test("[S3] nothing outside of the run folder comes out, and no device or pipe is
     const ran = await lab.ml(["cat", "r", path]);
     expect([path, ran.stdout, ran.code === 3 || ran.code === 4]).toEqual([path, "", true]);
   }
-}, 60_000);
+}, 120_000);
 
 test("[N5] pull brings everything, leaves what is there, and goes on with what was begun", async () => {
   const lab = await labWithRun();
@@ -73,4 +73,4 @@ test("[N5] pull brings everything, leaves what is there, and goes on with what w
   writeFileSync(join(lab.project, "here/work/code.py"), "changed here");
   const one = await lab.json<{ written: string[] }>(["pull", "r", "code.py", "--to", "here"]);
   expect(one.written).toEqual(["work/code.py"]);
-}, 60_000);
+}, 120_000);

@@ -47,7 +47,7 @@ test("[I4] a search is echoed as read; what cannot be read ends with 2, a caret 
   expect((await lab.ml(["find", "--saved", "--plain"])).stdout).toBe("good\tval_acc>0.87\n");
   expect((await lab.ml(["find", "--forget", "good"])).code).toBe(0);
   await lab.ml(["server", "stop"]);
-}, 60_000);
+}, 120_000);
 
 test("a run that ran before, or whose like was refuted, is told of when it is queued", async () => {
   const lab = openLab();
@@ -67,4 +67,4 @@ test("a run that ran before, or whose like was refuted, is told of when it is qu
   const similar = await lab.json<{ runs: { run: { run_id: string }; score: number }[] }>(["similar", first]);
   expect(similar.runs[0]?.score).toBe(1);
   expect(similar.runs.length).toBe(3);
-}, 60_000);
+}, 120_000);

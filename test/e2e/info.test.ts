@@ -43,7 +43,7 @@ test("info tells why, what, result, environment, resources and files", async () 
     folder: expect.any(String),
   });
   expect((await lab.ml(["info", "@last", "--plain"])).stdout).toContain("status\tcompleted\n");
-}, 60_000);
+}, 120_000);
 
 test("[I6] metrics: a table, points as CSV and JSON, NaN and infinities kept", async () => {
   const lab = openLab();
@@ -59,7 +59,7 @@ test("[I6] metrics: a table, points as CSV and JSON, NaN and infinities kept", a
   expect(points.slice(0, 2).map((point) => point.value)).toEqual(["Infinity", "NaN"]);
   const missing = await lab.ml(["metrics", "@last", "nope"]);
   expect([missing.code, missing.stderr.includes("`nope`")]).toEqual([3, true]);
-}, 60_000);
+}, 120_000);
 
 test("a name that means several runs lists them, and one that means none is exit 3", async () => {
   const lab = openLab();
@@ -74,4 +74,4 @@ test("a name that means several runs lists them, and one that means none is exit
   expect((await lab.ml(["info", "zzzzzz"])).code).toBe(3);
   const short = ids[0]!.slice(11);
   expect((await lab.json<{ summary: { run_id: string } }>(["info", short])).summary.run_id).toBe(ids[0]!);
-}, 60_000);
+}, 120_000);

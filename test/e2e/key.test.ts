@@ -27,7 +27,7 @@ test("a key that was added opens the server from an empty home, and no longer on
   const after = await runMl(["status"], { home: away });
   expect(after.code).toBe(4);
   expect(after.stderr).toContain("ml key add");
-}, 60_000);
+}, 120_000);
 
 test("[S2 S9] a key is printed once and is in no log and no listing", async () => {
   const { home } = await serve();
@@ -36,7 +36,7 @@ test("[S2 S9] a key is printed once and is in no log and no listing", async () =
   expect((await runMl(["key", "list"], { home })).stdout).not.toContain(key);
   expect(readFileSync(join(home, ".ml/server.log"), "utf8")).not.toContain(key);
   expect(readFileSync(join(home, ".ml/data/users.toml"), "utf8")).not.toContain(key);
-}, 60_000);
+}, 120_000);
 
 test("[C7 S2] without a key or with a wrong one: exit 4 and what to do", async () => {
   const { home, url } = await serve();
@@ -47,4 +47,4 @@ test("[C7 S2] without a key or with a wrong one: exit 4 and what to do", async (
     expect(ran.code).toBe(4);
     expect(ran.stderr).toContain("ml config set api_key");
   }
-}, 60_000);
+}, 120_000);

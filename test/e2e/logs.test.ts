@@ -23,7 +23,7 @@ describe("following", () => {
     expect(ran.stderr).toContain("metrics    val_loss 0.3333");
     expect(ran.stderr).toContain("artifacts  1 file, 2.0 kB: best.bin 2.0 kB");
     expect(ran.stderr).toContain(`folder     ${join(lab.home, ".ml/data/runs")}`);
-  }, 60_000);
+  }, 120_000);
 
   test("a run that failed ends with 5, its kind, its traceback and the next command", async () => {
     const lab = openLab();
@@ -33,7 +33,7 @@ describe("following", () => {
     expect(ran.stderr).toMatch(/✗ failed after .*: code_error/);
     expect(ran.stderr).toContain("│ ZeroDivisionError: division by zero");
     expect(ran.stderr).toMatch(/more {7}ml info \w+/);
-  }, 60_000);
+  }, 120_000);
 
   test("a waiting run says where it stands, then that it started", async () => {
     const lab = openLab();
@@ -44,7 +44,7 @@ describe("following", () => {
     expect(await following.ended).toBe(0);
     expect(following.stderr()).toMatch(/started after .* in line/);
     expect(following.stdout()).toBe("x\n");
-  }, 60_000);
+  }, 120_000);
 
   test("[N1 K1] the server is killed twice meanwhile: no byte is missing, none comes twice", async () => {
     const lab = openLab();
@@ -58,7 +58,7 @@ describe("following", () => {
     expect(await following.ended).toBe(0);
     expect(following.stdout()).toBe(Array.from({ length: 60 }, (_, i) => `line ${i}\n`).join(""));
     expect(following.stderr()).toContain("connected again");
-  }, 60_000);
+  }, 120_000);
 
   test("Ctrl-C detaches with 130, says that the run goes on, and it does", async () => {
     const lab = openLab();
@@ -76,7 +76,7 @@ describe("following", () => {
     Bun.write(join(lab.folder(summary.run_id), "work/go"), "");
     const again = await lab.ml(["logs", "-f", "@last"]);
     expect([again.code, again.stdout]).toEqual([0, "here\nend\n"]);
-  }, 60_000);
+  }, 120_000);
 
   test("[D12] a log that the job cuts is read from its start again, with a marker", async () => {
     const lab = openLab();
@@ -91,7 +91,7 @@ describe("following", () => {
     await following.ended;
     expect(following.stdout()).toBe("first, and long\nsecond\n");
     expect(following.stderr()).toContain("the log was cut or replaced");
-  }, 60_000);
+  }, 120_000);
 
   test("--json tells the whole story in lines", async () => {
     const lab = openLab();
@@ -110,7 +110,7 @@ describe("following", () => {
         .join(""),
     ).toBe("x\n");
     expect(lines.at(-1)).toMatchObject({ kind: "ended", summary: { status: "completed", exit_code: 0 } });
-  }, 60_000);
+  }, 120_000);
 });
 
 test("[N2] a reader that pauses while the log grows fast costs neither side memory, and misses nothing", async () => {
@@ -154,7 +154,7 @@ describe("logs", () => {
     await raw.ended;
     await until("the text", () => raw.screen().includes("2%"));
     expect(raw.screen().replaceAll("\r\n", "\n")).toBe(exact);
-  }, 60_000);
+  }, 120_000);
 
   test("[D11] a large binary log without a line end comes out exactly, in bounded memory", async () => {
     const lab = openLab();
@@ -188,7 +188,7 @@ describe("logs", () => {
     });
     expect(await piped.stdout.text()).toBe("1\n141\n");
     expect(await piped.stderr.text()).toBe("");
-  }, 60_000);
+  }, 120_000);
 
   test("--tail gives the last lines, and streams are apart where they were split", async () => {
     const lab = openLab();
@@ -211,7 +211,7 @@ describe("logs", () => {
     const both = await lab.ml(["logs", "two"]);
     expect([both.stdout, both.stderr]).toEqual(["out\n", "err\n"]);
     expect((await lab.ml(["logs", "two", "--stdout"])).stdout).toBe("out\n");
-  }, 60_000);
+  }, 120_000);
 });
 
 test("on a terminal a follow ends with its verdict in colour, below the output", async () => {
@@ -222,4 +222,4 @@ test("on a terminal a follow ends with its verdict in colour, below the output",
   await until("the verdict", () => shown.screen().includes("folder"));
   expect(bare(shown.screen())).toMatch(/\nx\n\n✓ completed in .*\n/);
   expect(shown.screen()).toContain("\x1b[32m✓\x1b[0m");
-}, 60_000);
+}, 120_000);

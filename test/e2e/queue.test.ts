@@ -19,7 +19,7 @@ describe("queue", () => {
     expect(ran.stderr).toContain("left out, as ignored: .venv/\n");
     const { manifest } = await lab.json<{ manifest: { metadata: { note: string } } }>(["info", "@last"]);
     expect(manifest.metadata.note).toBe("why not");
-  }, 60_000);
+  }, 120_000);
 
   test("-q prints the id alone, --json one value, and a dry run queues nothing", async () => {
     const lab = openLab();
@@ -37,7 +37,7 @@ describe("queue", () => {
       dry_run: false,
       code: { files: 1, sent_bytes: 0, left_out: [] },
     });
-  }, 60_000);
+  }, 120_000);
 
   test("[I1] every argument arrives as it was typed", async () => {
     const lab = openLab();
@@ -47,7 +47,7 @@ describe("queue", () => {
     expect(JSON.parse(ran.stdout)).toEqual(words);
     const { manifest } = await lab.json<{ manifest: { argv: string[] } }>(["info", "@last"]);
     expect(manifest.argv).toEqual(["python3", "show.py", ...words]);
-  }, 60_000);
+  }, 120_000);
 
   test("[I1] an argument that is no UTF-8 is refused rather than changed", async () => {
     const lab = openLab();
@@ -58,7 +58,7 @@ describe("queue", () => {
     expect(await child.stderr.text()).toContain("argument `caf\\xe9` is not valid UTF-8");
     expect(await child.exited).toBe(2);
     expect(runsOnDisk(lab)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("editing and deleting after queueing changes nothing about the run", async () => {
     const lab = openLab();
@@ -70,7 +70,7 @@ describe("queue", () => {
     expect((await lab.ml(["release", runId])).code).toBe(0);
     expect((await lab.ml(["wait", runId])).code).toBe(0);
     expect((await lab.ml(["logs", runId])).stdout).toBe("then\n");
-  }, 60_000);
+  }, 120_000);
 
   test("all that was said about a run is in its manifest", async () => {
     const lab = openLab();
@@ -121,7 +121,7 @@ describe("queue", () => {
       resources: { requested: { cpu_cores: 1, ram_gb: 1, max_runtime_hours: 1.5 } },
       launch: { held: true, env: { FOO: "1=2" } },
     });
-  }, 60_000);
+  }, 120_000);
 
   test("what cannot run is refused before anything is queued, with the next step", async () => {
     const lab = openLab();
@@ -145,7 +145,7 @@ describe("queue", () => {
       expect([words, ran.code, ran.stderr.includes(hint)]).toEqual([words, code, true]);
     }
     expect(runsOnDisk(lab)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 test("an empty home with a key queues, follows and pulls from a server elsewhere, and others' runs are not its own", async () => {
@@ -166,7 +166,7 @@ test("an empty home with a key queues, follows and pulls from a server elsewhere
   const foreign = await lab.queue(["--hold", "train.py"]);
   expect((await lab.ml(["cancel", foreign], far)).code).toBe(2);
   expect((await lab.ml(["cancel", foreign, "--yes"], far)).code).toBe(4);
-}, 60_000);
+}, 120_000);
 
 describe("queue --from", () => {
   test("queues every line in order, in batches, with flags of their own", async () => {
@@ -178,7 +178,7 @@ describe("queue --from", () => {
     expect([ran.code, new Set(ids).size]).toEqual([0, 300]);
     const manifest = JSON.parse(readFileSync(join(lab.folder(ids[299]!), "run_manifest.json"), "utf8"));
     expect(manifest).toMatchObject({ name: "n299", argv: ["true", "299"], narrative: { experiment_group: "g" } });
-  }, 60_000);
+  }, 120_000);
 
   test("one bad line queues nothing and is named", async () => {
     const lab = openLab();
@@ -189,7 +189,7 @@ describe("queue --from", () => {
     expect([ran.code, runsOnDisk(lab)]).toEqual([2, []]);
     expect(ran.stderr).toContain("stdin:3: ");
     expect(ran.stderr).toContain("--name");
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("queue, interrupted", () => {
@@ -212,7 +212,7 @@ describe("queue, interrupted", () => {
     expect(queueing.stderr()).toContain("interrupted: nothing was queued");
     await until("the server's answer", async () => (await lab.ml(["status", "--json"])).code === 0);
     expect(runsOnDisk(lab)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("[C6] Ctrl-C during the last step leaves the run queued whole, and says so", async () => {
     const lab = openLab();
@@ -224,7 +224,7 @@ describe("queue, interrupted", () => {
     expect(await queueing.ended).toBe(130);
     expect(queueing.stdout()).toStartWith("queued ");
     expect(queueing.stderr()).toContain("interrupted: the run was queued before that");
-  }, 60_000);
+  }, 120_000);
 
   test("[K2] a server that is killed between taking the run and answering queues it once", async () => {
     const lab = openLab();
@@ -238,5 +238,5 @@ describe("queue, interrupted", () => {
     await lab.ml(["server", "start"]);
     expect(await queueing.ended).toBe(0);
     expect(runsOnDisk(lab)).toEqual([queueing.stdout().trim()]);
-  }, 60_000);
+  }, 120_000);
 });

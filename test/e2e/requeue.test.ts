@@ -52,7 +52,7 @@ test("a run goes on from a checkpoint of another, whatever happens to that one",
   const [first] = clone.runs;
   expect((await lab.ml(["wait", first?.run_id ?? ""])).code).toBe(0);
   expect((await lab.ml(["logs", first?.run_id ?? ""])).stdout).toContain("resumed from weights of 100");
-}, 60_000);
+}, 120_000);
 
 test("merge and replace show what they make of the command, and a dry run queues nothing", async () => {
   const lab = openLab();
@@ -65,7 +65,7 @@ test("merge and replace show what they make of the command, and a dry run queues
   const both = await lab.ml(["requeue", "train", "--merge", "--replace"]);
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("exclude each other")]);
   expect((await lab.json<{ waiting: object[] }>(["status"])).waiting.length).toBe(1);
-}, 60_000);
+}, 120_000);
 
 test("[S3] what cannot be staged is refused with its reason, and nothing is queued", async () => {
   const lab = openLab();
@@ -81,7 +81,7 @@ test("[S3] what cannot be staged is refused with its reason, and nothing is queu
   expect(await code("--stage", "checkpoints/*", "--stage", "checkpoints")).toEqual([0, undefined]);
   expect((await lab.ml(["requeue", "nobody"])).code).toBe(3);
   expect((await lab.ml(["requeue"])).code).toBe(2);
-}, 60_000);
+}, 120_000);
 
 test("`--code current` runs the same command on the code of today", async () => {
   const lab = openLab();
@@ -92,7 +92,7 @@ test("`--code current` runs the same command on the code of today", async () => 
   expect(ran.stdout).toContain("today");
   const old = await lab.ml(["requeue", "@last~1", "-f"]);
   expect(old.stdout).toContain("yesterday");
-}, 60_000);
+}, 120_000);
 
 test("a waiting run can be changed in an editor, until it starts, and every change is kept", async () => {
   const lab = openLab();
@@ -123,7 +123,7 @@ test("a waiting run can be changed in an editor, until it starts, and every chan
   expect((await lab.ml(["wait", runId])).code).toBe(0);
   expect((await lab.ml(["logs", runId])).stdout).toContain("'--lr', '2'");
   expect((await edit("true"))[0]).toBe(7);
-}, 60_000);
+}, 120_000);
 
 test("`ml retry` queues again what failed and was not tried since", async () => {
   const lab = openLab();
@@ -136,7 +136,7 @@ test("`ml retry` queues again what failed and was not tried since", async () => 
   const live = await lab.ml(["wait", ...runs.map((run) => run.run_id)]);
   expect(live.code).toBe(5);
   expect((await lab.json<{ runs: object[] }>(["retry", runs[0]?.run_id ?? "", "--dry-run"])).runs.length).toBe(1);
-}, 60_000);
+}, 120_000);
 
 test("a fork is the code of a run in a folder, and what is queued from there is its child", async () => {
   const lab = openLab();
@@ -159,7 +159,7 @@ test("a fork is the code of a run in a folder, and what is queued from there is 
     ...{ parent_run: source, experiment_group: "g", hypothesis: "h", tags: ["a", "b"] },
   });
   expect((await lab.ml(["fork", source, "forked"])).code).toBe(7);
-}, 60_000);
+}, 120_000);
 
 test("a search takes the place of names: every run that it means is queued again", async () => {
   const lab = openLab();
@@ -171,4 +171,4 @@ test("a search takes the place of names: every run that it means is queued again
   const tried = await lab.json<{ runs: object[] }>(["retry", "--where", "group:g status:completed", "-n"]);
   expect(tried.runs.length).toBe(1);
   expect((await lab.ml(["retry", "--where", "statsu:failed"])).code).toBe(2);
-}, 60_000);
+}, 120_000);

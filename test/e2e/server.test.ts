@@ -28,14 +28,14 @@ test("start, status and stop may each be repeated, and say the truth", async () 
   expect(alive(state.pid)).toBe(false);
   const idle = await runMl(["server", "stop", "--json"], { home });
   expect([idle.code, JSON.parse(idle.stdout).stopped]).toEqual([0, false]);
-}, 60_000);
+}, 120_000);
 
 test("two starts at once give one server", async () => {
   const home = serverHome();
   const started = await Promise.all([1, 2, 3].map(() => runMl(["server", "start", "--json"], { home })));
   expect(started.map((one) => one.code)).toEqual([0, 0, 0]);
   expect(new Set(started.map((one) => JSON.parse(one.stdout).pid)).size).toBe(1);
-}, 60_000);
+}, 120_000);
 
 test("with nothing configured and nothing running, queue starts a local server and says so", async () => {
   const home = serverHome();
@@ -46,7 +46,7 @@ test("with nothing configured and nothing running, queue starts a local server a
   expect(ran.stderr).toContain(join(home, ".ml/data"));
   expect(ran.stderr).toContain("ml server stop");
   expect([ran.code, ran.stdout]).toEqual([0, "hello\n"]);
-}, 60_000);
+}, 120_000);
 
 test("[C7] other commands do not start one: exit 69 and the one command to type", async () => {
   const home = serverHome();
@@ -56,7 +56,7 @@ test("[C7] other commands do not start one: exit 69 and the one command to type"
     expect(ran.stderr).toContain("hint: ml server start\n");
   }
   expect(existsSync(join(home, ".ml"))).toBe(false);
-}, 60_000);
+}, 120_000);
 
 test("[K11] a record and a socket left by a killed server are no obstacle", async () => {
   const home = serverHome();
@@ -68,7 +68,7 @@ test("[K11] a record and a socket left by a killed server are no obstacle", asyn
   const next = JSON.parse((await runMl(["server", "start", "--json"], { home })).stdout);
   expect(next.running).toBe(true);
   expect(next.pid).not.toBe(pid);
-}, 60_000);
+}, 120_000);
 
 test("[N7] a second user's server takes another port, but an address that was asked for and is taken is an error", async () => {
   const [one, two] = [serverHome(), serverHome()];
@@ -80,7 +80,7 @@ test("[N7] a second user's server takes another port, but an address that was as
   const refused = await runMl(["server", "start"], { home: two, env: { ML_LISTEN: taken } });
   expect(refused.code).toBe(69);
   expect(refused.stderr).toContain(taken.split(":")[1] ?? "?");
-}, 60_000);
+}, 120_000);
 
 test("[C8] a home that cannot be written to is explained, with the way out", async () => {
   const home = tempFolder();
@@ -90,7 +90,7 @@ test("[C8] a home that cannot be written to is explained, with the way out", asy
   expect(ran.stderr).toContain("ML_HOME");
   const nowhere = await runMl(["server", "start"], { home, env: { HOME: undefined } });
   expect([nowhere.code, nowhere.stderr.includes("HOME is not set")]).toEqual([2, true]);
-}, 60_000);
+}, 120_000);
 
 test("[C8] without HOME an XDG folder serves", async () => {
   const home = tempFolder();
@@ -98,7 +98,7 @@ test("[C8] without HOME an XDG folder serves", async () => {
   const started = await runMl(["server", "start", "--json"], { home, env });
   await runMl(["server", "stop"], { home, env });
   expect(JSON.parse(started.stdout).base).toBe(join(home, "xdg/ml/data"));
-}, 60_000);
+}, 120_000);
 
 test("[S10] neither .env nor bunfig.toml of the folder in which it is called is read", async () => {
   const home = serverHome();
@@ -111,7 +111,7 @@ test("[S10] neither .env nor bunfig.toml of the folder in which it is called is 
   const shown = await runMl(["config", "get", "server_url", "--json"], { home, cwd });
   expect(JSON.parse(shown.stdout)).toMatchObject({ value: null, origin: "default" });
   expect(existsSync(join(cwd, "ran"))).toBe(false);
-}, 60_000);
+}, 120_000);
 
 test("[P16] a server started in the background inherits neither BUN_ variables nor those of a run", async () => {
   const home = serverHome();
@@ -121,7 +121,7 @@ test("[P16] a server started in the background inherits neither BUN_ variables n
     .split("\0")
     .map((pair) => pair.split("=")[0] ?? "");
   expect(names.filter((name) => name.startsWith("BUN_") || name === "ML_RUN_ID")).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test("Ctrl-C on what follows detaches, says that the run goes on, and exits 130", async () => {
   const home = serverHome();
@@ -145,7 +145,7 @@ test("Ctrl-C on what follows detaches, says that the run goes on, and exits 130"
   expect(status.running).toHaveLength(1);
   await runMl(["cancel", "@last", "--now"], { home });
   await runMl(["wait", "@last"], { home });
-}, 60_000);
+}, 120_000);
 
 test("a server that hangs is called that, and not absent", async () => {
   const home = serverHome();
@@ -158,7 +158,7 @@ test("a server that hangs is called that, and not absent", async () => {
   } finally {
     process.kill(pid, "SIGCONT");
   }
-}, 60_000);
+}, 120_000);
 
 test("a base directory given by a relative path is the one of the folder in which it was typed", async () => {
   const home = serverHome();
@@ -166,7 +166,7 @@ test("a base directory given by a relative path is the one of the folder in whic
   const started = await runMl(["server", "start", "--base", "data", "--json"], { home, cwd });
   expect(JSON.parse(started.stdout).base).toBe(join(cwd, "data"));
   expect((await runMl(["server", "stop", "--base", "data"], { home, cwd })).code).toBe(0);
-}, 60_000);
+}, 120_000);
 
 test("[N1 K1] a follower outlives a killed server: every line once, in order, and the verdict", async () => {
   const home = serverHome();
@@ -190,7 +190,7 @@ test("[N1 K1] a follower outlives a killed server: every line once, in order, an
   await runMl(["server", "start"], { home });
   expect(await child.exited).toBe(0);
   expect(out()).toBe(Array.from({ length: 40 }, (_, n) => `line ${n}\n`).join(""));
-}, 60_000);
+}, 120_000);
 
 test("start takes the options of `ml server`; one that runs already is not changed by them", async () => {
   const home = serverHome();
@@ -205,4 +205,4 @@ test("start takes the options of `ml server`; one that runs already is not chang
   expect(other.code).toBe(7);
   expect(other.stderr).toContain("hint: ml server stop && ml server start --slots 3\n");
   expect((await runMl(["server", "start"], { home })).code).toBe(0);
-}, 60_000);
+}, 120_000);

@@ -113,7 +113,7 @@ describe("words", () => {
       if (name === "server" || name === "worker") continue;
       expect((await runMl([name, "--help"], { home })).stdout).toBe(page.stdout);
     }
-  }, 60_000);
+  }, 120_000);
 
   test("mistakes end with 2, name the nearest, and print nothing on stdout", async () => {
     const home = tempFolder();
@@ -130,7 +130,7 @@ describe("words", () => {
       expect([words, ran.code, ran.stdout]).toEqual([words, 2, ""]);
       expect(ran.stderr).toContain(hint);
     }
-  }, 60_000);
+  }, 120_000);
 
   test("with --json an error is one value with its code, on stderr", async () => {
     const ran = await runMl(["status", "--json"], { home: tempFolder() });

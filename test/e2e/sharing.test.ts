@@ -128,7 +128,7 @@ describe("waiting for something", () => {
     expect((await lab.ml(["wait", "one", "two"])).code).toBe(0);
     expect((await lab.ml(["release", "--group", "g"])).code).toBe(3);
     expect((await lab.ml(["release"])).code).toBe(2);
-  }, 60_000);
+  }, 120_000);
 
   test("a sweep runs no more at a time than it was given, and what is made from its runs counts among them", async () => {
     const lab = openLab();
@@ -143,7 +143,7 @@ describe("waiting for something", () => {
     const { launch } = JSON.parse(readFileSync(join(lab.folder(again), "run_manifest.json"), "utf8"));
     expect(launch.terms.group_limit).toBe(1);
     expect(await kinds(lab, again)).toContain("group_limit");
-  }, 60_000);
+  }, 120_000);
 });
 
 test(

@@ -32,7 +32,7 @@ describe("status", () => {
     expect(found).toEqual([...found].sort((a, b) => a - b));
     expect(found).not.toContain(-1);
     expect(page).not.toContain("\x1b");
-  }, 60_000);
+  }, 120_000);
 
   test("an empty server is exit 0 and says what to type", async () => {
     const lab = openLab();
@@ -41,7 +41,7 @@ describe("status", () => {
     expect([ran.code, ran.stdout.includes("ml queue train.py")]).toEqual([0, true]);
     expect(await lab.json(["status"])).toMatchObject({ schema: "ml.status/1", running: [], waiting: [], recent: [] });
     expect((await lab.ml(["status", "-q"])).stdout).toBe("");
-  }, 60_000);
+  }, 120_000);
 
   test("[C4] ASCII where the locale is not UTF-8, colour only where it is wanted", async () => {
     const lab = openLab();
@@ -53,7 +53,7 @@ describe("status", () => {
     const shown = lab.terminal(["status"], { env: { NO_COLOR: "1" } });
     await shown.ended;
     expect(shown.screen()).not.toContain("\x1b[3");
-  }, 60_000);
+  }, 120_000);
 
   test("--plain has the same twelve fields for every run", async () => {
     const lab = openLab();
@@ -65,7 +65,7 @@ describe("status", () => {
       .map((line) => line.split("\t"));
     expect(rows.map((row) => row.length)).toEqual([12, 12]);
     expect(rows.map((row) => row[1])).toEqual(["held", "completed"]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("status --watch", () => {
@@ -83,7 +83,7 @@ describe("status --watch", () => {
       expect(await watching.ended).toBe(130);
     }
     for (const line of values.stdout().trim().split("\n")) expect(JSON.parse(line).schema).toBe("ml.status/1");
-  }, 60_000);
+  }, 120_000);
 
   test("[C4] on a dumb terminal it prints lines and no control codes", async () => {
     const lab = openLab();
@@ -93,7 +93,7 @@ describe("status --watch", () => {
     await lab.ml(["queue", "-q", "-f", "--no-code", "--name", "quick", "--", "true"]);
     await until("the run", () => shown.screen().includes("✓ completed  quick"));
     expect(shown.screen()).not.toContain("\x1b");
-  }, 60_000);
+  }, 120_000);
 
   test("on a terminal it redraws in place, survives the server, and leaves the terminal as it was", async () => {
     const lab = openLab();
@@ -110,5 +110,5 @@ describe("status --watch", () => {
     shown.type("\x03");
     expect(await shown.ended).toBe(130);
     expect(shown.screen()).not.toMatch(/\x1b\[\?(1049|25)/);
-  }, 60_000);
+  }, 120_000);
 });

@@ -51,7 +51,7 @@ test("what is typed in the editor is kept, whatever becomes of it", async () => 
   expect((await lab.json<Info>(["info", "@last"])).manifest.narrative.validation_status).toBe("refutes");
   expect((await lab.ml(["lessons"])).stdout).toContain("true is true");
   expect((await lab.ml(["dead-ends"])).stdout).toContain("it works");
-}, 90_000);
+}, 120_000);
 
 test("a review gives verdicts by keys; a comparison and pictures come of what was logged", async () => {
   const lab = openLab();
@@ -79,7 +79,7 @@ test("a review gives verdicts by keys; a comparison and pictures come of what wa
   expect(drawn.code).toBe(0);
   for (const name of ["x.svg", "x.png", "x.html"]) expect(existsSync(join(lab.project, name))).toBe(true);
   expect((await lab.ml(["plot", a, "nothing"])).code).toBe(3);
-}, 90_000);
+}, 120_000);
 
 test("a command with nothing to say leaves alone what stands in the file that it writes to", async () => {
   const lab = openLab();
@@ -91,4 +91,4 @@ test("a command with nothing to say leaves alone what stands in the file that it
   });
   expect(await shell.exited).toBe(0);
   expect(readFileSync(join(lab.project, "out.txt"), "utf8")).toBe("before\n");
-}, 60_000);
+}, 120_000);

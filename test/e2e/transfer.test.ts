@@ -40,7 +40,7 @@ test("sync sends code and queues nothing; the second time there is nothing to se
   expect(runsOnDisk(lab)).toEqual([]);
   expect((await lab.ml(["sync", "-q"])).stdout).toBe(`${first.snapshot}\n`);
   expect((await lab.ml(["sync", "--limit-rate", "soon"])).code).toBe(2);
-}, 60_000);
+}, 120_000);
 
 test("checkout gives the code as it ran, and says what has changed since", async () => {
   const lab = openLab();
@@ -73,7 +73,7 @@ test("checkout gives the code as it ran, and says what has changed since", async
   const difference = (await lab.ml(["checkout", run, "--diff"])).stdout;
   expect(difference).toContain("~ changed  train.py\n");
   expect(difference).toContain("+ added    new.py\n");
-}, 60_000);
+}, 120_000);
 
 test("patterns are matched on the server, from the run folder or from work/ on", async () => {
   const lab = openLab();
@@ -88,7 +88,7 @@ test("patterns are matched on the server, from the run folder or from work/ on",
   expect((await lab.ml(["cat", run, "ckpt/*"])).stdout).toBe("ckpt/a.ptckpt/notes.txt");
   const pulled = await lab.json<{ written: string[] }>(["pull", run, "ck*", "--to", "here"]);
   expect(pulled.written.sort()).toEqual(["work/ckpt/a.pt", "work/ckpt/deep/b.pt", "work/ckpt/notes.txt"]);
-}, 60_000);
+}, 120_000);
 
 test("[N5] a large file that is here in another version comes as what differs, and is right", async () => {
   const lab = openLab();
@@ -109,7 +109,7 @@ test("[N5] a large file that is here in another version comes as what differs, a
   expect(again.written).toEqual(["work/large.bin"]);
   expect(again.received_bytes).toBeLessThan(5000);
   expect(readFileSync(here).equals(bytes)).toBeTrue();
-}, 60_000);
+}, 120_000);
 
 test("push brings a folder as it is into one's own data, replaces it whole, and reaches nothing else", async () => {
   const lab = openLab();
@@ -134,7 +134,7 @@ test("push brings a folder as it is into one's own data, replaces it whole, and 
     expect([name, (await lab.ml(["push", "set", "--as", name])).code]).toEqual([name, 2]);
   }
   expect((await lab.ml(["push", "set/labels.csv"])).code).toBe(3);
-}, 60_000);
+}, 120_000);
 
 test("[N5] over a slow line that is cut an upload goes on where it stopped, and an unchanged tree costs next to nothing", async () => {
   const lab = openLab();
@@ -163,4 +163,4 @@ test("[N5] over a slow line that is cut an upload goes on where it stopped, and 
   expect((await lab.ml(["sync", "-q"], through(second))).code).toBe(0);
   expect(second.taken()).toBeLessThan(3000);
   second.stop();
-}, 60_000);
+}, 120_000);

@@ -21,7 +21,7 @@ test("0 where all succeeded, 5 where one did not, 6 where the time was up", asyn
     ],
   });
   expect((await lab.ml(["wait", "zzzz"])).code).toBe(3);
-}, 60_000);
+}, 120_000);
 
 test("--any ends with the first, and a run that is tried again is waited for in its next attempt", async () => {
   const lab = openLab();
@@ -39,4 +39,4 @@ test("--any ends with the first, and a run that is tried again is waited for in 
   expect(last.run_id).not.toBe(first);
   const info = JSON.parse((await lab.ml(["info", "--json", first])).stdout);
   expect(info.manifest.lineage.retried_as).toBe(last.run_id);
-}, 60_000);
+}, 120_000);

@@ -170,18 +170,18 @@ test("[K9] every file of a run, damaged at many places, in every state: named wh
   expect(unreadable.filter(({ runId }) => !named.has(runId))).toEqual([]);
 
   // The runs that nobody touched go on.
-  expect((await at.sealed(ids.ended, 60_000)).manifest).toMatchObject({ status: "failed", exit_code: 7 });
+  expect((await at.sealed(ids.ended)).manifest).toMatchObject({ status: "failed", exit_code: 7 });
   for (const runId of [ids.completed, ids.failed, ids.cancelled]) expect(sumTrouble(at.base.run(runId))).toBe("");
   expect(at.manifest(ids.running).status).toBe("running");
   fs.writeFileSync(join(at.home, "go"), "");
   expect((await at.sealed(ids.running)).manifest).toMatchObject({ status: "failed", exit_code: 6 });
   await at.ask("run.hold", { runs: [ids.queued], held: false });
-  expect((await at.sealed(ids.queued, 60_000)).manifest).toMatchObject({ status: "failed", exit_code: 3 });
+  expect((await at.sealed(ids.queued)).manifest).toMatchObject({ status: "failed", exit_code: 3 });
 
   // Of the damaged ones everything ends that has a manifest, no success is made up, and nothing is started twice.
   const readable = damaged.filter(({ runId }) => readManifest(at.base.run(runId).manifest).kind === "ok");
   const open = () => readable.filter(({ runId }) => !fs.existsSync(at.base.run(runId).sums));
-  await until("all that can be read to be sealed", () => open().length === 0, 60_000).catch((cause) => {
+  await until("all that can be read to be sealed", () => open().length === 0).catch((cause) => {
     throw new Error(`${cause}: ${JSON.stringify(open().slice(0, 20), null, 1)}\n${at.log().slice(-3000)}`);
   });
   const made = readable.filter(

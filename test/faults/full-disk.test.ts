@@ -59,7 +59,7 @@ describe("a full disk", () => {
       const last = idOf((await ml(at, "queue", "--json", "--", "echo", "last")).stdout);
       expect((await at.sealed(last)).manifest.status).toBe("completed");
     },
-    60_000,
+    120_000,
   );
 
   onRoot(
@@ -82,7 +82,7 @@ describe("a full disk", () => {
       expect(manifest).toMatchObject({ status: "failed", exit_code: 9, failure: { kind: "disk_full" } });
       expect(sumTrouble(paths)).toBe("");
     },
-    60_000,
+    120_000,
   );
 
   onRoot(
@@ -103,7 +103,7 @@ describe("a full disk", () => {
       expect(manifest).toMatchObject({ status: "failed", exit_code: 1, failure: { kind: "disk_full" } });
       expect(sumTrouble(paths)).toBe("");
     },
-    60_000,
+    120_000,
   );
 
   onRoot(
@@ -129,7 +129,7 @@ describe("a full disk", () => {
       const last = idOf((await ml(at, "queue", "--json", "--", "echo", "last")).stdout);
       expect((await at.sealed(last)).manifest.status).toBe("completed");
     },
-    60_000,
+    120_000,
   );
 });
 
@@ -157,7 +157,7 @@ describe("a read-only disk", () => {
       await Bun.sleep(1100);
       expect((await ml(at, "queue", "--", "true")).code).toBe(0);
     },
-    60_000,
+    120_000,
   );
 
   onRoot(
@@ -178,6 +178,6 @@ describe("a read-only disk", () => {
         stderr: expect.stringContaining("read-only"),
       });
     },
-    60_000,
+    120_000,
   );
 });

@@ -39,16 +39,16 @@ test("[P7] a run of hundreds of processes: the server goes on answering, and a c
   const at = await serving();
   const bomb = await submit(at, "n=0; while [ $n -lt 400 ]; do sleep 600 & n=$((n + 1)); done; echo all; wait");
   const { outputLog } = at.base.run(bomb);
-  await until("all of them", () => fs.existsSync(outputLog) && fs.readFileSync(outputLog, "utf8") === "all\n", 30_000);
+  await until("all of them", () => fs.existsSync(outputLog) && fs.readFileSync(outputLog, "utf8") === "all\n");
   // The last of them may not have become its own program yet.
   await until("their names", () => countBearers(bomb) > 400);
   expect((await at.ask<{ running: unknown[] }>("status", {})).running).toHaveLength(1);
   const other = await submit(at, "echo other; exit 3");
   expect((await at.sealed(other)).manifest.exit_code).toBe(3);
   await at.ask("run.cancel", { runs: [bomb] });
-  expect((await at.sealed(bomb, 40_000)).manifest.status).toBe("cancelled");
+  expect((await at.sealed(bomb)).manifest.status).toBe("cancelled");
   expect(countBearers(bomb)).toBe(0);
-}, 90_000);
+}, 120_000);
 
 test("[P12] output closed, detached or rewritten by carriage returns: every byte kept, the end exact", async () => {
   const at = await serving();
@@ -65,4 +65,4 @@ test("[P12] output closed, detached or rewritten by carriage returns: every byte
   const logs = await runMl(["logs", rewritten], { home: at.home, env: at.env });
   expect(logs).toMatchObject({ code: 0, stdout: bytes });
   expect(fs.statSync(join(at.base.run(rewritten).folder, "output.log")).size).toBe(Buffer.byteLength(bytes));
-}, 60_000);
+}, 120_000);

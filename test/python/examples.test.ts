@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { needs } from "../support/require.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 const examples = join(import.meta.dir, "../../examples");
 const digits = join(examples, "digits/train.py");
 const numpyDigits = join(examples, "numpy-digits/train.py");

@@ -8,7 +8,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { tempFolder, until } from "../support/temp.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 const moduleFolder = join(import.meta.dir, "../../python/ml_runner");
 interface Line {
   name: string;

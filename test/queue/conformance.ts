@@ -133,7 +133,7 @@ function lineTests(check: Check): void {
       expect(await ids(queue, false, 3)).toEqual(["r1", "r3", "r5"]);
       expect((await queue.waiting(256, true)).length).toBe(256);
     },
-    90_000,
+    120_000,
   );
 
   check("a new queue asks to be filled from the folders, until it has been", async (bench, queue) => {

@@ -35,7 +35,7 @@ describe("on a full disk", () => {
     test(`[D1] the ${name} queue refuses with no_space, keeps what it acknowledged, and goes on after`, async () => {
       const mounted = await onSmallDisk("1m", async (disk) => await fillAndRecover(disk, open(disk)));
       if (!mounted) console.log(`SKIPPED ${name}: a small tmpfs cannot be mounted here`);
-    }, 60_000);
+    }, 120_000);
   }
 });
 

@@ -84,7 +84,7 @@ describe("a queue whose redis goes away", () => {
       expect((await queue.waiting(10, false)).map((each) => each.runId)).toEqual(["c", "before", "b"]);
       expect(await queue.count()).toBe(4);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -98,7 +98,7 @@ describe("a queue whose redis goes away", () => {
       closing.push(direct);
       await until("the entry in redis", async () => (await direct.count()) === 1);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -119,7 +119,7 @@ describe("a queue whose redis goes away", () => {
       const claims = await Promise.all([queue.claim("a", "w1", 60_000), other.claim("a", "w2", 60_000)]);
       expect(claims.filter((claim) => claim !== null).length).toBe(1);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -135,7 +135,7 @@ describe("a queue whose redis goes away", () => {
       expect(await ids(queue)).toEqual(["b"]);
       expect(await standIn.count()).toBe(0);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -163,13 +163,13 @@ describe("a queue whose redis goes away", () => {
       await until(
         "the leases of the killed merge to be over",
         async () => (await queue.count()) === 4 && (await standIn.count()) === 0,
-        40_000,
+        120_000,
       );
       expect((await ids(queue)).sort()).toEqual(
         ["queue/merge-added-a", "queue/merge-added-b", "queue/merge-claimed-a", "queue/merge-claimed-b"].sort(),
       );
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -186,6 +186,6 @@ describe("a queue whose redis goes away", () => {
       await until("the merge", async () => (await queue.count()) === 2);
       expect((await ids(queue)).sort()).toEqual(["a", "b"]);
     },
-    60_000,
+    120_000,
   );
 });

@@ -138,7 +138,7 @@ describe("the filesystem queue", () => {
       const fresh = open(join(folder, "..", `again-${points.indexOf(point)}`));
       await fresh.add([entry("left")]);
     }
-  }, 60_000);
+  }, 120_000);
 
   test("a name says everything and comes back from the file name", () => {
     for (const priority of [1, 10]) {

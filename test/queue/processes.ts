@@ -58,7 +58,7 @@ export function processesTests(check: Check): void {
       await until(
         "all workers to stand at the line",
         () => workers.every((each) => each.lines.includes("ready")),
-        30_000,
+        120_000,
       );
       await queue.add(names.map((runId) => entry(runId)));
       await Promise.all(workers.map((worker) => worker.end()));
@@ -67,7 +67,7 @@ export function processesTests(check: Check): void {
       expect(workers.flatMap((worker) => worker.said("unsettled"))).toEqual([]);
       expect(await queue.count()).toBe(0);
     },
-    60_000,
+    120_000,
   );
 }
 
@@ -81,7 +81,7 @@ export function killedProcessesTests(check: Check): void {
       for (let round = 0; round < 3; round += 1) {
         const adders = [1, 2].map((n) => new Child(bench, "add", `a${n}r${round}`));
         const worker = new Child(bench, "churn", `w${round}`);
-        await until("children to get going", () => adders.every((adder) => adder.lines.length > 8 + round * 5), 30_000);
+        await until("children to get going", () => adders.every((adder) => adder.lines.length > 8 + round * 5));
         await Promise.all([...adders, worker].map((child) => child.kill()));
         added.push(...adders.flatMap((adder) => adder.said("added").flatMap((line) => line.split(" "))));
         settling.push(...worker.said("settling"));
@@ -95,6 +95,6 @@ export function killedProcessesTests(check: Check): void {
       expect(settled.filter((runId) => there.has(runId))).toEqual([]);
       expect(added.length).toBeGreaterThan(20);
     },
-    90_000,
+    120_000,
   );
 }

@@ -44,7 +44,7 @@ describe("the redis queue", () => {
       await queue.add([entry("a")]);
       expect(await ids(queue)).toEqual(["a"]);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -62,7 +62,7 @@ describe("the redis queue", () => {
       await until("redis to be used again", async () => (await queue.health()).ok);
       expect(await ids(queue)).toEqual(["a"]);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -94,7 +94,7 @@ describe("the redis queue", () => {
       expect(await rebuildQueue(queue, base)).toEqual({ restored: 0, damaged: [] });
       expect((await queue.health()).problem).toBeNull();
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -107,7 +107,7 @@ describe("the redis queue", () => {
       await server.command("SCRIPT", "FLUSH");
       expect(await ids(queue)).toEqual(["a", "b"]);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -120,7 +120,7 @@ describe("the redis queue", () => {
       await server.command("CONFIG", "SET", "maxmemory", "0");
       expect(await ids(queue)).toEqual(["a"]);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -152,7 +152,7 @@ describe("the redis queue", () => {
       stop();
       await until("the subscription to end", async () => (await subscribers(server)) === 0);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -175,7 +175,7 @@ describe("the redis queue", () => {
       });
       expect(await subscribers(server)).toBe(0);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -189,7 +189,7 @@ describe("the redis queue", () => {
       for (let n = 0; n < 5; n += 1) await listener.count().catch(() => {});
       expect((await listener.health()).ok).toBe(false);
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -202,7 +202,7 @@ describe("the redis queue", () => {
       expect(await other.count()).toBe(0);
       expect(await other.claim("a", "w", 1000)).toBeNull();
     },
-    60_000,
+    120_000,
   );
 
   testWithRedis(
@@ -215,7 +215,7 @@ describe("the redis queue", () => {
       expect(problem).not.toContain("s3cret");
       expect(() => redactRedisUrl("s3cret@nowhere")).toThrow("`redis_url` is not the address");
     },
-    60_000,
+    120_000,
   );
 });
 

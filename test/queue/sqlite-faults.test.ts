@@ -103,7 +103,7 @@ describe("the sqlite queue", () => {
         expect(await queue.add([entry("new")])).toBe(1);
       }
     }
-  }, 60_000);
+  }, 120_000);
 
   test("[D6] deleted or damaged under a running process, both processes go on with one new file", async () => {
     const folder = tempFolder();

@@ -225,7 +225,7 @@ async function crashInHalving(point: string, home: string): Promise<void> {
   await until(
     `one to be left\n${at.log()}`,
     () => statuses().filter((each) => each === "cancelled").length === 2,
-    30_000,
+    120_000,
   );
   const left = at.runIds().filter((runId) => at.manifest(runId).status === "running");
   expect(left.map((runId) => at.manifest(runId).lineage.sweep_point)).toEqual([{ acc: "3" }]);
@@ -339,7 +339,7 @@ for (const [point, cases] of Object.entries(table)) {
     needs(...programs)(
       `[${each.rows}] a crash at ${point}${where}: one run, started once, whole`,
       () => crashAt(point, each),
-      60_000,
+      120_000,
     );
   }
 }

@@ -40,7 +40,7 @@ needs("sha256sum")(
     const { runs } = await at.ask<Submitted>("submit", { runs: specs });
     // A start that takes the worker down three times is given up, by design: here all of them run before the first kill.
     const begun = () => runs.every(({ run_id: runId }) => fs.existsSync(at.base.run(runId).processRecord));
-    await until("twenty running scripts", begun, 30_000);
+    await until("twenty running scripts", begun);
     for (let kills = 0; kills < 50; kills += 1) {
       await Bun.sleep(random() * 150);
       server.kill("SIGKILL");
@@ -51,7 +51,7 @@ needs("sha256sum")(
     expect(running).toHaveLength(20);
     fs.writeFileSync(join(home, "stop"), "");
     for (const [n, { run_id: runId }] of runs.entries()) {
-      const { manifest, paths } = await at.sealed(runId, 40_000);
+      const { manifest, paths } = await at.sealed(runId);
       const told = `seed ${seed}, run ${n}`;
       expect({ told, exit: manifest.exit_code, status: manifest.status }).toEqual({
         told,
@@ -92,12 +92,12 @@ needs("sha256sum")(
     // Another worker is there to take what nobody holds any more.
     const outer = await at.start({ args: ["worker", "--name", "outer"] });
     const began = performance.now();
-    await until("the blocked worker's run to begin, by whoever has it", () => fs.existsSync(witness), 60_000);
-    const { manifest, paths } = await at.sealed(first, 60_000);
+    await until("the blocked worker's run to begin, by whoever has it", () => fs.existsSync(witness));
+    const { manifest, paths } = await at.sealed(first);
     expect(manifest).toMatchObject({ status: "failed", exit_code: 4 });
     expect(sumTrouble(paths)).toBe("");
-    await until("the server to answer again", () => performance.now() - began > 33_000, 60_000);
-    const rest = await until("a server", () => submit("after", 3).catch(() => null), 30_000);
+    await until("the server to answer again", () => performance.now() - began > 33_000);
+    const rest = await until("a server", () => submit("after", 3).catch(() => null));
     for (const runId of rest) expect((await at.sealed(runId)).manifest.exit_code).toBe(4);
     expect(fs.readFileSync(witness, "utf8").trim().split("\n").sort()).toEqual([first, ...rest].sort());
     expect(hasEnded(blocked)).toBe(false);

@@ -85,7 +85,7 @@ for (const point of points) {
       reply: { server: { queue: { waiting: number } }; waiting: { run_id: string }[] };
     };
     expect(reply.waiting.map((run) => run.run_id)).toEqual(again.map((run) => run.run_id));
-  }, 30_000);
+  }, 120_000);
 }
 
 test("[D1] the disk fills up after the journal: refused, and a later start knows nothing of it", async () => {
@@ -102,7 +102,7 @@ test("[D1] the disk fills up after the journal: refused, and a later start knows
   await first.child.exited;
   await start(base);
   expect(readdirSync(join(base, "runs"))).toEqual([]);
-}, 30_000);
+}, 120_000);
 
 test("[K10] a second server on one base is refused and names the first, until that is gone, however it went", async () => {
   const base = join(tempFolder(), "data");
@@ -118,7 +118,7 @@ test("[K10] a second server on one base is refused and names the first, until th
   first.child.kill("SIGKILL");
   await first.child.exited;
   expect((await start(base)).child.exitCode).toBeNull();
-}, 30_000);
+}, 120_000);
 
 test("[K11] the socket that a killed server left is taken over; one that somebody serves is not", async () => {
   const base = join(tempFolder(), "data");
@@ -135,7 +135,7 @@ test("[K11] the socket that a killed server left is taken over; one that somebod
   expect(await other.exited).toBe(7);
   expect(await new Response(other.stderr).text()).toContain("something else answers");
   holder.close();
-}, 30_000);
+}, 120_000);
 
 test("SIGTERM ends it cleanly: exit 0, no record, no socket, journal empty", async () => {
   const base = join(tempFolder(), "data");
@@ -146,7 +146,7 @@ test("SIGTERM ends it cleanly: exit 0, no record, no socket, journal empty", asy
   expect(existsSync(join(base, "server.json"))).toBe(false);
   expect(existsSync(server.socket)).toBe(false);
   expect(statSync(join(base, "intake.jsonl")).size).toBe(0);
-}, 30_000);
+}, 120_000);
 
 test("[K14] a server that has grown too large replaces itself: same pid, fresh memory, runs untouched", async () => {
   const base = join(tempFolder(), "data");
@@ -160,7 +160,7 @@ test("[K14] a server that has grown too large replaces itself: same pid, fresh m
   expect(after.pid).toBe(server.child.pid);
   expect(server.child.exitCode).toBeNull();
   expect(existsSync(basePaths(base).run(run?.run_id ?? "").manifest)).toBe(true);
-}, 30_000);
+}, 120_000);
 
 test("[S10] the server leaves the folder from which it is started: nothing planted there is found later", async () => {
   const folder = tempFolder();
@@ -168,4 +168,4 @@ test("[S10] the server leaves the folder from which it is started: nothing plant
   const { child } = await start(base);
   expect(readFileSync(`/proc/${child.pid}/cmdline`, "utf8")).toContain("server");
   expect(await Bun.file(`/proc/${child.pid}/cwd/etc/hostname`).exists()).toBe(true);
-}, 30_000);
+}, 120_000);

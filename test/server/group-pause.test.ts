@@ -41,7 +41,7 @@ test("three that fail alike pause the group; release goes on, and what was relea
   expect(await problems(server)).not.toContain("is paused");
   await server.ask("run.wait", { runs: ids, timeout_ms: 20_000 });
   for (const runId of ids) expect((await statusOf(server, runId)).status).toBe("failed");
-}, 60_000);
+}, 120_000);
 
 test("a pause outlives the server, and a limit of 0 pauses nothing", async () => {
   const server = await serve({ worker: true, settings });
@@ -62,7 +62,7 @@ test("a pause outlives the server, and a limit of 0 pauses nothing", async () =>
   );
   await careless.ask("run.wait", { runs: all, timeout_ms: 20_000 });
   expect(await problems(careless)).not.toContain("paused");
-}, 60_000);
+}, 120_000);
 
 test("somebody else's runs stay held, and a group without any is named", async () => {
   const server = await serve();

@@ -28,7 +28,7 @@ const kinds = async (server: TestServer, run: string) => (await why(server, run)
 const record = async (server: TestServer, run: string) => (await server.ask("run.get", { run })).manifest;
 
 async function ended(server: TestServer, runs: string[]): Promise<void> {
-  await until("the runs to end", async () => (await server.ask("run.wait", { runs, timeout_ms: 5000 })).done, 20_000);
+  await until("the runs to end", async () => (await server.ask("run.wait", { runs, timeout_ms: 5000 })).done);
 }
 
 describe("interleaved submissions of three users", () => {

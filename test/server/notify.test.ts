@@ -65,7 +65,7 @@ test("a webhook is tried again, and told only of what was asked for", async () =
   expect(bodies.map((body) => body.run.status)).toEqual(["completed", "completed"]);
   expect(bodies[0]?.text).toContain(wanted);
   for (const runId of [good, quiet]) expect(fs.existsSync(mark(server, runId))).toBe(false);
-}, 20_000);
+}, 120_000);
 
 test("[S7] a webhook that cannot be reached is a problem that does not name its URL; redirects are not followed", async () => {
   const { url } = listen([302]);
@@ -76,7 +76,7 @@ test("[S7] a webhook that cannot be reached is a problem that does not name its 
   expect(state.problems.join()).toContain("answered 302");
   expect(state.problems.join()).not.toContain("secret-token");
   expect(fs.readFileSync(mark(server, runId), "utf8")).not.toContain("secret-token");
-}, 30_000);
+}, 120_000);
 
 test("[K5] what ended while no server was up is told at the next start, and what was told is not told again", async () => {
   const { url, bodies } = listen([200]);

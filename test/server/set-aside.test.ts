@@ -70,7 +70,7 @@ test("[G3] a host on which everything is killed is set aside, and nothing starts
   const done = await again.ask("run.wait", { runs: [waiting?.run_id ?? ""], timeout_ms: 20_000 });
   expect(done.runs[0]?.status).toBe("completed");
   expect(await problems(again)).not.toContain("set aside");
-}, 60_000);
+}, 120_000);
 
 test("an administrator may set a card aside by its index; others may not, and unknown places are named", async () => {
   const server = await serve({ worker: true, settings: { gpus: 2 } });

@@ -45,7 +45,7 @@ export interface RunOptions {
   cwd?: string;
   /** What stands on stdin; nothing by default. */
   input?: string;
-  /** Default 30 s; then it is killed and `code` is 137. */
+  /** Default 60 s; then it is killed and `code` is 137. */
   timeoutMs?: number;
   binary?: string;
 }
@@ -77,7 +77,7 @@ export async function runMl(args: readonly string[], options: RunOptions): Promi
     stdin: options.input === undefined ? "ignore" : new Blob([options.input]),
     stdout: "pipe",
     stderr: "pipe",
-    timeout: options.timeoutMs ?? 30_000,
+    timeout: options.timeoutMs ?? 60_000,
     killSignal: "SIGKILL",
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);

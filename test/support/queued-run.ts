@@ -16,7 +16,7 @@ import { type BasePaths, basePaths, type RunPaths, type StatePaths, statePaths }
 import type { SnapshotFile } from "../../src/run/snapshot.ts";
 import { listRunIds, prepareBase, requireManifest } from "../../src/run/store.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/worker/worker.ts";
-import { tempFolder, until } from "./temp.ts";
+import { patienceMs, tempFolder, until } from "./temp.ts";
 
 export interface QueuedRunOptions {
   argv: readonly string[];
@@ -94,7 +94,7 @@ export function openBench(folder?: string): Bench {
       await queue.add([entryFromManifest(made)]);
       return base.run(made.run_id);
     },
-    async sealed(paths, timeoutMs = 15_000) {
+    async sealed(paths, timeoutMs = patienceMs) {
       await until(`the seal of ${paths.runId}`, () => fs.existsSync(paths.sums), timeoutMs);
       return manifest(paths);
     },

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Manifest } from "../../src/run/manifest.ts";
 import { type BasePaths, basePaths, type RunPaths } from "../../src/run/paths.ts";
 import { mlBinary, mlEnv } from "./binary.ts";
-import { until } from "./temp.ts";
+import { patienceMs, until } from "./temp.ts";
 
 export interface StartOptions {
   /** ML_FAULTS; with it the executable that has the fault points is used. */
@@ -63,7 +63,7 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
       return null;
     }
   };
-  const ask = async <T>(name: string, body: unknown, timeoutMs = 10_000): Promise<T> => {
+  const ask = async <T>(name: string, body: unknown, timeoutMs = 30_000): Promise<T> => {
     const socket = record()?.socket;
     if (socket === undefined) throw new Error("nobody serves");
     const response = await fetch(`http://ml/api/${name}`, {
@@ -101,7 +101,7 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
       children.push(child);
       if (args[0] === "server") {
         const serves = () => hasEnded(child) || record()?.pid === child.pid;
-        await until(`a server\n${readFileSync(logPath, "utf8").slice(-2000)}`, serves, 20_000);
+        await until(`a server\n${readFileSync(logPath, "utf8").slice(-2000)}`, serves);
       }
       return child;
     },
@@ -122,7 +122,7 @@ export function serveFrom(home: string, env: Record<string, string | undefined> 
       return reply.value as never;
     },
     manifest,
-    async sealed(runId, timeoutMs = 20_000) {
+    async sealed(runId, timeoutMs = patienceMs) {
       const paths = base.run(runId);
       await until(`the seal of ${runId}`, () => existsSync(paths.sums), timeoutMs).catch((cause) => {
         const state = existsSync(paths.manifest) ? manifest(runId).status : "without a manifest";

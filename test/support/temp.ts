@@ -21,11 +21,14 @@ export function tempFolder(prefix = "ml-test-"): string {
   return folder;
 }
 
+/** No statement about time, but how long a busy machine may take for anything; well below the limit of a test (scripts/test.ts). */
+export const patienceMs = 60_000;
+
 /** Polls until `condition` gives something truthy, and returns it; throws naming `what` after `timeoutMs`. */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = patienceMs,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -125,7 +125,7 @@ describe("blobs", () => {
       for (const text of ["one", "two"]) {
         if (hasBlob(base, sha256(text))) expect(Buffer.from(readBlob(base, sha256(text))).toString()).toBe(text);
       }
-    }, 20_000);
+    }, 120_000);
   }
 });
 
@@ -310,5 +310,5 @@ describe("a tree that was collected", () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -70,7 +70,7 @@ test("[G4] a card that a process of somebody else uses is not free, and says who
   go();
   fake.put("apps.csv", null);
   fake.put("gpus.csv", fake.read("gpus.csv").replace("20480", "3"));
-  expect((await bench.sealed(waiting, 10_000)).status).toBe("completed");
+  expect((await bench.sealed(waiting)).status).toBe("completed");
 });
 
 test("memory that no process is told to hold counts as somebody's", async () => {
@@ -104,8 +104,8 @@ test("[G2] a driver that hangs keeps cards from new runs, and nothing else", asy
   expect((await bench.sealed(cpu)).status).toBe("completed");
   expect(bench.manifest(card).status).toBe("queued");
   fake.put("hang", null);
-  expect((await bench.sealed(card, 15_000)).status).toBe("completed");
-}, 20_000);
+  expect((await bench.sealed(card)).status).toBe("completed");
+}, 120_000);
 
 test("utilisation, memory, temperature, energy and what it cost are a run's own", async () => {
   const { fake, gpus } = cards("one");
@@ -114,7 +114,7 @@ test("utilisation, memory, temperature, energy and what it cost are a run's own"
   const { pid } = JSON.parse(fs.readFileSync(paths.processRecord, "utf8")).script;
   fake.put("gpus.csv", fake.read("gpus.csv").replace(", 3, 0, 34, 21.48,", ", 9000, 80, 66, 300.00,"));
   fake.put("apps.csv", `${pid}, ${uuids[0]}, 8000\n`);
-  await until("some samples", () => readSamples(paths).filter((row) => row.gpuPowerW === 300).length >= 2, 10_000);
+  await until("some samples", () => readSamples(paths).filter((row) => row.gpuPowerW === 300).length >= 2);
   go();
   const { resources } = await bench.sealed(paths);
   expect(resources.actual).toMatchObject({ gpu_temperature_peak_c: 66, energy_from: ["gpu"], energy_partial: false });
@@ -124,23 +124,23 @@ test("utilisation, memory, temperature, energy and what it cost are a run's own"
   expect(energy).toBeGreaterThan(0);
   expect(cost).toBeCloseTo((energy ?? 0) * 10_000, 1);
   expect(currency).toBe("EUR");
-}, 20_000);
+}, 120_000);
 
 test("a card that a run holds and does not use is reported, and taken back only where that was agreed", async () => {
   const { gpus } = cards("one");
   const settings = { gpuIdleMinutes: 0.01, gpuIdleStopMinutes: 0.04 };
   const worker = await bench.work({ capacity, gpus, settings });
   const { paths } = await started({ gpus: 1 });
-  await until("the report", () => worker.state().problems.some((one) => one.includes("has not used")), 10_000);
-  const { status, failure, cancelled } = await bench.sealed(paths, 20_000);
+  await until("the report", () => worker.state().problems.some((one) => one.includes("has not used")));
+  const { status, failure, cancelled } = await bench.sealed(paths);
   expect([status, failure, cancelled?.by]).toEqual(["cancelled", null, "ml"]);
   expect(cancelled?.reason).toContain("it had not used its GPU for");
   expect(fs.readFileSync(bench.base.audit, "utf8")).toContain("gpu_idle_stop_minutes");
   const events = fs.readFileSync(paths.events, "utf8");
   expect(events).toContain("it holds a GPU and has not used it");
   expect(events).toContain("gpu_idle_stop_minutes");
-  expect(worker.state().problems.filter((one) => one.includes("has not used"))).toEqual([]);
-}, 30_000);
+  await until("the report to go", () => !worker.state().problems.some((one) => one.includes("has not used")));
+}, 120_000);
 
 test("heat closes the door for new runs, says so, and opens it again", async () => {
   const { fake, gpus } = cards("one");
@@ -152,5 +152,5 @@ test("heat closes the door for new runs, says so, and opens it again", async () 
   expect(worker.state().door[0]?.why).toBe("GPU 0 is at 91 °C and `max_temperature_c` is 80");
   expect(bench.manifest(paths).status).toBe("queued");
   fake.put("gpus.csv", fake.read("gpus.csv").replace(", 91,", ", 40,"));
-  expect((await bench.sealed(paths, 15_000)).status).toBe("completed");
-}, 20_000);
+  expect((await bench.sealed(paths)).status).toBe("completed");
+}, 120_000);

@@ -187,6 +187,6 @@ test("[D11] a log beyond its limit ends the run as disk_full", async () => {
     argv: ["sh", "-c", "exec yes 'a long line that goes on and on'"],
     manifest: grace(1),
   });
-  const manifest = await bench.sealed(paths, 20_000);
+  const manifest = await bench.sealed(paths);
   expect(manifest).toMatchObject({ status: "failed", failure: { kind: "disk_full" } });
 });

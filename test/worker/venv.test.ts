@@ -135,7 +135,7 @@ with zipfile.ZipFile(sys.argv[1]+"/tinypkg-1.0-py3-none-any.whl","w") as z:
       files: { "requirements.txt": "tinypkg==1.0\n" },
       argv: ["python3", "-c", "import tinypkg; print(tinypkg.word)"],
     });
-    const { environment, failure } = await bench.sealed(paths, 60_000);
+    const { environment, failure } = await bench.sealed(paths);
     expect(failure).toBeNull();
     expect(fs.readFileSync(paths.outputLog, "utf8")).toBe("installed\n");
     expect(environment.venv?.tool).toMatch(/^(pip|uv) \d/);
@@ -224,7 +224,7 @@ test("[K1] what a killed worker was building is ended by the next one, and built
   await child.exited;
   expect(isSameProcess(left)).toBe(true);
   await bench.work({ ...venvs(), env: withUv("true") });
-  const { environment, status } = await bench.sealed(paths, 30_000);
+  const { environment, status } = await bench.sealed(paths);
   expect(status).toBe("completed");
   expect(environment.venv).toMatchObject({ built_via: expect.stringMatching(/^(prewarm|on_demand)$/) });
   expect(isSameProcess(left)).toBe(false);

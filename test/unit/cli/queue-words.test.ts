@@ -40,7 +40,7 @@ describe("words of a line", () => {
   test("[I1] whatever the arguments, quoting and splitting gives them back", () => {
     const word = fc.string({ unit: "binary" }).filter((text) => !/[\n\r\0]/.test(text));
     fc.assert(fc.property(fc.array(word), (words) => expect(shellWords(quoteCommand(words))).toEqual(words)));
-  }, 60_000);
+  }, 120_000);
   test("quotes, escapes and comments are as in a shell, and nothing is expanded", () => {
     expect(shellWords(`a "b c" 'd $e' f\\ g h#i # rest`)).toEqual(["a", "b c", "d $e", "f g", "h#i"]);
     expect(shellWords("x $HOME *.py `id`")).toEqual(["x", "$HOME", "*.py", "`id`"]);

@@ -31,7 +31,7 @@ describe("a pattern of printed lines", () => {
 
   test("no line and no pattern makes it slow", () => {
     const hostile = parseTemplate("{a} {*} {b} {*} {c} {*} x");
-    const started = performance.now();
+    const before = process.cpuUsage();
     matchLine(hostile, "1 ".repeat(2048));
     matchLine(hostile, "1".repeat(4096));
     fc.assert(
@@ -39,6 +39,8 @@ describe("a pattern of printed lines", () => {
         matchLine(hostile, line);
       }),
     );
-    expect(performance.now() - started).toBeLessThan(5000);
+    // Of our own time: what else the machine does is no fault of the code.
+    const used = process.cpuUsage(before);
+    expect((used.user + used.system) / 1000).toBeLessThan(5000);
   });
 });

@@ -72,11 +72,11 @@ test("[G2] a hang is given up, its cards are unknown, and no second one is start
   const { fake, meter } = meterOf("one", { patienceMs: 300, retryMs: 50 });
   await meter.begin();
   fake.put("hang", "");
-  await until("the hang to be noticed", () => meter.trouble() !== null, 10_000);
+  await until("the hang to be noticed", () => meter.trouble() !== null);
   expect(meter.trouble()).toContain("said nothing for 0.3 s");
   expect(readings(meter).length).toBe(1);
   fake.put("hang", null);
-  await until("it to answer again", () => meter.trouble() === null, 10_000);
+  await until("it to answer again", () => meter.trouble() === null);
 });
 
 test("[G2] a program that hangs from the beginning is given up after its patience", async () => {

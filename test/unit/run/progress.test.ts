@@ -406,7 +406,7 @@ describe("reading as a terminal does", () => {
       if (found?.fraction != null) expect(found.fraction >= 0 && found.fraction <= 1).toBe(true);
       if (found?.done != null && found.total !== null) expect(found.done).toBeLessThanOrEqual(found.total);
     }
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (const piece of [
       ...pieces,
       "x\b",
@@ -424,7 +424,9 @@ describe("reading as a terminal does", () => {
     ]) {
       parseProgress(piece.repeat(PROGRESS_TAIL_BYTES));
     }
-    expect(performance.now() - started).toBeLessThan(3000);
+    // Of our own time: what else the machine does is no fault of the code.
+    const used = process.cpuUsage(before);
+    expect((used.user + used.system) / 1000).toBeLessThan(3000);
   });
 });
 
