@@ -77,6 +77,19 @@ export abstract class RunList {
       .all(...values) as ListedRow[];
   }
 
+  /**
+   * Completed runs that have this code, newest first: by the index of what they are made of, and all whose folders it has not
+   * seen since they changed, which may be others'. Of runs without code all.
+   */
+  completedOf(snapshot: string | null, limit: number): RunRecord[] {
+    if (snapshot === null) return this.list({ status: ["completed"], limit });
+    const sql = `SELECT record FROM runs WHERE status = 'completed' AND doc IN (
+        SELECT doc FROM labels WHERE label = (SELECT id FROM label_names WHERE field = 'snapshot' AND value = ?)
+        UNION SELECT doc FROM runs INDEXED BY unsearched WHERE searched <> stamp)
+      ORDER BY doc DESC LIMIT ${limit}`;
+    return (this.database.query(sql).all(snapshot) as { record: string }[]).map(parseRow);
+  }
+
   /** The rows of these runs, by id; those that are not known are missing. */
   many(runIds: readonly string[]): Map<string, RunRecord> {
     const found = this.select("run_id IN (SELECT value FROM json_each(?))", [JSON.stringify(runIds)], "");

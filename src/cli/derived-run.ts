@@ -11,7 +11,7 @@ import { safeText } from "../view/safe-text.ts";
 import type { CodeFields, PlannedRun } from "./planned-run.ts";
 import { type RunFlags, type Wishes, type WishSources, wishesOf } from "./submission.ts";
 
-export type Source = Reply<"run.get">;
+export type Source = Pick<Reply<"run.get">, "manifest">;
 type Requested = NonNullable<SubmitSpec["requested"]>;
 
 /** What a flag of the command line decides; without the flag the source run does. */
@@ -159,19 +159,21 @@ export function commandLine(argv: readonly string[], source: Source): Line {
   return [span("command: ", "dim"), ...words.flatMap((word, index) => (index === 0 ? [word] : [span(" "), word]))];
 }
 
-export async function readSource(connection: Connection, run: string): Promise<Source> {
+/** One run by any of its names. */
+export async function readSource(connection: Connection, run: string): Promise<Reply<"run.get">> {
   return connection.ask("run.get", { run });
 }
 
-/** So many questions are under way at once. */
-const askedAtOnce = 32;
+/** So many are named in one question; how many come back with one answer, the server decides. */
+const askedAtOnce = 500;
 
-/** The same for many, in their order. */
-export async function readSources(connection: Connection, runs: readonly string[]): Promise<Source[]> {
+/** Many by their ids, in their order. */
+export async function readSources(connection: Connection, runIds: readonly string[]): Promise<Source[]> {
   const sources: Source[] = [];
-  for (let at = 0; at < runs.length; at += askedAtOnce) {
-    const some = runs.slice(at, at + askedAtOnce);
-    sources.push(...(await Promise.all(some.map((run) => readSource(connection, run)))));
+  while (sources.length < runIds.length) {
+    const runs = runIds.slice(sources.length, sources.length + askedAtOnce);
+    const { manifests } = await connection.ask("runs.manifests", { runs });
+    sources.push(...manifests.map((manifest) => ({ manifest })));
   }
   return sources;
 }

@@ -24,6 +24,7 @@ import { limits } from "./frames.ts";
 import { keepRequests, reproduceWish, reproLevel } from "./keep-requests.ts";
 import { lineRequests, waitTerms } from "./line-requests.ts";
 import { logRequests, stream } from "./log-requests.ts";
+import { manifestRequests } from "./manifest-requests.ts";
 import type { RunSummary } from "./summary.ts";
 import { sweepRequests } from "./sweep-requests.ts";
 import { terminalRequests } from "./terminal-requests.ts";
@@ -222,6 +223,7 @@ export const requests = {
   /** Names to ids; `many: true` lets @running and @failed give several. */
   "run.resolve": declare<{ run_ids: string[] }>()("viewer", z.object({ runs: refs, many: z.boolean().default(false) })),
   ...logRequests,
+  ...manifestRequests,
   /**
    * Points in order of arrival: those that were logged, then those that were found (`metrics.passive.jsonl`). `after` is the `next` of the reply before. At most 100,000 points a reply, thinned beyond that.
    * Who asks on gives `passive_after` too, the `passive_next` of the reply before; who does not gets no found points twice.

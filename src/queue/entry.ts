@@ -3,6 +3,11 @@ import { type Manifest, type Terms, termsSchema } from "../run/manifest.ts";
 import { venvNeed } from "../run/venv-lock.ts";
 import type { EntryFacts, QueueEntry } from "./port.ts";
 
+/** One run or several, as messages name them. */
+export function named(runIds: readonly string[]): string {
+  return runIds.length === 1 ? `\`${runIds[0]}\`` : `${runIds.length} runs`;
+}
+
 export function entryFromManifest(manifest: Manifest): QueueEntry {
   return {
     runId: manifest.run_id,

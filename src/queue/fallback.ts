@@ -14,7 +14,7 @@
 import { asMlError, MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { tryLock } from "../core/file-lock.ts";
-import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
+import type { Claim, EntryChange, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 
 export interface FallbackOptions {
   /** Kernel-held lock file: one process merges at a time. */
@@ -87,12 +87,12 @@ class FallbackQueue implements QueueBackend {
     return await this.#primary.settle(claim);
   }
 
-  async remove(runId: string): Promise<boolean> {
-    return await this.#both((queue) => queue.remove(runId));
+  async remove(runIds: readonly string[]): Promise<string[]> {
+    return await this.#both(runIds, (queue) => queue.remove(runIds));
   }
 
-  async update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean> {
-    return await this.#both((queue) => queue.update(runId, change));
+  async update(runIds: readonly string[], change: EntryChange): Promise<string[]> {
+    return await this.#both(runIds, (queue) => queue.update(runIds, change));
   }
 
   onChange(wake: () => void): () => void {
@@ -142,16 +142,16 @@ class FallbackQueue implements QueueBackend {
     }
   }
 
-  /** First where it may be merged from, then where it may have been merged to. */
-  async #both(act: (queue: QueueBackend) => Promise<boolean>): Promise<boolean> {
+  /** First where they may be merged from, then where they may have been merged to. */
+  async #both(runIds: readonly string[], act: (queue: QueueBackend) => Promise<string[]>): Promise<string[]> {
     await this.#merge();
-    const here = await act(this.#standIn);
+    const done = new Set(await act(this.#standIn));
     try {
-      return (await act(this.#primary)) || here;
+      for (const runId of await act(this.#primary)) done.add(runId);
     } catch (cause) {
-      if (!isAway(cause) || !here) throw cause;
-      return true;
+      if (!isAway(cause) || done.size < runIds.length) throw cause;
     }
+    return runIds.filter((runId) => done.has(runId));
   }
 
   /** Moves what the stand-in holds to the primary, as far as that can be reached. Throws only for the stand-in. */
@@ -195,7 +195,7 @@ class FallbackQueue implements QueueBackend {
       fault("queue/merge-added");
       for (const entry of ours) {
         const claim = claims.get(entry.runId);
-        await (claim === undefined ? this.#standIn.remove(entry.runId) : this.#standIn.settle(claim));
+        await (claim === undefined ? this.#standIn.remove([entry.runId]) : this.#standIn.settle(claim));
         claims.delete(entry.runId);
       }
       return ours.length > 0 && listed.length === mergeBatch;

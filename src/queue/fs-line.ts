@@ -113,16 +113,20 @@ export class FsLine {
     }
   }
 
-  /** Changes `from` into `to` if that is still its name; of many who try exactly one gets true. */
-  swap(from: string, to: string, durable: boolean): boolean {
+  /** Changes `from` into `to` if that is still its name; of many who try exactly one gets true. Durable after `sync`. */
+  swap(from: string, to: string): boolean {
     try {
       fileOps.rename(join(this.#line, from), join(this.#line, to));
     } catch (cause) {
       if (systemCode(cause) === "ENOENT") return false;
       throw cause;
     }
-    if (durable) syncFolder(this.#line);
     return true;
+  }
+
+  /** Makes the names of the line durable. */
+  sync(): void {
+    syncFolder(this.#line);
   }
 
   /** Adds those that are not in the line; durable when it resolves. Lets others run between its batches. */

@@ -12,11 +12,12 @@ import type { Clock } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
+import { named } from "./entry.ts";
 import { FsLine, type StoredEntry } from "./fs-line.ts";
 import { entryName, type NameParts, parseEntryName } from "./fs-name.ts";
 import { checkQueueFolder, type QueueFileOps, queueFileOps } from "./fs-self-test.ts";
 import { LeaseWatch } from "./lease-watch.ts";
-import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
+import type { Claim, EntryChange, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 import { WakeSignal } from "./wake.ts";
 
 export interface FsQueueOptions {
@@ -125,18 +126,27 @@ class FsQueue implements QueueBackend {
     return await this.#take(`settling \`${claim.runId}\``, claim.runId, (parts) => isOf(parts, claim));
   }
 
-  async remove(runId: string): Promise<boolean> {
-    return await this.#take(`taking \`${runId}\` out of the queue`, runId, (_, live) => !live);
+  async remove(runIds: readonly string[]): Promise<string[]> {
+    const taken: string[] = [];
+    for (const runId of runIds) {
+      if (await this.#take(`taking \`${runId}\` out of the queue`, runId, (_, live) => !live)) taken.push(runId);
+    }
+    return taken;
   }
 
-  async update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean> {
+  async update(runIds: readonly string[], change: EntryChange): Promise<string[]> {
     const step: Step = (parts, live) => {
       if (live) return null;
       return { ...parts, priority: change.priority ?? parts.priority, held: change.held ?? parts.held, claim: null };
     };
-    const changed = await this.#change(`changing \`${runId}\` in the queue`, runId, step, { durable: true });
-    if (changed !== null) this.#wake.tell();
-    return changed !== null;
+    const changed: string[] = [];
+    for (const runId of runIds) {
+      if ((await this.#change(`changing \`${runId}\` in the queue`, runId, step)) !== null) changed.push(runId);
+    }
+    if (changed.length === 0) return [];
+    await this.#try(`changing ${named(changed)} in the queue`, () => this.#line.sync());
+    this.#wake.tell();
+    return changed;
   }
 
   onChange(wake: () => void): () => void {
@@ -167,7 +177,7 @@ class FsQueue implements QueueBackend {
   }
 
   /** One rename along `step`, decided on a name that is true at that moment. Null where refused or gone. */
-  async #change(doing: string, runId: string, step: Step, { durable = false } = {}): Promise<NameParts | null> {
+  async #change(doing: string, runId: string, step: Step): Promise<NameParts | null> {
     return await this.#try(doing, () => {
       for (;;) {
         const current = this.#current(runId);
@@ -176,7 +186,7 @@ class FsQueue implements QueueBackend {
         const next = step(parts, this.#isLive(name, parts));
         if (next !== null) {
           const nextName = entryName(next);
-          if (nextName !== name && !this.#line.swap(name, nextName, durable)) continue;
+          if (nextName !== name && !this.#line.swap(name, nextName)) continue;
           this.#names.set(runId, nextName);
           this.#isLive(nextName, next);
           return next;

@@ -36,6 +36,11 @@ export interface EntryFacts {
   seconds: { low: number; likely: number; high: number } | null;
 }
 
+export interface EntryChange {
+  priority?: number;
+  held?: boolean;
+}
+
 export interface WaitingEntry extends QueueEntry {
   /** Order of arrival in this queue; grows, never reused. */
   sequence: number;
@@ -87,10 +92,13 @@ export interface Queue {
   giveBack(claim: Claim): Promise<void>;
   /** Forgets the entry: its run folder says that it started or ended. A stale token changes nothing; returns whether it was ours. */
   settle(claim: Claim): Promise<boolean>;
-  /** Takes an unclaimed entry out of the line (cancel, delete); false where it is gone or a worker has taken it. */
-  remove(runId: string): Promise<boolean>;
-  /** Changes priority or held of a waiting, unclaimed entry; false where there is none. */
-  update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean>;
+  /**
+   * Takes unclaimed entries out of the line (cancel, delete), many for the price of one. Gives the ids of those that it
+   * took: others are gone, or a worker has taken them.
+   */
+  remove(runIds: readonly string[]): Promise<string[]>;
+  /** Changes priority or held of waiting, unclaimed entries, many for the price of one. Gives the ids of those. */
+  update(runIds: readonly string[], change: EntryChange): Promise<string[]>;
   /**
    * Calls `wake` soon after entries were added, released or given back by anybody (a hint: may come late, double, or
    * not at all over a network; callers poll as well). Returns the way to stop. `health` and `close` complete the port.

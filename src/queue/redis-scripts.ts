@@ -117,22 +117,32 @@ if not owns(key(ARGV[2]), ARGV[3], ARGV[4]) then return 0 end
 forget(ARGV[2])
 return 1`);
 
-/** ARGV: time, runId. Returns 1 or 0. */
+/** ARGV: time, then run ids. Returns those that were taken out. */
 export const removeScript = redisScript(`${shared}
-local k = key(ARGV[2])
-if redis.call('EXISTS', k) == 0 or live(k) then return 0 end
-forget(ARGV[2])
-return 1`);
-
-/** ARGV: time, runId, priority or '', held or ''. Returns 1 or 0. */
-export const updateScript = redisScript(`${shared}
-local k = key(ARGV[2])
-if redis.call('EXISTS', k) == 0 or live(k) then return 0 end
-redis.call('HDEL', k, 'worker', 'token', 'until')
-if ARGV[3] ~= '' then
-  redis.call('HSET', k, 'priority', ARGV[3])
-  redis.call('ZADD', p .. 'line', score(ARGV[3], redis.call('HGET', k, 'sequence')), ARGV[2])
+local done = {}
+for i = 2, #ARGV do
+  local k = key(ARGV[i])
+  if redis.call('EXISTS', k) == 1 and not live(k) then
+    forget(ARGV[i])
+    done[#done + 1] = ARGV[i]
+  end
 end
-if ARGV[4] ~= '' then redis.call('HSET', k, 'held', ARGV[4]) end
-changed()
-return 1`);
+return done`);
+
+/** ARGV: time, priority or '', held or '', then run ids. Returns those that were changed. */
+export const updateScript = redisScript(`${shared}
+local done = {}
+for i = 4, #ARGV do
+  local k = key(ARGV[i])
+  if redis.call('EXISTS', k) == 1 and not live(k) then
+    redis.call('HDEL', k, 'worker', 'token', 'until')
+    if ARGV[2] ~= '' then
+      redis.call('HSET', k, 'priority', ARGV[2])
+      redis.call('ZADD', p .. 'line', score(ARGV[2], redis.call('HGET', k, 'sequence')), ARGV[i])
+    end
+    if ARGV[3] ~= '' then redis.call('HSET', k, 'held', ARGV[3]) end
+    done[#done + 1] = ARGV[i]
+  end
+end
+if #done > 0 then changed() end
+return done`);

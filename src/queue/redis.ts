@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { asMlError } from "../core/error.ts";
 import { factsFrom, factsText } from "./entry.ts";
-import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
+import type { Claim, EntryChange, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 import { RedisConnection, type RedisConnectionOptions, type RedisScript } from "./redis-connection.ts";
 import * as scripts from "./redis-scripts.ts";
 
@@ -81,14 +81,14 @@ class RedisQueue implements QueueBackend {
     return (await this.#run(scripts.settleScript, claimArgs(claim))) === 1;
   }
 
-  async remove(runId: string): Promise<boolean> {
-    return (await this.#run(scripts.removeScript, [runId])) === 1;
+  async remove(runIds: readonly string[]): Promise<string[]> {
+    return await this.#inBatches(runIds, (some) => this.#run(scripts.removeScript, some));
   }
 
-  async update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean> {
+  async update(runIds: readonly string[], change: EntryChange): Promise<string[]> {
     const held = change.held === undefined ? "" : change.held ? "1" : "0";
     const priority = change.priority === undefined ? "" : String(change.priority);
-    return (await this.#run(scripts.updateScript, [runId, priority, held])) === 1;
+    return await this.#inBatches(runIds, (some) => this.#run(scripts.updateScript, [priority, held, ...some]));
   }
 
   onChange(wake: () => void): () => void {
@@ -120,6 +120,14 @@ class RedisQueue implements QueueBackend {
 
   async close(): Promise<void> {
     this.#connection.close();
+  }
+
+  async #inBatches(runIds: readonly string[], act: (some: string[]) => Promise<unknown>): Promise<string[]> {
+    const done: string[] = [];
+    for (let from = 0; from < runIds.length; from += batchSize) {
+      done.push(...((await act(runIds.slice(from, from + batchSize))) as string[]));
+    }
+    return done;
   }
 
   async #run(script: RedisScript, args: string[]): Promise<unknown> {

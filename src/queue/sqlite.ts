@@ -12,9 +12,9 @@ import type { Clock } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
-import { factsFrom, factsText } from "./entry.ts";
+import { factsFrom, factsText, named } from "./entry.ts";
 import { type LeaseClock, systemLeaseClock } from "./lease-clock.ts";
-import type { Claim, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
+import type { Claim, EntryChange, QueueBackend, QueueEntry, QueueHealth, WaitingEntry } from "./port.ts";
 import {
   isBusy,
   isCurrent,
@@ -183,27 +183,26 @@ class SqliteQueue implements QueueBackend {
     });
   }
 
-  async remove(runId: string): Promise<boolean> {
-    return await this.#write(`taking \`${runId}\` out of the queue`, true, () => {
-      const remove = `delete from entries where run_id = $runId and not ${isLive}`;
-      return this.#file.db.query(remove).run({ ...this.#now(), runId }).changes > 0;
+  async remove(runIds: readonly string[]): Promise<string[]> {
+    return await this.#write(`taking ${named(runIds)} out of the queue`, true, () => {
+      const remove = this.#file.db.query(`delete from entries where run_id = $runId and not ${isLive}`);
+      const now = this.#now();
+      return runIds.filter((runId) => remove.run({ ...now, runId }).changes > 0);
     });
   }
 
-  async update(runId: string, change: { priority?: number; held?: boolean }): Promise<boolean> {
+  async update(runIds: readonly string[], change: EntryChange): Promise<string[]> {
     const held = change.held === undefined ? null : change.held ? 1 : 0;
-    const changed = await this.#write(`changing \`${runId}\` in the queue`, true, () => {
-      return (
-        this.#file.db
-          .query(
-            `update entries set priority = coalesce($priority, priority), held = coalesce($held, held),
-             worker = null, token = null, lease_boot = null, lease_until = null
-             where run_id = $runId and not ${isLive}`,
-          )
-          .run({ ...this.#now(), runId, priority: change.priority ?? null, held }).changes > 0
+    const changed = await this.#write(`changing ${named(runIds)} in the queue`, true, () => {
+      const update = this.#file.db.query(
+        `update entries set priority = coalesce($priority, priority), held = coalesce($held, held),
+         worker = null, token = null, lease_boot = null, lease_until = null
+         where run_id = $runId and not ${isLive}`,
       );
+      const values = { ...this.#now(), priority: change.priority ?? null, held };
+      return runIds.filter((runId) => update.run({ ...values, runId }).changes > 0);
     });
-    if (changed) this.#wake.tell();
+    if (changed.length > 0) this.#wake.tell();
     return changed;
   }
 

@@ -129,7 +129,8 @@ const folds: Record<string, Fold> = {
   },
 };
 
-function fold(manifest: Manifest, entry: HistoryEntry): boolean {
+/** Makes an entry part of the manifest; false where that changes nothing, or comes too late. */
+export function fold(manifest: Manifest, entry: HistoryEntry): boolean {
   return folds[entry.field]?.(manifest, entry.value, entry) ?? false;
 }
 

@@ -9,13 +9,13 @@ import { writeDurable } from "../core/durable.ts";
 import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
-import { syncFiles, syncFolders } from "../core/sync-batch.ts";
-import { appendHistory, appendHistoryUnsynced } from "../run/history.ts";
+import { appendHistory } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { sealRun } from "../run/seal.ts";
 import { isFinal, type Status } from "../run/status.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
+import { changeTogether, inTurn } from "./change-together.ts";
 import type { Services } from "./context.ts";
 
 export interface Wish {
@@ -46,7 +46,7 @@ async function cancelWaiting(services: Services, runId: string, wish: Wish): Pro
   fault("server/after-history");
   const { status } = changeManifest(paths, (manifest) => toCancelled(manifest, at, wish));
   if (status === "cancelled") {
-    await services.queue.remove(runId).catch(() => false);
+    await services.queue.remove([runId]).catch(() => []);
     void sealUnstarted(services, runId);
   }
   return status;
@@ -97,43 +97,20 @@ export async function endRun(services: Services, record: RunRecord, wish: Wish):
   return { status, stopping: !isFinal(status) };
 }
 
-/** After so many the server sees to others. */
-const breathAfter = 25;
-
-async function inTurn(runIds: readonly string[], act: (runId: string) => unknown): Promise<void> {
-  for (const [index, runId] of runIds.entries()) {
-    await act(runId);
-    if (index % breathAfter === breathAfter - 1) await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-/**
- * Cancels runs that wait, together: all histories are durable before the first manifest changes, and all manifests when it
- * resolves, for the price of a few syncs. Gives those that were cancelled; a worker may have taken others meanwhile.
- */
+/** Cancels runs that wait, together. Gives those that were cancelled; a worker may have taken others meanwhile. */
 async function cancelWaitingTogether(services: Services, runIds: readonly string[], wish: Wish): Promise<Set<string>> {
-  const { base } = services;
   const at = isoTime(services.clock.nowMs());
-  const folders = runIds.map((runId) => base.run(runId).folder);
   const value = "cancelled" as const;
-  const entry = { at, by: wish.by, field: "status", value, reason: wish.reason };
-  await inTurn(runIds, (runId) => appendHistoryUnsynced(base.run(runId), entry));
-  await syncFiles(runIds.map((runId) => base.run(runId).history));
-  await syncFolders(folders);
-  fault("server/after-history");
-  const cancelled = new Set<string>();
-  await inTurn(runIds, (runId) => {
-    const cancel = (manifest: Manifest) => toCancelled(manifest, at, wish);
-    if (changeManifest(base.run(runId), cancel, { sync: false }).status === value) cancelled.add(runId);
+  const manifests = await changeTogether(services.base, runIds, {
+    entry: { at, by: wish.by, field: "status", value, reason: wish.reason },
+    change: (manifest) => toCancelled(manifest, at, wish),
   });
-  await syncFiles([...cancelled].map((runId) => base.run(runId).manifest));
-  await syncFolders(folders);
+  services.catalog.insert(manifests);
+  const cancelled = manifests.flatMap((manifest) => (manifest.status === value ? [manifest.run_id] : []));
   // The manifests decide: a worker that takes one of them now lets go of it.
-  void inTurn([...cancelled], async (runId) => {
-    await services.queue.remove(runId).catch(() => false);
-    await sealUnstarted(services, runId);
-  });
-  return cancelled;
+  await services.queue.remove(cancelled).catch(() => []);
+  void inTurn(cancelled, (runId) => sealUnstarted(services, runId));
+  return new Set(cancelled);
 }
 
 /** As `endRun` for each of them; those that wait are cancelled together. In the order of `records`. */

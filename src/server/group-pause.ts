@@ -55,7 +55,7 @@ async function hold(services: Services, record: RunRecord, why: string): Promise
   const { base, clock, queue, catalog, hub, feeder } = services;
   const entry = { at: isoTime(clock.nowMs()), by: serverName, field: "launch.held", value: true, reason: why };
   recordChange(base.run(record.run_id), entry);
-  await queue.update(record.run_id, { held: true }).catch(() => feeder.refill());
+  await queue.update([record.run_id], { held: true }).catch(() => feeder.refill());
   catalog.apply(record.run_id);
   hub.changed(record.run_id);
 }

@@ -52,6 +52,7 @@ import { runWait } from "./handlers/run-wait.ts";
 import { runWhy } from "./handlers/run-why.ts";
 import { runsCompare } from "./handlers/runs-compare.ts";
 import { runsList } from "./handlers/runs-list.ts";
+import { runsManifests } from "./handlers/runs-manifests.ts";
 import { runsUnjudged } from "./handlers/runs-unjudged.ts";
 import { searchList } from "./handlers/search-list.ts";
 import { searchSave } from "./handlers/search-save.ts";
@@ -151,6 +152,7 @@ export const handlers: Handlers = {
   "run.explain": runExplain,
   "runs.compare": runsCompare,
   "runs.facts": runsFacts,
+  "runs.manifests": runsManifests,
   "memory.lessons": lessons,
   "memory.dead_ends": deadEnds,
   "memory.lineage": lineage,

@@ -86,7 +86,7 @@ export async function queuePoints(
 export function answeredBy(context: Context, spec: Spec, commands: readonly string[]): Map<string, string> {
   const wanted = new Set(commands);
   const found = new Map<string, string>();
-  for (const record of context.catalog.list({ status: ["completed"], limit: looked })) {
+  for (const record of context.catalog.completedOf(spec.snapshot, looked)) {
     if (!wanted.has(record.command) || found.has(record.command)) continue;
     try {
       const { environment, cwd, launch } = requireManifest(context.base.run(record.run_id));
@@ -99,7 +99,7 @@ export function answeredBy(context: Context, spec: Spec, commands: readonly stri
   return found;
 }
 
-/** So many of the newest completed runs are looked at. */
+/** So many of the newest completed runs of the code are looked at. */
 const looked = 20_000;
 
 export const commandText = (sweep: Sweep, point: Point): string => quoteCommand(commandOf(sweep, point));

@@ -6,8 +6,8 @@ import { quoteCommand } from "../core/shell-quote.ts";
 import type { SweepCounts, SweepSummary } from "../protocol/sweep-requests.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal } from "../run/status.ts";
-import type { Sweep } from "../sweep/definition.ts";
-import { expand, type Point, pointKey } from "../sweep/expand.ts";
+import type { Sweep, SweepPlan } from "../sweep/definition.ts";
+import { type Expansion, expand, type Point, pointKey, requireSize } from "../sweep/expand.ts";
 import { listSweeps, readSweep, type SweepDeed, writeSweep } from "../sweep/record.ts";
 import { bestOf, type PointState, type SweepRun, standing } from "../sweep/standing.ts";
 import type { Context, Services } from "./context.ts";
@@ -53,13 +53,34 @@ export function ownedSweep(context: Context, reference: string, action: string):
   );
 }
 
+/** The last few expansions by their plan: what is shown, then queued, then looked at again and again is worked out once. */
+const expansions = new Map<string, Expansion>();
+const keptExpansions = 16;
+const keptPoints = 20_000;
+
+/** Errors of `expand`. */
+export function expansionOf(plan: SweepPlan, limit: number): Expansion {
+  const key = JSON.stringify(plan);
+  const known = expansions.get(key);
+  if (known !== undefined) {
+    requireSize(known.size, limit);
+    return known;
+  }
+  const made = expand(plan, limit);
+  if (made.points.length > keptPoints) return made;
+  const [oldest] = expansions.keys();
+  if (expansions.size >= keptExpansions && oldest !== undefined) expansions.delete(oldest);
+  expansions.set(key, made);
+  return made;
+}
+
 /** Points of all plans, each once, in the order in which they were asked for. */
 export function pointsOf(sweep: Sweep): { points: Point[]; names: string[] } {
   const seen = new Set<string>();
   const points: Point[] = [];
   const names = new Set<string>();
   for (const plan of sweep.plans) {
-    const expansion = expand(plan, mostPoints);
+    const expansion = expansionOf(plan, mostPoints);
     for (const name of expansion.names) names.add(name);
     for (const point of expansion.points) {
       const key = pointKey(point);

@@ -1,10 +1,11 @@
-/** Changes of runs that still wait: written to history and manifest, then told to the queue. */
+/** Changes of runs that still wait: written to history and manifest, then told to the queue; many together. */
 
 import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
-import { recordChange } from "../run/history.ts";
+import { fold } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { RunRecord } from "../run/run-record.ts";
+import { changeTogether } from "./change-together.ts";
 import type { Context } from "./context.ts";
 
 export interface WaitingChange {
@@ -17,50 +18,40 @@ export interface WaitingChange {
 }
 
 /** `from 5 to 9: a deadline`. */
-function detailOf({ action, value, reason = null }: WaitingChange, before: string): string | null {
+function detailOf(
+  { action, value, reason }: Pick<WaitingChange, "action" | "value" | "reason">,
+  before: string,
+): string | null {
   const moved = action === "priority" ? `from ${before} to ${value}` : null;
-  const words = [moved, reason].filter((part) => part !== null);
+  const words = [moved, reason ?? null].filter((part) => part !== null);
   return words.length === 0 ? null : words.join(": ");
 }
 
-/** Throws `conflict` where a run waits no more, before any of them is changed. */
+const tooLate = (action: string, { run_id: runId, status }: Pick<Manifest, "run_id" | "status">) =>
+  new MlError("conflict", `${action} of run \`${runId}\` comes too late: it is ${status}`);
+
+/**
+ * Throws `conflict` where a run waits no more: before any of them is changed, or, where it started at this very moment,
+ * after the others were.
+ */
 export async function changeWaiting(
   context: Context,
   records: readonly RunRecord[],
-  change: WaitingChange,
+  { action, field, value, reason = null, queue }: WaitingChange,
 ): Promise<Manifest[]> {
   const started = records.find((record) => record.status !== "queued");
-  if (started !== undefined) {
-    throw new MlError(
-      "conflict",
-      `${change.action} of run \`${started.run_id}\` comes too late: it is ${started.status}`,
-    );
-  }
+  if (started !== undefined) throw tooLate(action, started);
   const before = [...new Set(records.map((record) => record.priority))].join(", ");
-  const manifests: Manifest[] = [];
-  for (const { run_id: runId } of records) {
-    const entry = {
-      at: isoTime(context.clock.nowMs()),
-      by: context.asker.user,
-      field: change.field,
-      value: change.value,
-      reason: change.reason ?? null,
-    };
-    const manifest = recordChange(context.base.run(runId), entry, (current) => {
-      if (current.status !== "queued") {
-        throw new MlError("conflict", `${change.action} of run \`${runId}\` comes too late: it is ${current.status}`);
-      }
-    });
-    manifests.push(manifest);
-    await context.queue.update(runId, change.queue).catch(() => context.feeder.refill());
-    context.catalog.apply(runId);
-    context.hub.changed(runId);
-  }
+  const runIds = records.map((record) => record.run_id);
+  const entry = { at: isoTime(context.clock.nowMs()), by: context.asker.user, field, value, reason };
+  const manifests = await changeTogether(context.base, runIds, { entry, change: (manifest) => fold(manifest, entry) });
+  const changed = manifests.filter((manifest) => manifest.status === "queued").map((manifest) => manifest.run_id);
+  await context.queue.update(changed, queue).catch(() => context.feeder.refill());
+  context.catalog.insert(manifests);
+  for (const runId of runIds) context.hub.changed(runId);
   context.pokeWorker();
-  context.audit.note(context.asker, {
-    action: change.action,
-    runs: records.map((record) => record.run_id),
-    detail: detailOf(change, before),
-  });
+  context.audit.note(context.asker, { action, runs: changed, detail: detailOf({ action, value, reason }, before) });
+  const late = manifests.find((manifest) => manifest.status !== "queued");
+  if (late !== undefined) throw tooLate(action, late);
   return manifests;
 }

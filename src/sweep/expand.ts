@@ -131,6 +131,8 @@ export interface Expansion {
   points: Point[];
   /** Names in the order of definition. */
   names: string[];
+  /** What counts against a limit: the runs before any are left out by a condition. */
+  size: number;
 }
 
 /**
@@ -159,8 +161,8 @@ export function expand(plan: SweepPlan, limit: number): Expansion {
   for (const skip of skips) requireKnown(skip.names, known, `--skip ${skip.text}`);
   const only = onlyRules(plan, known);
   const wanted = plan.random ?? Infinity;
-  if (plan.random === null) requireSize(gridSize(dimensions, zips.length) * plan.repeat, limit);
-  else requireSize(plan.random * plan.repeat, limit);
+  const size = (plan.random ?? gridSize(dimensions, zips.length)) * plan.repeat;
+  requireSize(size, limit);
   const seen = new Set<string>();
   const points: Point[] = [];
   const source = plan.random === null ? gridPoints(dimensions) : randomPoints(dimensions, plan);
@@ -177,7 +179,7 @@ export function expand(plan: SweepPlan, limit: number): Expansion {
     const along = plan.random === null ? zips : [zips[Math.floor(pick() * zips.length)] ?? {}];
     for (const zip of along) take({ ...own, ...zip, ...Object.fromEntries(constants) });
   }
-  return { points: points.flatMap((point) => repeated(point, plan)), names: [...names, ...repeats] };
+  return { points: points.flatMap((point) => repeated(point, plan)), names: [...names, ...repeats], size };
 }
 
 function repeated(point: Point, plan: SweepPlan): Point[] {
@@ -192,7 +194,7 @@ function parseConstant(text: string): [string, string] {
 }
 
 /** A sweep of more runs than `limit` is a typing error more often than a wish. */
-function requireSize(count: number, limit: number): void {
+export function requireSize(count: number, limit: number): void {
   if (count <= limit) return;
   throw new MlError(
     "too_large",

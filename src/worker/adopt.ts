@@ -119,7 +119,7 @@ async function giveUp(shop: Shop, paths: RunPaths, { manifest, claim, failure }:
   const verdict = { status: "failed" as const, exit_code: null, signal: null, failure };
   const endedAtMs = shop.clock.nowMs();
   await finishRun(shop, run, { exit: null, lost: null, startedAtMs: null, endedAtMs, diskFreeBytes: null, verdict });
-  if (held === null) await shop.queue.remove(paths.runId);
+  if (held === null) await shop.queue.remove([paths.runId]);
   else await shop.queue.settle(held);
 }
 

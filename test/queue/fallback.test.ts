@@ -74,9 +74,9 @@ describe("a queue whose redis goes away", () => {
       expect(await queue.waiting(10, false)).toEqual([]);
       expect(await ids(queue)).toEqual(["c", "a", "b"]);
       await expect(queue.claim("a", "w", 1000)).rejects.toMatchObject({ code: "try_later" });
-      expect(await queue.update("b", { held: false })).toBe(true);
-      expect(await queue.update("a", { held: true })).toBe(true);
-      await expect(queue.remove("before")).rejects.toMatchObject({ code: "try_later" });
+      expect(await queue.update(["b"], { held: false })).toEqual(["b"]);
+      expect(await queue.update(["a"], { held: true })).toEqual(["a"]);
+      await expect(queue.remove(["before"])).rejects.toMatchObject({ code: "try_later" });
 
       await server.start();
       await until("the merge", async () => (await queue.health()).degraded === false);

@@ -134,7 +134,7 @@ describe("the filesystem queue", () => {
       await queue.add([entry("x-0-0"), entry("left")]);
       expect((await ids(queue)).sort()).toEqual(["left", "x-0-0"]);
       expect(await queue.count()).toBe(2);
-      expect(await queue.remove("x-0-0")).toBe(true);
+      expect(await queue.remove(["x-0-0"])).toEqual(["x-0-0"]);
       const fresh = open(join(folder, "..", `again-${points.indexOf(point)}`));
       await fresh.add([entry("left")]);
     }

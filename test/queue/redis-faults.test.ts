@@ -169,7 +169,7 @@ describe("the redis queue", () => {
       await Bun.sleep(0);
       const before = woken;
       await until("a wake by looking", async () => {
-        await queue.update("a", { priority: 1 });
+        await queue.update(["a"], { priority: 1 });
         await queue.add([entry(`r${woken}-${Math.random()}`)]);
         return woken > before;
       });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import { quoteCommand } from "../../core/shell-quote.ts";
+import type { Reply } from "../../protocol/requests.ts";
 import { shortId } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { attachTo } from "../attach-to.ts";
@@ -121,7 +122,7 @@ async function launchOf(connection: Connection, { manifest }: Source): Promise<L
 }
 
 /** It ran on this machine, and its folder is here to be seen. */
-function ranHere({ manifest, folder }: Source): boolean {
+function ranHere({ manifest, folder }: Reply<"run.get">): boolean {
   return manifest.resources.host === hostname() && fs.existsSync(join(folder, "run_manifest.json"));
 }
 

@@ -16,6 +16,7 @@ import {
   derivedRun,
   derivedWishes,
   readSource,
+  readSources,
   type Source,
 } from "../derived-run.ts";
 import { flag } from "../flags.ts";
@@ -93,20 +94,14 @@ function leftBehind(argv: readonly string[], { manifest }: Source): string[] {
   return [...new Set(words.map((word) => join(manifest.cwd, word)).filter((path) => left.has(path)))];
 }
 
-interface One {
-  run: string;
-  words: string[];
-  args: Given;
-}
-
-async function plan(context: Context, { run, words, args }: One): Promise<{ planned: PlannedRun; source: Source }> {
+/** What becomes of one source; says its command line. */
+function plan(context: Context, source: Source, { words, args }: { words: string[]; args: Given }): PlannedRun {
   const { python, stage, code } = args.flags;
   const mode = modeOf(args);
-  const source = await readSource(await context.connect(), run);
   const argv = changedArguments(source, { words, mode, python });
   if (stage.length === 0 && argv.some((word) => word.includes("{staged}"))) {
     throw new MlError("usage", "the arguments name `{staged}`, and nothing is staged", {
-      hint: `name a file that it left: \`ml requeue ${run} --stage PATH -- …\` (\`ml ls ${run} work -R\` lists them)`,
+      hint: `name a file that it left: \`ml requeue ${source.manifest.run_id} --stage PATH -- …\` (\`ml ls ${source.manifest.run_id} work -R\` lists them)`,
     });
   }
   const wishes = derivedWishes(source, args, context);
@@ -123,12 +118,16 @@ async function plan(context: Context, { run, words, args }: One): Promise<{ plan
       `\`${safeText(path)}\` is a file that ${source.manifest.run_id} left, and a new run starts without it; \`${safeText(staged)}\` hands it over`,
     );
   }
-  return { planned, source };
+  return planned;
 }
 
-async function requeueOne(context: Context, one: One): Promise<number> {
-  const { follow, dryRun, code } = one.args.flags;
-  const { planned, source } = await plan(context, one);
+async function requeueOne(
+  context: Context,
+  { run, ...words }: { run: string; words: string[]; args: Given },
+): Promise<number> {
+  const { follow, dryRun, code } = words.args.flags;
+  const source = await readSource(await context.connect(), run);
+  const planned = plan(context, source, words);
   const options = { collects: code === "current", follow, dryRun, verbose: false };
   return queueRuns(context, [planned], {
     ...options,
@@ -145,8 +144,8 @@ async function requeueMany(context: Context, where: string, args: Given): Promis
     context.output.say("no run matches");
     return 0;
   }
-  const runs: PlannedRun[] = [];
-  for (const run of runIds) runs.push((await plan(context, { run, words: args.script, args })).planned);
+  const sources = await readSources(await context.connect(), runIds);
+  const runs = sources.map((source) => plan(context, source, { words: args.script, args }));
   checkFollow(follow, runs);
   if (runs.length > 1 && !dryRun && !(await mayQueueAgain(context, runIds, yes))) {
     context.output.say("nothing was queued");

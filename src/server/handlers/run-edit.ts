@@ -65,7 +65,8 @@ export async function runEdit(context: Context, body: ParsedBody<"run.edit">): P
   if (entries.length === 0 || body.dry_run) return { run_id: runId, changed: fields };
   const moves = fields.includes("resources.requested");
   // Out of the line while it changes, so that nobody claims it for what it asked before.
-  if (moves && !(await context.queue.remove(runId))) requireWaiting(requireManifest(context.base.run(runId)));
+  if (moves && (await context.queue.remove([runId])).length === 0)
+    requireWaiting(requireManifest(context.base.run(runId)));
   try {
     recordChanges(context.base.run(runId), entries, requireWaiting);
   } finally {

@@ -4,12 +4,12 @@ import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import type { RunRecord } from "../../run/run-record.ts";
 import { isFinal } from "../../run/status.ts";
 import type { Sweep } from "../../sweep/definition.ts";
-import { expand, pointKey } from "../../sweep/expand.ts";
+import { pointKey } from "../../sweep/expand.ts";
 import type { PointState } from "../../sweep/standing.ts";
 import { endRuns } from "../cancellation.ts";
 import type { Context } from "../context.ts";
 import { queuePoints } from "../sweep-queueing.ts";
-import { currentRuns, isHalved, keepSweep, ownedSweep, standingOf, sweepSummary } from "../sweeps.ts";
+import { currentRuns, expansionOf, isHalved, keepSweep, ownedSweep, standingOf, sweepSummary } from "../sweeps.ts";
 import { changeWaiting } from "../waiting-change.ts";
 
 type Body = ParsedBody<"sweep.change">;
@@ -39,7 +39,7 @@ function requirePlan(sweep: Sweep, body: Body): void {
     throw new MlError("usage", "extending a sweep needs parameters", { hint: "try `--grid lr=1e-4`" });
   const style = sweep.plans[0]?.style;
   if (style !== undefined) body.plan.style = style;
-  expand(body.plan, body.limit);
+  expansionOf(body.plan, body.limit);
   sweep.plans.push(body.plan);
 }
 

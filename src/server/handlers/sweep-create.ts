@@ -5,13 +5,13 @@ import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { groupSchema, readGroup, writeGroup } from "../../run/group-record.ts";
 import { badName, defaultName } from "../../run/name.ts";
 import { type Sweep, sweepSchema } from "../../sweep/definition.ts";
-import { expand, pointKey } from "../../sweep/expand.ts";
+import { pointKey } from "../../sweep/expand.ts";
 import { listSweeps, readSweep } from "../../sweep/record.ts";
 import { parseExpectation } from "../../think/expectation.ts";
 import type { Context } from "../context.ts";
 import { estimateOf } from "../sweep-estimate.ts";
 import { answeredBy, commandText, queuePoints, requireSpec, type Spec } from "../sweep-queueing.ts";
-import { keepSweep, standingOf, sweepSummary } from "../sweeps.ts";
+import { expansionOf, keepSweep, standingOf, sweepSummary } from "../sweeps.ts";
 
 type Body = ParsedBody<"sweep.create">;
 /** Points that a reply lists; the count is always whole. */
@@ -82,7 +82,7 @@ function draft(context: Context, body: Body): { sweep: Sweep; spec: Spec } {
     throw new MlError("usage", "halving compares runs by a metric, and the sweep has no goal", {
       hint: "name it: `--goal val_acc`, or `--goal min:loss`",
     });
-  const { names } = expand(body.plan, body.limit);
+  const { names } = expansionOf(body.plan, body.limit);
   const { argv, submit_id: _, ...wishes } = body.run;
   const sweep = sweepSchema.parse({
     sweep_id: sweepIdOf(context, body.create_id),

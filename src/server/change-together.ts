@@ -1,0 +1,42 @@
+/**
+ * One change of many waiting runs, for the price of a few syncs: all histories are durable before the first manifest
+ * changes, and all manifests when it resolves. A crash in between is made good like that of a single change.
+ */
+import { fault } from "../core/fault.ts";
+import { syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { appendHistoryUnsynced, type HistoryEntry } from "../run/history.ts";
+import type { Manifest } from "../run/manifest.ts";
+import type { BasePaths } from "../run/paths.ts";
+import { changeManifest } from "../run/store.ts";
+
+/** After so many the server sees to others. */
+const breathAfter = 25;
+
+export async function inTurn<Item>(items: readonly Item[], act: (item: Item) => unknown): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    await act(item);
+    if (index % breathAfter === breathAfter - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/**
+ * `change` gets each manifest under its lock, and gives false where it is to stay. Gives them all as they are then, in the
+ * order of `runIds`. Errors of appendHistoryUnsynced, changeManifest and the syncs.
+ */
+export async function changeTogether(
+  base: BasePaths,
+  runIds: readonly string[],
+  { entry, change }: { entry: HistoryEntry; change(manifest: Manifest): boolean },
+): Promise<Manifest[]> {
+  const all = runIds.map((runId) => base.run(runId));
+  const folders = all.map((paths) => paths.folder);
+  await inTurn(all, (paths) => appendHistoryUnsynced(paths, entry));
+  await syncFiles(all.map((paths) => paths.history));
+  await syncFolders(folders);
+  fault("server/after-history");
+  const manifests: Manifest[] = [];
+  await inTurn(all, (paths) => manifests.push(changeManifest(paths, change, { sync: false })));
+  await syncFiles(all.map((paths) => paths.manifest));
+  await syncFolders(folders);
+  return manifests;
+}
