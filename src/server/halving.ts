@@ -1,6 +1,6 @@
 /**
- * Stops runs of a sweep that are too far behind (sweep/halving.ts). Looked at with every beat of the server while runs of
- * such a sweep are live. A decision is in the sweep's record before anything is stopped, and then, with its reason, in the
+ * Stops runs of a sweep that are too far behind (sweep/halving.ts). Looked at as soon as a run of such a sweep starts, writes
+ * or ends, and with every beat of the server while some are live. A decision is in the sweep's record before anything is stopped, and then, with its reason, in the
  * run folder as any stop is; a server that dies between the two carries it out when it is back.
  *
  * What was read of a run's metrics is remembered only to read no byte twice: all of it is in the run folders.
@@ -20,6 +20,7 @@ import { type Contender, halve, halvedReason, type Rung, RungValues, rungsOf } f
 import { readSweep, writeSweep } from "../sweep/record.ts";
 import { endRun } from "./cancellation.ts";
 import type { Services } from "./context.ts";
+import { MetricBell } from "./metric-bell.ts";
 import { latestRuns, pointsOf } from "./sweeps.ts";
 
 /** One file in which the metric may stand. */
@@ -87,25 +88,65 @@ class Reading {
   }
 }
 
+const rememberedSweeps = 1000;
+
 export class Halving {
   private readonly readings = new Map<string, Reading>();
-  private looking: Promise<void> | null = null;
+  /** Whether a sweep is one that halves: that never changes. */
+  private readonly halves = new Map<string, boolean>();
+  private live: RunRecord[] = [];
+  private readonly bell = new MetricBell(() => this.lookAtAll());
 
   constructor(private readonly services: Services) {}
 
-  /** `live` are the runs that are under way. Returns at once; a look that takes longer than a beat is waited for. */
+  private isHalving(record: RunRecord): boolean {
+    const sweepId = record.sweep?.id;
+    if (sweepId === undefined) return false;
+    let known = this.halves.get(sweepId);
+    if (known === undefined) {
+      try {
+        known = (readSweep(this.services.base, sweepId)?.halving ?? null) !== null;
+      } catch {
+        return false;
+      }
+      if (this.halves.size >= rememberedSweeps) this.halves.clear();
+      this.halves.set(sweepId, known);
+    }
+    return known;
+  }
+
+  /** Called with each run that was read again; returns at once. */
+  consider(record: RunRecord): void {
+    if (record.status === "queued" || !this.isHalving(record)) return;
+    const others = this.live.filter((one) => one.run_id !== record.run_id);
+    // What it ended with may decide about the others.
+    if (isFinal(record.status) && others.some((one) => one.sweep?.id === record.sweep?.id)) this.bell.ringSoon();
+    this.follow(isFinal(record.status) ? others : [...others, record]);
+  }
+
+  /** `live` are the runs that are under way, as they are found with a beat. Returns at once. */
   look(live: readonly RunRecord[]): void {
-    const sweepIds = [...new Set(live.flatMap((record) => record.sweep?.id ?? []))];
-    if (sweepIds.length === 0) this.readings.clear();
-    if (sweepIds.length === 0 || this.looking !== null) return;
-    const look = async () => {
+    this.follow(live.filter((record) => this.isHalving(record)));
+    if (this.live.length === 0) this.readings.clear();
+    else this.bell.ringSoon();
+  }
+
+  private follow(live: RunRecord[]): void {
+    this.live = live;
+    this.bell.listenTo(live.map((record) => this.services.base.run(record.run_id)));
+  }
+
+  private async lookAtAll(): Promise<void> {
+    const sweepIds = new Set(this.live.flatMap((record) => record.sweep?.id ?? []));
+    try {
       for (const sweepId of sweepIds) await this.lookAt(sweepId);
-    };
-    this.looking = look()
-      .catch((cause) => this.services.log.say("warn", "a sweep could not be halved", { why: messageOf(cause) }))
-      .finally(() => {
-        this.looking = null;
-      });
+    } catch (cause) {
+      this.services.log.say("warn", "a sweep could not be halved", { why: messageOf(cause) });
+    }
+  }
+
+  close(): void {
+    this.bell.close();
   }
 
   private async lookAt(sweepId: string): Promise<void> {

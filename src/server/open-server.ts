@@ -30,6 +30,7 @@ import { traceBug } from "./dispatch.ts";
 import { fillLine } from "./fill-line.ts";
 import { Forecasts } from "./forecasts.ts";
 import { considerGroup, tellOfGroups } from "./group-pause.ts";
+import { Halving } from "./halving.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
 import { LineBoard } from "./line-board.ts";
@@ -175,7 +176,7 @@ function identityNow(clock: Clock): ServerIdentity {
 async function buildServices(
   ground: Ground,
   undo: (() => unknown)[],
-): Promise<Services & { attach(listener: Listener | null, worker: LocalWorker | null): void }> {
+): Promise<Services & { halving: Halving; attach(listener: Listener | null, worker: LocalWorker | null): void }> {
   const { options, base, state, clock, log, settings } = ground;
   const problems = new Problems();
   const journaled = replay(base, state, log);
@@ -226,6 +227,7 @@ async function buildServices(
       stopIfReached(services, record);
       considerGroup(services, record);
       considerPlaces(services, record);
+      halving.consider(record);
     },
     onError: (cause) => traceBug(services, "hub", cause),
   });
@@ -296,7 +298,9 @@ async function buildServices(
       worker = newWorker ?? worker;
     },
   };
-  return services;
+  const halving: Halving = new Halving(services);
+  undo.push(() => halving.close());
+  return Object.assign(services, { halving });
 }
 
 async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServer> {
@@ -324,6 +328,7 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   tellOfGroups(services);
   tellOfPlaces(services);
   const ticks = new Ticks(services, {
+    halving: services.halving,
     memoryLimitBytes: options.memoryLimitBytes ?? memoryLimitBytes,
     onOverweight: () => options.onStop("memory over the limit", true),
   });

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { untilBeatMs } from "../core/beat.ts";
 import { formatSize } from "../core/size.ts";
 import type { Services } from "./context.ts";
-import { Halving } from "./halving.ts";
+import type { Halving } from "./halving.ts";
 
 const watchedMs = 1000;
 const idleMs = 5000;
@@ -17,6 +17,7 @@ const mostRuns = 500;
 export interface TickOptions {
   /** Resident bytes above which the server starts itself anew. */
   memoryLimitBytes: number;
+  halving: Halving;
   /** Memory is over the limit: connections are to be drained and the server replaced. */
   onOverweight(): void;
 }
@@ -24,7 +25,6 @@ export interface TickOptions {
 export class Ticks {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly stamps = new Map<string, string>();
-  private readonly halving: Halving;
   private overweight = false;
   private closed = false;
 
@@ -32,7 +32,6 @@ export class Ticks {
     private readonly services: Services,
     private readonly options: TickOptions,
   ) {
-    this.halving = new Halving(services);
     this.arm();
   }
 
@@ -68,7 +67,7 @@ export class Ticks {
   lookAtLiveRuns(): void {
     const { catalog, base, hub, live, forecasts } = this.services;
     const records = catalog.list({ status: ["running", "starting"], limit: mostRuns });
-    this.halving.look(records);
+    this.options.halving.look(records);
     const known = new Set(records.map((record) => record.run_id));
     for (const runId of this.stamps.keys()) if (!known.has(runId)) this.stamps.delete(runId);
     for (const record of records) {
