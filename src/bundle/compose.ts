@@ -17,7 +17,7 @@ import { type Snapshot, snapshotText } from "../run/snapshot.ts";
 import { isFinal } from "../run/status.ts";
 import { isSealed, readManifest, requireManifest } from "../run/store.ts";
 import { parseSumLine, sumLine } from "../run/sum-line.ts";
-import { contentId, originOf } from "./content-id.ts";
+import { contentId, firstIdOf } from "./content-id.ts";
 import { crateText } from "./crate.ts";
 import { type GatheredFile, type GatherWish, gatherRun } from "./gather.ts";
 import {
@@ -221,7 +221,7 @@ function relativesOf(base: BasePaths, manifests: readonly Manifest[]): Relative[
     if (read.kind !== "ok" || !isSealed(paths)) return [];
     const { manifest } = read;
     const content = contentId(manifest, fs.readFileSync(paths.sums, "utf8"));
-    return [{ run_id: runId, first_id: originOf(manifest).run_id, queued_at: manifest.queued_at, content }];
+    return [{ run_id: runId, first_id: firstIdOf(manifest), queued_at: manifest.queued_at, content }];
   });
 }
 

@@ -3,6 +3,8 @@
  * changes afterwards. What people write, who owns the copy and what was pruned do not count, so a run that was carried away,
  * annotated and carried back is still the same.
  */
+import { isForeign } from "../core/foreign-origin.ts";
+import { runIdFrom } from "../core/ids.ts";
 import type { Manifest } from "../run/manifest.ts";
 
 /** What an import keeps of where a run came from; claims of the bundle, for reading only. */
@@ -18,6 +20,19 @@ export function originOf(manifest: Manifest): Origin {
   if (kind === "import" && origin != null) return { run_id: origin.run_id, user: origin.user, host: origin.host };
   return { run_id: manifest.run_id, user: manifest.user, host: manifest.resources.host };
 }
+
+/**
+ * Under which id a run was first made. A run of another tracker, where ids are none of ours, has one that follows from its
+ * source: which system, its id there (of a table: in it), when it began. So what has grown there since is known again.
+ */
+export function firstIdOf(manifest: Manifest): string {
+  const { origin } = manifest.lineage;
+  if (origin == null || !isForeign(manifest)) return originOf(manifest).run_id;
+  const table = origin.from === "csv" ? origin.experiment : null;
+  return runIdFrom(JSON.stringify([origin.from, table, origin.run_id, manifest.queued_at]), dayOf(manifest.queued_at));
+}
+
+const dayOf = (queuedAt: string) => Math.max(0, Date.parse(queuedAt) || 0);
 
 /** `sums`: the text of its SHA256SUMS, "" where it has none. */
 export function contentId(manifest: Manifest, sums: string): string {

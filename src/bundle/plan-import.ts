@@ -1,12 +1,15 @@
 /**
  * Under which id each run of a bundle arrives, and which of them are here already. Its first id where nobody has it; an id
- * that follows from its content where another run does, so that importing again finds it again. Pure, but for `standing`.
+ * that follows from its content where another run does, so that importing again finds it again. A run of another tracker
+ * whose first id is here with other content is that run as it was before: it stays as it is, and is said. Pure, but for
+ * `standing`.
  */
 
 import { MlError } from "../core/error.ts";
+import { isForeign } from "../core/foreign-origin.ts";
 import { isRunId, runIdFrom } from "../core/ids.ts";
 import { type Manifest, schemaVersion } from "../run/manifest.ts";
-import { contentId, originOf } from "./content-id.ts";
+import { contentId, firstIdOf, originOf } from "./content-id.ts";
 import type { Relative } from "./layout.ts";
 
 export interface GivenRun {
@@ -18,8 +21,10 @@ export interface GivenRun {
 export interface PlannedRun extends GivenRun {
   /** Its id here. */
   runId: string;
-  /** A run of the same content has that id already: nothing is to be done. */
+  /** A run of the same content has that id already, or the same run of another tracker, as it was: nothing is to be done. */
   isHere: boolean;
+  /** What is here is not what is given. */
+  isOther: boolean;
 }
 
 /** The content that has an id here: null where nobody has it, "damaged" where it cannot be told. */
@@ -76,11 +81,14 @@ export function planImport(given: readonly GivenRun[], { standing, nowMs }: Look
       );
     }
     const content = contentId(manifest, sums);
-    const identity = { content, firstId: originOf(manifest).run_id, queuedAt: manifest.queued_at };
+    const firstId = firstIdOf(manifest);
+    const identity = { content, firstId, queuedAt: manifest.queued_at };
     const arrival = arrivalId(identity, { standing: (runId) => taken.get(runId) ?? standing(runId), nowMs });
+    const asBefore = isForeign(manifest) && !arrival?.isHere && !taken.has(firstId) ? standing(firstId) : null;
+    if (asBefore !== null && asBefore !== "damaged") return { ...run, runId: firstId, isHere: true, isOther: true };
     if (arrival !== null) {
       taken.set(arrival.runId, content);
-      return { ...run, ...arrival };
+      return { ...run, ...arrival, isOther: false };
     }
     throw new MlError("conflict", `run \`${manifest.run_id}\` cannot be imported: its ids are taken by other runs`);
   });

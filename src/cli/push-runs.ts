@@ -164,7 +164,11 @@ class Push {
       try {
         const [there = null] = known.runIds;
         if (there !== null) return this.settled(run, { there_as: there, state: "there_already", why: null });
-        const { run_id: id, state } = await this.carry(run, known);
+        const { run_id: id, state, new_points: newPoints } = await this.carry(run, known);
+        if (state === "grown") {
+          const why = `it is there as it was imported before, ${newPoints ? `with ${newPoints} points less` : "not quite as here"}, and stays so`;
+          return this.settled(run, { there_as: id, state: "refused", why });
+        }
         const outcome = state === "imported" ? "pushed" : "there_already";
         return this.settled(run, { there_as: id, state: outcome, why: null });
       } catch (cause) {

@@ -80,6 +80,17 @@ export async function syncFiles(files: readonly string[], { graceMs = 2000, each
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
+/**
+ * Makes files durable that were renamed into their places: content and names. Where they are many one syncfs does both. Errors of
+ * syncFiles.
+ */
+export async function syncPlaced(files: readonly string[]): Promise<void> {
+  const [first] = files;
+  if (first === undefined || (files.length > fewFiles && (await syncFileSystem(dirname(first), 2000)))) return;
+  await syncFiles(files, { each: true });
+  for (const folder of new Set(files.map((path) => dirname(path)))) syncFolder(folder);
+}
+
 /** Makes the names inside `folders` durable, each folder once. Throws system errors. */
 export async function syncFolders(folders: Iterable<string>): Promise<void> {
   const distinct = [...new Set(folders)];

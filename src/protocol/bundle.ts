@@ -7,7 +7,10 @@ export interface ImportedRun {
   bundled_as: string;
   name: string;
   status: string;
-  state: "imported" | "here_already";
+  /** `grown`: the run of another tracker is here as it was when it was imported, and stays so. */
+  state: "imported" | "here_already" | "grown";
+  /** Where `grown`: how many points of metrics there are now that are not here; 0 where something else changed. */
+  new_points?: number;
 }
 
 /** Reply of `PUT /bundles`. */

@@ -17,6 +17,7 @@ import { syncFiles } from "../core/sync-batch.ts";
 import type { ImportedRun } from "../protocol/bundle.ts";
 import { BlobBatch, hasBlob } from "../run/blob-batch.ts";
 import { manifestSchema, manifestText } from "../run/manifest.ts";
+import { scanMetrics } from "../run/metrics.ts";
 import { storeSnapshot } from "../run/objects.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { prunedField } from "../run/pruned.ts";
@@ -222,6 +223,16 @@ async function place({ services, asker, staging, facts }: Importing, planned: re
   services.quota.forget(asker.user);
 }
 
+/** How many points a run has more in a folder than here. */
+async function newPoints(base: BasePaths, runId: string, folder: string): Promise<number> {
+  const count = async (path: string) => {
+    let points = 0;
+    await scanMetrics(path, { onPoint: () => points++ });
+    return points;
+  };
+  return Math.max(0, (await count(join(folder, "metrics.jsonl"))) - (await count(base.run(runId).metrics)));
+}
+
 /** Reads to the end. Where the sender says that it will come again, files that came whole before a cut are kept for a day. */
 async function readStaged(
   services: Services,
@@ -263,15 +274,17 @@ export async function receiveBundle(
       await keepCode(base, staging, facts);
       await place({ services, asker, staging, facts }, planned);
     });
-    const runs = planned.map(
-      ({ manifest, runId, isHere }): ImportedRun => ({
+    const runs: ImportedRun[] = [];
+    for (const { manifest, runId, isHere, isOther } of planned) {
+      runs.push({
         run_id: runId,
         bundled_as: manifest.run_id,
         name: manifest.name,
         status: manifest.status,
-        state: isHere ? "here_already" : "imported",
-      }),
-    );
+        state: isOther ? "grown" : isHere ? "here_already" : "imported",
+        ...(isOther ? { new_points: await newPoints(base, runId, join(staging, "runs", manifest.run_id)) } : {}),
+      });
+    }
     const imported = runs.filter(({ state }) => state === "imported").map(({ run_id }) => run_id);
     dropKept(base, tree.arrived);
     services.audit.note(asker, { action: "import", runs: imported, detail: `bundle of ${runs.length}` });

@@ -3,7 +3,7 @@
  * changes, and all manifests when it resolves. A crash in between is made good like that of a single change.
  */
 import { fault } from "../core/fault.ts";
-import { syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { syncPlaced } from "../core/sync-batch.ts";
 import { appendHistoryUnsynced, type HistoryEntry } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
@@ -29,14 +29,11 @@ export async function changeTogether(
   { entry, change }: { entry: HistoryEntry; change(manifest: Manifest): boolean },
 ): Promise<Manifest[]> {
   const all = runIds.map((runId) => base.run(runId));
-  const folders = all.map((paths) => paths.folder);
   await inTurn(all, (paths) => appendHistoryUnsynced(paths, entry));
-  await syncFiles(all.map((paths) => paths.history));
-  await syncFolders(folders);
+  await syncPlaced(all.map((paths) => paths.history));
   fault("server/after-history");
   const manifests: Manifest[] = [];
   await inTurn(all, (paths) => manifests.push(changeManifest(paths, change, { sync: false })));
-  await syncFiles(all.map((paths) => paths.manifest));
-  await syncFolders(folders);
+  await syncPlaced(all.map((paths) => paths.manifest));
   return manifests;
 }

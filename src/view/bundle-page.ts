@@ -79,8 +79,16 @@ const shownRuns = 50;
 export function importedPage({ runs }: Imported, face: Face): Line[] {
   const mark = face.unicode ? "✓" : "+";
   const same = face.unicode ? "–" : "-";
-  const lines = runs.slice(0, shownRuns).map(({ run_id, bundled_as, name, status, state }): Line => {
+  const lines = runs.slice(0, shownRuns).map(({ run_id, bundled_as, name, status, state, new_points }): Line => {
     const was = bundled_as === run_id ? "" : `  was ${safeText(bundled_as)} there`;
+    if (state === "grown")
+      return [
+        span("!", "warn"),
+        span(` ${safeText(name)}`, "strong"),
+        span(`  ${run_id}`, "dim"),
+        span(`  ${grownText(new_points ?? 0)}`, "warn"),
+        span(was, "dim"),
+      ];
     return state === "imported"
       ? [
           span(mark, "good"),
@@ -92,8 +100,26 @@ export function importedPage({ runs }: Imported, face: Face): Line[] {
       : [span(same, "dim"), span(` ${safeText(name)}  ${run_id}  here already${was}`, "dim")];
   });
   const count = runs.filter(({ state }) => state === "imported").length;
-  const rest = runs.length - count;
-  const sentence = `imported ${plural(count, "run")}${rest > 0 ? `, ${rest} ${rest === 1 ? "was" : "were"} here already` : ""}`;
+  const grown = runs.filter(({ state }) => state === "grown");
+  const rest = runs.length - count - grown.length;
+  const sentence = [
+    `imported ${plural(count, "run")}`,
+    ...(rest > 0 ? [`${rest} ${rest === 1 ? "was" : "were"} here already`] : []),
+    ...(grown.length > 0
+      ? [`${grown.length} changed there since and ${grown.length === 1 ? "stays" : "stay"} here as imported`]
+      : []),
+  ].join(", ");
   const more = runs.length > shownRuns ? [[span(`and ${runs.length - shownRuns} more`, "dim")]] : [];
-  return [...lines, ...more, [span(sentence)]];
+  const [first] = grown;
+  const hint =
+    first === undefined
+      ? []
+      : [[span(`to have it as it is now: \`ml delete ${first.run_id}\`, then import again`, "dim")]];
+  return [...lines, ...more, [span(sentence)], ...hint];
 }
+
+/** What is there now is more, or something else, than what was imported. */
+const grownText = (newPoints: number) =>
+  newPoints > 0
+    ? `grew since: ${newPoints.toLocaleString("en")} new ${newPoints === 1 ? "point" : "points"}`
+    : "changed since";

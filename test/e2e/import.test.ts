@@ -1,14 +1,17 @@
 /** Bringing one's past through the executable: MLflow, TensorBoard and tables become runs that are found, compared and checked. */
 import { expect, test } from "bun:test";
-import { cpSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openLab } from "./lab.ts";
 
 interface Brought {
   runs: { run_id: string; bundled_as: string; name: string; status: string; state: string }[];
 }
+interface Grown {
+  runs: (Brought["runs"][number] & { new_points?: number })[];
+}
 const data = join(import.meta.dir, "../data/mlflow");
-const states = ({ runs }: Brought) => runs.map(({ state }) => state);
+const states = ({ runs }: { runs: { state: string }[] }) => runs.map(({ state }) => state);
 
 test("runs of MLflow are brought once, are found by their parameters, compared, and valid without an exit code", async () => {
   const lab = openLab();
@@ -45,6 +48,35 @@ test("runs of MLflow are brought once, are found by their parameters, compared, 
   );
   expect((await lab.ml(back)).code).toBe(7);
   expect(states(await lab.json<Brought>(["import", "--mlflow", "back"]))).toEqual(Array(4).fill("here_already"));
+});
+
+test("what went on where it came from is told and comes in no second time; what is new beside it does", async () => {
+  const lab = openLab();
+  const store = join(lab.project, "mlruns");
+  cpSync(join(data, "mlruns"), store, { recursive: true });
+  const first = await lab.json<Brought>(["import", "--mlflow", "mlruns"]);
+  const run = first.runs.find(({ name }) => name === "sgd-0.1-0");
+  await lab.ml(["annotate", run?.run_id ?? "", "read by somebody"]);
+  const [points = ""] = [...new Bun.Glob(`*/${run?.bundled_as}/metrics/val_acc`).scanSync(store)];
+  appendFileSync(join(store, points), "1763900200000 0.99 6\n1763900201000 0.991 7\n");
+  const again = await lab.json<Grown>(["import", "--mlflow", "mlruns"]);
+  expect(again.runs.find(({ name }) => name === "sgd-0.1-0")).toMatchObject({
+    ...{ run_id: run?.run_id, state: "grown", new_points: 2 },
+  });
+  expect(states(again).sort()).toEqual(["grown", "here_already", "here_already", "here_already"]);
+  const page = (await lab.ml(["import", "--mlflow", "mlruns"])).stdout;
+  expect(page).toContain("grew since: 2 new points");
+  expect(page).toContain("imported 0 runs, 3 were here already, 1 changed there since and stays here as imported");
+  expect(page).toContain(`ml delete ${run?.run_id}`);
+  expect((await lab.ml(["info", run?.run_id ?? ""])).stdout).toContain("read by somebody");
+
+  const table = (rows: string) => writeFileSync(join(lab.project, "past.csv"), `id,val_acc\n${rows}`);
+  const bring = () => lab.json<Brought>(["import", "--csv", "past.csv", "--date", "2024-05-01", "--yes"]);
+  table("a,0.91\nb,0.92\n");
+  expect(states(await bring())).toEqual(["imported", "imported"]);
+  table("a,0.91\nb,0.95\nc,0.93\n");
+  expect(states(await bring()).sort()).toEqual(["grown", "here_already", "imported"]);
+  expect((await lab.ml(["find", "-q", "group:past"])).stdout.trim().split("\n").length).toBe(3);
 });
 
 test("a table is shown as it was understood and kept once somebody agrees; a broken one leaves nothing", async () => {

@@ -37,7 +37,7 @@ export const command = defineCommand({
   summary: "take in runs from a bundle, from MLflow, TensorBoard or a table",
   about: [
     "Everything is checked before anything is kept, as `ml verify` does it; what fails is refused as a whole. The runs are yours then, marked as imported; whose they were, and under which id, stays in the record (`ml info`).",
-    "A run keeps its id where that is free here. Importing the same again, or a run that was once exported from here, makes no second one. What runs took elsewhere does not count for estimates or shares here.",
+    "A run keeps its id where that is free here. Importing the same again, or a run that was once exported from here, makes no second one; a run of another tracker that went on there since is told, and stays as it was imported. What runs took elsewhere does not count for estimates or shares here.",
     "Runs of other trackers are read here and never changed; docs/import.md says what becomes of what. A table is shown as it was understood, and asked about, before anything is kept.",
   ].join("\n\n"),
   startsServer: true,
@@ -51,7 +51,7 @@ export const command = defineCommand({
   ],
   schemas: {
     "ml.import/1":
-      "`runs`: each `run_id` (here), `bundled_as`, `name`, `status`, `state` (imported, here_already); `files`, `size_bytes`; `left_out` (of other trackers)",
+      "`runs`: each `run_id` (here), `bundled_as`, `name`, `status`, `state` (imported, here_already, grown; then `new_points`); `files`, `size_bytes`; `left_out` (of other trackers)",
     "ml.import_preview/1":
       "for --dry-run: `what`, `runs` (each `origin_id`, `name`, `experiment`, `user`, `status`, `started_at`, `ended_at`, `parameters`, `files`, `size_bytes`, `remarks`), `left_out`, `columns` (of a table: `column`, `kind`, `name`, `why`)",
   },

@@ -1,5 +1,5 @@
 /** What would travel of runs to another server, and what tells that server whether it has them. */
-import { contentId, originOf } from "../../bundle/content-id.ts";
+import { contentId, firstIdOf } from "../../bundle/content-id.ts";
 import { gatherRun } from "../../bundle/gather.ts";
 import type { TravellingRun } from "../../protocol/bundle-requests.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
@@ -25,7 +25,7 @@ export async function bundlePlan(context: Context, body: ParsedBody<"bundle.plan
       name: manifest.name,
       status: manifest.status,
       queued_at: manifest.queued_at,
-      first_id: originOf(manifest).run_id,
+      first_id: firstIdOf(manifest),
       content: ended ? contentId(manifest, sumsText(paths)) : null,
       snapshot: body.level === "metadata" ? null : manifest.environment.snapshot,
       files: files.length,
