@@ -187,18 +187,21 @@ function changeTests(check: Check): void {
     expect(await queue.count()).toBe(0);
   });
 
-  check("[Q11] many are changed or removed at once, but for those that a worker has or that are gone", async (_, queue) => {
-    await queue.add(["a", "b", "c", "d"].map((name) => entry(name)));
-    const claim = await queue.claim("b", "w", 1000);
-    expect(await queue.update(["c", "b", "gone", "a"], { held: true, priority: 7 })).toEqual(["c", "a"]);
-    expect(await ids(queue, true)).toEqual(["a", "c", "b", "d"]);
-    expect(await ids(queue)).toEqual(["d"]);
-    expect(await queue.remove(["a", "b", "gone", "d"])).toEqual(["a", "d"]);
-    expect(await ids(queue, true)).toEqual(["c", "b"]);
-    expect(await queue.settle(claim!)).toBe(true);
-    expect(await queue.remove([])).toEqual([]);
-    expect(await queue.count()).toBe(1);
-  });
+  check(
+    "[Q11] many are changed or removed at once, but for those that a worker has or that are gone",
+    async (_, queue) => {
+      await queue.add(["a", "b", "c", "d"].map((name) => entry(name)));
+      const claim = await queue.claim("b", "w", 1000);
+      expect(await queue.update(["c", "b", "gone", "a"], { held: true, priority: 7 })).toEqual(["c", "a"]);
+      expect(await ids(queue, true)).toEqual(["a", "c", "b", "d"]);
+      expect(await ids(queue)).toEqual(["d"]);
+      expect(await queue.remove(["a", "b", "gone", "d"])).toEqual(["a", "d"]);
+      expect(await ids(queue, true)).toEqual(["c", "b"]);
+      expect(await queue.settle(claim!)).toBe(true);
+      expect(await queue.remove([])).toEqual([]);
+      expect(await queue.count()).toBe(1);
+    },
+  );
 
   check("[Q11] remove and claim at once: exactly one succeeds", async (bench, queue) => {
     const other = bench.open();
