@@ -18,7 +18,9 @@ export function parseDuration(text: string, what = "duration", plainUnit: "s" | 
   }
   const parts = [...trimmed.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== trimmed.replaceAll(/(?<=[a-z])\s+/g, "")) {
-    throw new MlError("usage", `\`${text}\` is not a ${what}`, { hint: "write it like `90s`, `45m`, `1h30m` or `2d`" });
+    throw new MlError("usage", `\`${text}\` is not ${/^[aeiou]/.test(what) ? "an" : "a"} ${what}`, {
+      hint: "write it like `90s`, `45m`, `1h30m` or `2d`",
+    });
   }
   return parts.reduce((sum, part) => sum + Number(part[1]) * (unitMs[part[2] ?? "s"] ?? 0), 0);
 }

@@ -3,11 +3,12 @@
  * them in objects/. Like `cp`: a file arrives under its own name, a folder with its name and all that is in it.
  */
 import * as fs from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { MlError } from "../core/error.ts";
 import type { StagedFile } from "../run/manifest.ts";
 import { storeSnapshot } from "../run/objects.ts";
 import { keepFile } from "../run/staged.ts";
+import { requireManifest } from "../run/store.ts";
 import { type ListedEntry, listInside, openInside } from "../transfer/open-inside.ts";
 import type { Context } from "./context.ts";
 
@@ -29,8 +30,8 @@ function plainPath(pattern: string): string {
     .replace(/\/+$/, "");
 }
 
-function wantedOf(pattern: string, entries: readonly ListedEntry[], runId: string): Wanted[] {
-  const path = plainPath(pattern);
+/** What `path` names, exactly or as a pattern; none where it names nothing. */
+function matches(path: string, entries: readonly ListedEntry[]): Wanted[] {
   const under = (folder: string): Wanted[] =>
     entries
       .filter((entry) => entry.kind === "file" && entry.path.startsWith(`${folder}/`))
@@ -43,8 +44,16 @@ function wantedOf(pattern: string, entries: readonly ListedEntry[], runId: strin
     exact.length > 0 || glob === null
       ? exact
       : entries.filter((entry) => entry.kind === "file" && glob.match(entry.path));
-  const found = matched.filter((entry) => entry.kind === "file" || entry.kind === "folder").flatMap(one);
+  return matched.filter((entry) => entry.kind === "file" || entry.kind === "folder").flatMap(one);
+}
+
+/** From the work folder, or else from the folder inside it where the script ran: that is where people think they are. */
+function wantedOf(pattern: string, entries: readonly ListedEntry[], { runId, cwd }: { runId: string; cwd: string }) {
+  const path = plainPath(pattern);
+  const found = matches(path, entries);
   if (found.length > 0) return found;
+  const fromCwd = matches(join(cwd, path), entries);
+  if (fromCwd.length > 0) return fromCwd;
   throw new MlError("not_found", `run \`${runId}\` has no file \`${pattern}\` to stage`, {
     hint: `\`ml ls ${runId} work -R\` lists what it left`,
   });
@@ -82,7 +91,8 @@ async function findFiles(context: Context, runId: string, patterns: readonly str
   const { work } = context.base.run(runId);
   if (!fs.existsSync(work)) throw new MlError("not_found", `run \`${runId}\` has no files yet`);
   const { entries } = await listInside(work, "", { recursive: true, limit: mostEntries });
-  return distinct(patterns.flatMap((pattern) => wantedOf(pattern, entries, runId)));
+  const { cwd } = requireManifest(context.base.run(runId));
+  return distinct(patterns.flatMap((pattern) => wantedOf(pattern, entries, { runId, cwd })));
 }
 
 async function keep(context: Context, runId: string, { path, as }: Wanted): Promise<StagedFile> {

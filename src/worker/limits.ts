@@ -5,10 +5,15 @@
  */
 import * as fs from "node:fs";
 import { ask } from "../capture/child.ts";
+import { formatSize } from "../core/size.ts";
 import { sharedOnceGb, type TreeUse } from "../measure/process-tree.ts";
 import type { Breach, LiveRun, Shop } from "./shop.ts";
 
-const gb = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(1)} GB`;
+/** Digits enough that what was used and what was asked for differ; small ones in their own unit. */
+function gb(value: number): string {
+  if (value < 0.1) return formatSize(Math.round(value * 1e9));
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} GB`;
+}
 
 /** Above this part of its limit a run is looked at more often. */
 export const nearLimit = 0.6;

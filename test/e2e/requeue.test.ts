@@ -67,6 +67,20 @@ test("merge and replace show what they make of the command, and a dry run queues
   expect((await lab.json<{ waiting: object[] }>(["status"])).waiting.length).toBe(1);
 }, 120_000);
 
+test("what a run left is staged by its path from where the script ran as well as from the top", async () => {
+  const lab = openLab();
+  lab.put("deep/train.py", script);
+  Bun.spawnSync(["git", "init", "-q"], { cwd: lab.project });
+  const cwd = join(lab.project, "deep");
+  await lab.ml(["queue", "-f", "train.py", "--epochs", "1"], { cwd });
+  for (const path of ["checkpoints/best.pt", "deep/checkpoints/best.pt"]) {
+    const ran = await lab.ml(["requeue", "train", "-n", "--stage", path, "--", "--resume", "{staged}/best.pt"], {
+      cwd,
+    });
+    expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("--resume ../../staged/best.pt")]);
+  }
+}, 60_000);
+
 test("[S3] what cannot be staged is refused with its reason, and nothing is queued", async () => {
   const lab = openLab();
   lab.put("train.py", script);
@@ -77,6 +91,7 @@ test("[S3] what cannot be staged is refused with its reason, and nothing is queu
   };
   expect(await code("--stage", "nothere")).toEqual([3, expect.stringContaining("has no file `nothere`")]);
   expect(await code("--stage", "../run_manifest.json")).toEqual([3, expect.stringContaining("has no file")]);
+  expect(await code("--ram", "0")).toEqual([7, expect.stringContaining("it asks for no RAM at all")]);
   expect(await code("--", "{staged}/x")).toEqual([2, expect.stringContaining("nothing is staged")]);
   expect(await code("--stage", "checkpoints/*", "--stage", "checkpoints")).toEqual([0, undefined]);
   expect((await lab.ml(["requeue", "nobody"])).code).toBe(3);

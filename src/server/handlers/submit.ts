@@ -24,9 +24,26 @@ import { originsOf } from "../lineage.ts";
 import { requireReproducible } from "../reproducible.ts";
 import { dryRuns, submittedRuns } from "../submitted.ts";
 
+const amounts = [
+  ["ram_gb", "RAM"],
+  ["disk_gb", "disk"],
+  ["gpu_memory_gb", "GPU memory"],
+] as const;
+
+/** With nothing it would be stopped at its first look, and with less than nothing it would lend to others. */
+function asksForNothing(requested: Spec["requested"]): string | null {
+  const none = amounts.find(([key]) => requested[key] !== null && !(requested[key] > 0));
+  return none === undefined ? null : `it asks for no ${none[1]} at all`;
+}
+
 /** What can never fit is refused now, as long as the workers that could say so are known. */
 export function requireFit(context: Context, specs: readonly Pick<Spec, "argv" | "requested">[]): void {
   for (const spec of specs) {
+    const nothing = asksForNothing(spec.requested);
+    if (nothing !== null)
+      throw new MlError("refused", `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${nothing}`, {
+        hint: "say how much it needs, or leave that out",
+      });
     const reason = context.workers.cannotEver(spec.requested);
     if (reason === null) continue;
     throw new MlError("refused", `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${reason}`, {
