@@ -10,6 +10,8 @@ export interface Evidence {
   /** PATH of the script, and whether argv[0] is found there (null: nobody looked). */
   path: string;
   commandFound: boolean | null;
+  /** The interpreter that the first line of argv[0] names and that is not there; null where that is not so, or nobody looked. */
+  interpreterMissing?: string | null;
   /** Null where nobody saw the end. */
   exit: ExitRecord | null;
   /** The last 64 KiB of its output, or of its stderr. */

@@ -93,6 +93,20 @@ function neverRan(evidence: Evidence, rc: number): Failure | null {
       `check with \`command -v ${command}\` on the worker, or give the whole path`,
     );
   }
+  const missing = evidence.interpreterMissing ?? null;
+  if ((rc === 127 || rc === 126) && missing !== null) {
+    const crlf = missing.endsWith("\r");
+    const shown = crlf ? missing.slice(0, -1) : missing;
+    return makeFailure(
+      "environment_error",
+      crlf
+        ? `the first line of \`${command}\` ends like those of Windows, so its interpreter \`${shown}\` was not found`
+        : `the interpreter \`${shown}\`, which the first line of \`${command}\` names, was not found`,
+      crlf
+        ? `\`sed -i 's/\\r$//' ${command}\` mends its lines; then queue it again`
+        : `mend its first line, or name an interpreter: \`ml queue -- sh ${command}\``,
+    );
+  }
   if (rc === 126 && evidence.commandFound !== true) {
     const message = `the command \`${command}\` was found but cannot be executed (PATH was \`${evidence.path}\`)`;
     return makeFailure(

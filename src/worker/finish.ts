@@ -9,6 +9,7 @@ import { isoTime } from "../core/clock.ts";
 import { writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
+import { lookAtCommand } from "../execute/command-look.ts";
 import type { Evidence } from "../execute/evidence.ts";
 import { type KernelEvidence, kernelEvidence } from "../execute/kernel-log.ts";
 import { scriptEnvironment } from "../execute/launch.ts";
@@ -91,21 +92,6 @@ export function snapshotOf(shop: Shop, manifest: Manifest): Snapshot | null {
   }
 }
 
-function commandFound(paths: RunPaths, manifest: Manifest, path: string): boolean {
-  const [command = ""] = manifest.argv;
-  const cwd = join(paths.work, manifest.cwd);
-  const found = command.includes("/")
-    ? join(command.startsWith("/") ? "" : cwd, command)
-    : Bun.which(command, { PATH: path, cwd });
-  if (found === null) return false;
-  try {
-    fs.accessSync(found, fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** What the kernel has to say about the end of a run; asked only where it can matter. */
 function kernelWords(run: LiveRun): KernelEvidence {
   const { script, pidsSeen, cgroup } = run;
@@ -152,7 +138,7 @@ function verdictOf(shop: Shop, run: LiveRun, { manifest, ending }: { manifest: M
   const evidence: Evidence = {
     argv: manifest.argv,
     path,
-    commandFound: rc === 127 || rc === 126 ? commandFound(paths, manifest, path) : null,
+    ...(rc === 127 || rc === 126 ? lookAtCommand(paths, manifest, path) : { commandFound: null }),
     exit: ending.exit,
     tail: lastBytes(manifest.launch.split_output && rc !== 0 ? paths.stderrLog : logOf(manifest, paths)),
     stopped: stoppedOf(run, ending),

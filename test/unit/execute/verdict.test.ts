@@ -1,5 +1,8 @@
 /** What a verdict makes of evidence. */
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { interpreterOf } from "../../../src/execute/command-look.ts";
 import type { Evidence } from "../../../src/execute/evidence.ts";
 import { kernelEvidence } from "../../../src/execute/kernel-log.ts";
 import type { ExitRecord } from "../../../src/execute/records.ts";
@@ -123,6 +126,31 @@ test("[P1] 127 names PATH where the command is not there, and is the script's ow
   const missing = judge(evidence({ argv: ["nope"], exit: exit(127), commandFound: false })).failure;
   expect(missing?.message).toContain("/usr/bin:/bin");
   expect(kind({ exit: exit(127), commandFound: true })).toBe("code_error");
+});
+
+test("[P1] a script whose first line names an interpreter that is not there is told so, Windows' line ends by name", () => {
+  const told = (interpreterMissing: string) =>
+    judge(evidence({ argv: ["./go.sh"], exit: exit(127), commandFound: true, interpreterMissing })).failure;
+  expect(told("/opt/python4")).toMatchObject({
+    kind: "environment_error",
+    message: "the interpreter `/opt/python4`, which the first line of `./go.sh` names, was not found",
+  });
+  expect(told("/bin/sh\r")).toMatchObject({
+    message: "the first line of `./go.sh` ends like those of Windows, so its interpreter `/bin/sh` was not found",
+    hint: "`sed -i 's/\\r$//' ./go.sh` mends its lines; then queue it again",
+  });
+});
+
+test("the interpreter of a first line is read as the kernel reads it", () => {
+  const file = join(tempFolder(), "go");
+  const read = (text: string) => {
+    writeFileSync(file, text);
+    return interpreterOf(file);
+  };
+  expect(read("#! /usr/bin/env python3\nprint(1)\n")).toBe("/usr/bin/env");
+  expect(read("#!/bin/sh\r\necho hi\r\n")).toBe("/bin/sh\r");
+  for (const none of ["", "#!", "#!\n/bin/sh", "print(1)\n"]) expect(read(none)).toBeNull();
+  expect(interpreterOf(join(file, "nothere"))).toBeNull();
 });
 
 test("the last traceback of several, with its message; none where the tail is cut before its end", () => {
