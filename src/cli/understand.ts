@@ -35,6 +35,14 @@ function namesIn(folder: string): string[] {
   }
 }
 
+function aFolder(script: string, path: string): MlError {
+  const inside = namesIn(path).filter((name) => name.endsWith(".py"));
+  const main = inside.find((name) => ["__main__.py", "main.py", "train.py"].includes(name)) ?? inside[0];
+  return new MlError("not_found", `\`${script}\` is a folder, and a script or a command is queued`, {
+    hint: main === undefined ? "name the script in it" : `did you mean \`ml queue ${join(script, main)}\`?`,
+  });
+}
+
 /** Throws `not_found` with the nearest name in the same folder where `script` is no file. */
 function checkScript(script: string, cwd: string): void {
   const path = resolve(cwd, script);
@@ -43,6 +51,7 @@ function checkScript(script: string, cwd: string): void {
   const suffix = /\.[A-Za-z0-9]+$/.exec(script)?.[0];
   const names = namesIn(folder).filter((name) => suffix === undefined || name.endsWith(suffix));
   const near = nearest(basename(script), names) ?? (names.length === 1 ? names[0] : null);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw aFolder(script, path);
   const what = existsSync(path) ? "is no file" : `does not exist in ${folder}`;
   const shown = near == null ? null : join(dirname(script), near);
   throw new MlError("not_found", `the script \`${script}\` ${what}`, {
@@ -86,8 +95,9 @@ export function understand(words: readonly string[], around: Surroundings): Unde
   const python = /^python[\d.]*$/.test(basename(first));
   const script = rest[0];
   if (python && script?.endsWith(".py") && !script.startsWith("-")) checkScript(script, around.cwd);
-  if (first.includes("/")) checkProgram(first, around);
-  else if (isFile(join(around.cwd, first)) && Bun.which(first) === null) {
+  if (first.includes("/") || /^\.+$/.test(first)) checkProgram(first, around);
+  else if (Bun.which(first) === null && namesIn(around.cwd).includes(first)) {
+    checkScript(first, around.cwd);
     throw new MlError(
       "not_found",
       `\`${first}\` is a file of this folder, but no command: a command is looked up on PATH`,

@@ -40,6 +40,7 @@ export function badName(name: string): string | null {
   if (name.startsWith("@")) return "it begins with `@`, which is kept for `@last` and its like";
   if (/^(best|min):/.test(name)) return "it begins like `best:METRIC`, which means the best run";
   if (name.startsWith("-")) return "it begins with `-`, like an option";
+  if (/^\.+$/.test(name)) return "it is nothing but dots, like a folder";
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return "it contains control characters";
   if (isRunId(name)) return "it looks like the id of a run";
   return null;

@@ -84,6 +84,15 @@ describe("what will run", () => {
     expect(understand(["./run.sh", "x"], around(cwd)).argv).toEqual(["./run.sh", "x"]);
     expect(thrown(() => understand(["run.sh"], around(cwd))).detail.hint).toContain("./run.sh");
   });
+  test("a folder is no command, and the script in it is named", () => {
+    const cwd = folderWith("other.py", "train.py");
+    mkdirSync(join(cwd, "net"));
+    for (const word of [".", "..", "net", "./net", cwd]) {
+      const error = thrown(() => understand([word], around(cwd)));
+      expect([error.code, error.message]).toEqual(["not_found", expect.stringContaining("is a folder")]);
+    }
+    expect(thrown(() => understand(["."], around(cwd))).detail.hint).toContain("`ml queue train.py`");
+  });
   test("[I1] an empty command is refused", () => expect(thrown(() => understand([], around("/"))).code).toBe("usage"));
 });
 

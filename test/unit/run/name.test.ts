@@ -11,7 +11,7 @@ test("a run without a name is called after its script, else after its program", 
 });
 
 test("names that would be mistaken for something else are refused", () => {
-  for (const name of ["", " ", "@last", "-rf", "a\nb", "a\u001b[31m", "2026-11-23_k3f9ab", "x".repeat(129)]) {
+  for (const name of ["", " ", "..", "@last", "-rf", "a\nb", "a\u001b[31m", "2026-11-23_k3f9ab", "x".repeat(129)]) {
     expect(badName(name)).not.toBeNull();
   }
   for (const name of ["train", "très bien", "a/b", "実験", "1"]) expect(badName(name)).toBeNull();
