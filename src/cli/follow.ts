@@ -6,7 +6,9 @@
 import type { Connection } from "../client/connection.ts";
 import { MlError } from "../core/error.ts";
 import type { LogStream, ServerEvent } from "../protocol/frames.ts";
+import type { Reply } from "../protocol/requests.ts";
 import type { RunSummary } from "../protocol/summary.ts";
+import { type Blocker, blockerSentence } from "../view/blocker-text.ts";
 import { span } from "../view/face.ts";
 import { stateOf } from "../view/mark.ts";
 import { curves, withRecorded } from "../view/metric.ts";
@@ -58,26 +60,44 @@ function noteGrowth(reading: Reading, { size, ended }: LogEvent): void {
   reading.sizeBytes = size;
 }
 
-/** Says once each: where in the line, held, started. */
-function makeHerald(context: Context, connection: Connection): (run: RunSummary) => void {
+/** What only time or somebody's act ends; that others go first, or hold what it needs, its place says already. */
+const tellingReasons = new Set<Blocker["kind"]>([
+  "parent",
+  "not_before",
+  "when",
+  "data",
+  "silent_data",
+  "no_worker",
+  "never_fits",
+  "door",
+]);
+
+/** Why a run waits, where that is more than its turn: one sentence; null elsewhere. */
+function waitReason({ blockers, named }: Reply<"run.why">, nowMs: number): string | null {
+  const telling = blockers.find(({ kind }) => tellingReasons.has(kind));
+  return telling === undefined ? null : blockerSentence(telling, { nowMs, named });
+}
+
+/** Says once each: where in the line, held, why it waits where that is not its turn, started. */
+function makeHerald(context: Context, connection: Connection): (run: RunSummary, why?: string | null) => void {
   let said = "";
+  let reason: string | null = null;
   let started = false;
   const { output } = context;
   const say = (text: string, run: RunSummary) => {
     if (text === said) return;
     said = text;
-    const about = { run_id: run.run_id, position: run.position, eta: run.eta };
+    const about = { run_id: run.run_id, position: run.position, eta: run.eta, why: reason };
     if (output.mode === "json") output.jsonLine("ml.follow/1", { kind: stateOf(run), ...about });
     else sayPage(context, [[span(text, "dim")]]);
   };
-  return (run) => {
+  return (run, why) => {
     if (started) return;
+    if (why !== undefined) reason = why;
     if (run.status === "queued") {
-      const place = run.held ? null : placeText(run, serverNowMs(connection));
-      say(
-        run.held ? `held; \`ml release ${run.run_id}\` lets it go` : `waiting${place === null ? "" : `: ${place}`}`,
-        run,
-      );
+      const parts = [placeText(run, serverNowMs(connection)), reason].filter((part) => part !== null);
+      const waiting = parts.length === 0 ? "waiting" : `waiting: ${parts.join("; ")}`;
+      say(run.held ? `held; \`ml release ${run.run_id}\` lets it go` : waiting, run);
     } else if (run.started_at !== null) {
       started = true;
       const waited = durationText(elapsedMs(run.queued_at, run.started_at, 0));
@@ -145,10 +165,14 @@ export async function followRun(context: Context, options: FollowOptions): Promi
   const bell = makeBell(signal);
   const herald = makeHerald(context, connection);
   const state: { run: RunSummary | null; removed: boolean } = { run: null, removed: false };
-  const take = (run: RunSummary | undefined) => {
+  const take = (run: RunSummary | undefined, why?: string | null) => {
     if (run === undefined || run.run_id !== runId) return;
     state.run = run;
-    herald(run);
+    herald(run, why);
+  };
+  const askWhy = async () => {
+    const answer = await connection.ask("run.why", { run: runId }, { signal });
+    take(answer.run, waitReason(answer, serverNowMs(connection)));
   };
   const readings = streams.map((stream): Reading => {
     const place = { run: runId, stream, offset: options.offsets?.[stream] ?? 0 };
@@ -188,9 +212,9 @@ export async function followRun(context: Context, options: FollowOptions): Promi
       signal.throwIfAborted();
       if (state.removed) throw new MlError("not_found", `run \`${runId}\` was deleted while it was followed`);
       try {
-        const waiting = state.run?.status === "queued" && rung;
+        if (state.run?.status === "queued" && !rung) await askWhy();
         pulling = true;
-        if (!waiting && (await readAll(context, readings, options))) break;
+        if (state.run?.status !== "queued" && (await readAll(context, readings, options))) break;
         lostAtMs = null;
       } catch (cause) {
         if (!(cause instanceof MlError && cause.code === "unreachable")) throw cause;

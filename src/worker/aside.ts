@@ -6,7 +6,11 @@ export function lookAtAside(shop: Pick<Shop, "aside" | "blockedCards" | "door" |
   const mine = shop.aside.read().filter((entry) => entry.host === shop.host);
   const host = mine.find((entry) => entry.kind === "host");
   if (host === undefined) shop.door.delete("set aside");
-  else shop.door.set("set aside", { why: `this host is set aside: ${host.why}`, untilMs: null });
+  else
+    shop.door.set("set aside", {
+      why: `this host is set aside: ${host.why}; \`ml enable host ${shop.host}\` returns it`,
+      untilMs: null,
+    });
   shop.blockedCards.clear();
   for (const { kind, gpu, why } of mine)
     if (kind === "gpu" && gpu !== null) shop.blockedCards.set(gpu, `set aside: ${why}`);
