@@ -10,7 +10,6 @@ import type { CodeFiles } from "./code-files.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
 import { type SearchFacts, searchFacts } from "./search-facts.ts";
 
-/** Plain JSON: it may come from another process. */
 export interface Gathered {
   keyed: Keyed;
   /** Of the manifest that it was drawn from; see stampOf. */

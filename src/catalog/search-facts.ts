@@ -30,8 +30,7 @@ export interface SearchFacts {
   /** What it has in common with other runs. */
   shared: {
     snapshot: string | null;
-    /** `freeze` is null where it comes from another process that has said it before. */
-    environment: { id: string; freeze: string | null } | null;
+    environment: { id: string; freeze: string } | null;
     /** Keys of the project, the most telling first. */
     project: string[];
   };

@@ -13,6 +13,13 @@ interface SetItem {
   version: string;
 }
 
+/** What a run has in common with others. */
+export type Shared = Pick<SearchFacts, "shared" | "script">;
+
+/** The same for runs that add nothing to what the other has added. */
+export const sharedKey = ({ shared: { snapshot, environment, project }, script }: Shared) =>
+  `${snapshot}\n${environment?.id}\n${project.join("\n")}\n${script?.path}\n${script?.blob}`;
+
 const mostItems = 5000;
 const scriptBytes = 256 * 1024;
 const mostLines = 2000;
@@ -33,13 +40,12 @@ export class SharedSets {
   }
 
   /** Writes what is new of what the run shares with others. */
-  add({ shared: { snapshot, environment, project }, script }: SearchFacts): void {
+  add({ shared: { snapshot, environment, project }, script }: Shared): void {
     if (snapshot !== null) {
       const files = () => [...this.code.tree(snapshot).files.keys()].map((item) => ({ item, version: "" }));
       this.addSet("code", snapshot, files);
     }
-    const freeze = environment?.freeze ?? null;
-    if (environment !== null && freeze !== null) this.addSet("package", environment.id, () => packageItems(freeze));
+    if (environment !== null) this.addSet("package", environment.id, () => packageItems(environment.freeze));
     const keys = JSON.stringify(project);
     if (project.length > 0 && this.isNew(`project ${keys}`))
       this.database.query("INSERT OR IGNORE INTO project_keys VALUES (?)").run(keys);

@@ -1,6 +1,7 @@
 /**
- * Numbers in place of words: of every name of a fact and of every label that occurs or once did. Kept in memory beside
- * the tables; a batch that is undone takes its new numbers with it, so whoever undoes one calls `load`.
+ * Numbers in place of words: of every name of a fact and of every label that occurs or once did. `WordIds` keeps them in
+ * memory beside the tables; a batch that is undone takes its new numbers with it, so whoever undoes one calls `load`.
+ * Whoever makes an index from nothing numbers words without a table and hands the table over (draw-rows.ts).
  */
 import type { Database } from "bun:sqlite";
 import type { Fact, FactKind, Label, SearchFacts } from "./search-facts.ts";
@@ -16,14 +17,55 @@ function under(numbers: Numbers, first: string): Map<string, number> {
   return words;
 }
 
-export class WordIds {
-  private readonly ofNames: Numbers = new Map();
-  private readonly ofLabels: Numbers = new Map();
-  private nameCount = 0;
+/** Takes a word that has no number yet, and gives it one. */
+export interface NewWords {
+  name(kind: FactKind, name: string): number;
+  label(field: string, value: string): number;
+}
+
+export class WordNumbers {
+  protected readonly ofNames: Numbers = new Map();
+  protected readonly ofLabels: Numbers = new Map();
+  protected nameCount = 0;
+
+  constructor(private readonly fresh: NewWords) {}
+
+  ofName([kind, name]: Fact): number {
+    const words = under(this.ofNames, kind);
+    const known = words.get(name);
+    if (known !== undefined) return known;
+    const id = this.fresh.name(kind, name);
+    words.set(name, id);
+    this.nameCount += 1;
+    return id;
+  }
+
+  ofLabel([field, value]: Label): number {
+    const words = under(this.ofLabels, field);
+    const known = words.get(value);
+    if (known !== undefined) return known;
+    const id = this.fresh.label(field, value);
+    words.set(value, id);
+    return id;
+  }
+}
+
+/** Writes new words into the tables. */
+function writtenWords(database: Database): NewWords {
+  return {
+    name: (kind, name) =>
+      Number(database.query("INSERT INTO names(kind, name) VALUES (?, ?)").run(kind, name).lastInsertRowid),
+    label: (field, value) =>
+      Number(database.query("INSERT INTO label_names(field, value) VALUES (?, ?)").run(field, value).lastInsertRowid),
+  };
+}
+
+export class WordIds extends WordNumbers {
   /** How often they were loaded. */
   private rounds = 0;
 
   constructor(private readonly database: Database) {
+    super(writtenWords(database));
     this.load();
   }
 
@@ -43,27 +85,6 @@ export class WordIds {
       under(this.ofLabels, field).set(value, id);
   }
 
-  /** Of a fact's name; a new one is written. */
-  ofName([kind, name]: Fact): number {
-    const known = under(this.ofNames, kind).get(name);
-    if (known !== undefined) return known;
-    const id = Number(
-      this.database.query("INSERT INTO names(kind, name) VALUES (?, ?)").run(kind, name).lastInsertRowid,
-    );
-    under(this.ofNames, kind).set(name, id);
-    this.nameCount += 1;
-    return id;
-  }
-
-  ofLabel([field, value]: Label): number {
-    const known = under(this.ofLabels, field).get(value);
-    if (known !== undefined) return known;
-    const insert = this.database.query("INSERT INTO label_names(field, value) VALUES (?, ?)");
-    const id = Number(insert.run(field, value).lastInsertRowid);
-    under(this.ofLabels, field).set(value, id);
-    return id;
-  }
-
   /** Changes with every new name, and where all numbers were given anew. */
   get version(): string {
     return `${this.rounds}:${this.nameCount}`;
@@ -78,7 +99,7 @@ export class WordIds {
 }
 
 /** Facts and labels with numbers for words, each label once (names are given once as it is). */
-export function wordsOf(found: SearchFacts, ids: WordIds) {
+export function wordsOf(found: SearchFacts, ids: WordNumbers) {
   const facts = found.facts.map((fact) => [ids.ofName(fact), fact[2], fact[3]] as const);
   return { facts, labels: [...new Set(found.labels.map((label) => ids.ofLabel(label)))] };
 }
