@@ -5,6 +5,7 @@
 import { Database } from "bun:sqlite";
 import * as fs from "node:fs";
 import { pastIndexes, pastTables } from "./past-runs.ts";
+import { partsFolder } from "./row-parts.ts";
 import { searchIndexes, searchTables } from "./search-tables.ts";
 
 /** Bumped with every change of the tables; an older index is thrown away. */
@@ -88,7 +89,9 @@ function openAt(path: string): Database {
 
 const sideFiles = ["-wal", "-shm", "-journal"];
 
+/** With all that was made for it. */
 export function removeIndex(path: string): void {
+  fs.rmSync(partsFolder(path), { recursive: true, force: true });
   for (const suffix of ["", ...sideFiles]) fs.rmSync(`${path}${suffix}`, { force: true });
 }
 

@@ -26,13 +26,16 @@ export function stampOf(path: string): string {
   return stat === undefined ? "" : stampFrom(stat);
 }
 
+/** Most manifests fit; memory for each of them anew would only be garbage. */
+const kept = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** A manifest and its stamp by opening it once, half of what looking at it and then reading it costs. */
 function readStamped(path: string): { stamp: string; read: ManifestRead } {
   let fd: number | null = null;
   try {
     fd = fs.openSync(path, "r");
     const stat = fs.fstatSync(fd);
-    const bytes = Buffer.allocUnsafe(stat.size);
+    const bytes = stat.size > kept.length ? Buffer.allocUnsafe(stat.size) : kept;
     const size = fs.readSync(fd, bytes, 0, stat.size, 0);
     const read = checkManifest(path, bytes.toString("utf8", 0, size));
     if (read.kind === "ok") return { stamp: stampFrom(stat), read };

@@ -34,7 +34,6 @@ function secondsOf({ resources: { predicted } }: Manifest): RunRecord["predicted
   return low === null || likely === null || high === null ? null : { low, likely, high };
 }
 
-/** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
 /** `ana`; of what another tracker kept `mlflow (ana)`, or `csv` where nobody knows whose it was. */
 function importedFrom({ lineage }: Manifest): string | null {
   const { kind, origin } = lineage;
@@ -44,6 +43,17 @@ function importedFrom({ lineage }: Manifest): string | null {
   return origin.user === unknownUser ? origin.from : `${origin.from} (${origin.user})`;
 }
 
+function firstMetrics({ metrics }: Manifest): RunRecord["metrics"] {
+  const shown: RunRecord["metrics"] = {};
+  let left = shownMetrics;
+  for (const name in metrics) {
+    if (left-- === 0) break;
+    shown[name] = metrics[name] as number | string;
+  }
+  return shown;
+}
+
+/** The record of a manifest that could be read; `foretold` is what its folder holds of forecasts. */
 export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = []): Keyed {
   const { narrative, resources, failure, artifacts, lineage } = manifest;
   const { gpus, gpu_memory_gb, cpu_cores, ram_gb, disk_gb, max_runtime_hours } = resources.requested;
@@ -86,7 +96,7 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
           ? null
           : { id: lineage.sweep_id, point: lineage.sweep_point },
       host: resources.host,
-      metrics: Object.fromEntries(Object.entries(manifest.metrics).slice(0, shownMetrics)),
+      metrics: firstMetrics(manifest),
       artifacts:
         artifacts === null
           ? null

@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import { posix } from "node:path";
-import { configBytes, runParameters } from "../run/config-parameters.ts";
+import { configBytes, type RunParameters, runParameters } from "../run/config-parameters.ts";
 import { lastBytes } from "../run/log-end.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { decodeMetricValue } from "../run/metric-value.ts";
@@ -52,11 +52,16 @@ function parameterFact(name: string, value: ParameterValue): Fact {
   return ["p", name, null, value.slice(0, mostWordLength)];
 }
 
-function metricFacts(manifest: Manifest): Fact[] {
-  return Object.entries(manifest.metrics).map(([name, value]) => {
+function metricFacts(metrics: Manifest["metrics"], into: Fact[]): void {
+  let left = mostFacts;
+  for (const name in metrics) {
+    if (left-- === 0) break;
+    const value = metrics[name] as string | number;
     const number = decodeMetricValue(value);
-    return number !== null && Number.isFinite(number) ? ["m", name, number, null] : ["m", name, null, String(value)];
-  });
+    into.push(
+      number !== null && Number.isFinite(number) ? ["m", name, number, null] : ["m", name, null, String(value)],
+    );
+  }
 }
 
 const seconds = (from: string | null, to: string | null): number | null => {
@@ -65,30 +70,33 @@ const seconds = (from: string | null, to: string | null): number | null => {
   return Number.isFinite(length) ? length : null;
 };
 
+const moment = (at: string | null) => (at === null ? null : Date.parse(at));
+
+/** Measures of ours, each with its number. */
 function measures(manifest: Manifest): Fact[] {
   const { requested, actual } = manifest.resources;
-  const found: Record<string, number | null | undefined> = {
-    runtime: seconds(manifest.started_at, manifest.ended_at),
-    waited: seconds(manifest.queued_at, manifest.started_at),
-    started: manifest.started_at === null ? null : Date.parse(manifest.started_at),
-    ended: manifest.ended_at === null ? null : Date.parse(manifest.ended_at),
-    exit: manifest.exit_code,
-    gpus: requested.gpus,
-    gpu_memory: requested.gpu_memory_gb,
-    cores: requested.cpu_cores,
-    ram: requested.ram_gb,
-    max_runtime: requested.max_runtime_hours === null ? null : requested.max_runtime_hours * 3600,
-    gpu_util: actual?.gpu_utilization_avg,
-    gpu_memory_peak: actual?.gpu_memory_peak_gb,
-    cpu_util: actual?.cpu_utilization_avg,
-    ram_peak: actual?.ram_peak_gb,
-    energy: actual?.energy_kwh,
-    artifacts: manifest.artifacts === null ? null : manifest.artifacts.files.length + manifest.artifacts.not_listed,
-    size: manifest.artifacts?.total_size_bytes,
+  const facts: Fact[] = [];
+  const add = (name: string, value: number | null | undefined) => {
+    if (typeof value === "number" && Number.isFinite(value)) facts.push(["b", name, value, null]);
   };
-  return Object.entries(found).flatMap(([name, value]) =>
-    typeof value === "number" && Number.isFinite(value) ? [["b", name, value, null] as const] : [],
-  );
+  add("runtime", seconds(manifest.started_at, manifest.ended_at));
+  add("waited", seconds(manifest.queued_at, manifest.started_at));
+  add("started", moment(manifest.started_at));
+  add("ended", moment(manifest.ended_at));
+  add("exit", manifest.exit_code);
+  add("gpus", requested.gpus);
+  add("gpu_memory", requested.gpu_memory_gb);
+  add("cores", requested.cpu_cores);
+  add("ram", requested.ram_gb);
+  add("max_runtime", requested.max_runtime_hours === null ? null : requested.max_runtime_hours * 3600);
+  add("gpu_util", actual?.gpu_utilization_avg);
+  add("gpu_memory_peak", actual?.gpu_memory_peak_gb);
+  add("cpu_util", actual?.cpu_utilization_avg);
+  add("ram_peak", actual?.ram_peak_gb);
+  add("energy", actual?.energy_kwh);
+  if (manifest.artifacts !== null) add("artifacts", manifest.artifacts.files.length + manifest.artifacts.not_listed);
+  add("size", manifest.artifacts?.total_size_bytes);
+  return facts;
 }
 
 /** The end of what the run printed, without escape codes. */
@@ -120,7 +128,8 @@ function textsOf(manifest: Manifest, paths: RunPaths, config: string): Record<Te
     error: failure === null ? "" : `${failure.kind}\n${failure.message}\n${failure.traceback ?? ""}`,
     log: isFinal(manifest.status) ? logEnd(paths) : "",
   };
-  for (const column of textColumns) texts[column] = texts[column].slice(0, mostTextLength);
+  for (const column of textColumns)
+    if (texts[column].length > mostTextLength) texts[column] = texts[column].slice(0, mostTextLength);
   return texts;
 }
 
@@ -182,43 +191,68 @@ const noted = [
   "next",
   "annotation",
 ] as const;
-const marked = new Set(["verdict", "failure", "parent", "dataset", "gpu", "sweep", "source", "project", "author"]);
+const marked = ["verdict", "failure", "parent", "dataset", "gpu", "sweep", "source", "project", "author"];
 
 /** What of a run is there at all, for `has:`. */
-function presence(texts: Record<TextColumn, string>, labels: readonly Label[], manifest: Manifest): Label[] {
-  const present = new Set<string>(noted.filter((column) => texts[column].trim() !== ""));
-  for (const [field] of labels) if (marked.has(field)) present.add(field);
-  if (texts.tag !== "") present.add("tag");
-  if (texts.grp !== "") present.add("group");
-  if (Object.keys(manifest.metrics).length > 0) present.add("metric");
-  if ((manifest.artifacts?.files.length ?? 0) > 0) present.add("artifact");
-  return [...present].map((name) => ["has", name]);
+function addPresence(labels: Label[], texts: Record<TextColumn, string>, manifest: Manifest): void {
+  const fields = new Set(labels.map(([field]) => field));
+  const add = (name: string, present: boolean) => {
+    if (present) labels.push(["has", name]);
+  };
+  for (const column of noted) add(column, texts[column] !== "" && texts[column].trim() !== "");
+  for (const field of marked) add(field, fields.has(field));
+  add("tag", texts.tag !== "");
+  add("group", texts.grp !== "");
+  add("metric", !isEmpty(manifest.metrics));
+  add("artifact", (manifest.artifacts?.files.length ?? 0) > 0);
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false;
+  return true;
+}
+
+/** Settings of config files that were not typed as well, a line each. */
+function configText({ command, values }: RunParameters): string {
+  const lines: string[] = [];
+  for (const name in values)
+    if (!command.parameters.some((typed) => typed.name === name)) lines.push(`${name} ${values[name]}`);
+  return lines.join("\n");
 }
 
 /** Everything at once. Throws nothing but system errors other than a missing file. */
 export function searchFacts(manifest: Manifest, paths: RunPaths, code: CodeFiles): SearchFacts {
   const { snapshot } = manifest.environment;
-  const { command, values } = runParameters(manifest, (path) =>
+  const parameters = runParameters(manifest, (path) =>
     snapshot === null ? null : code.text(snapshot, path, configBytes),
   );
-  const typed = new Set(command.parameters.map(({ name }) => name));
-  const config = Object.entries(values)
-    .filter(([name]) => !typed.has(name))
-    .map(([name, value]) => `${name} ${value}`)
-    .join("\n");
-  const texts = textsOf(manifest, paths, config);
-  const path = command.script.startsWith("/") ? command.script : posix.join(manifest.cwd, command.script);
+  const { command, values } = parameters;
+  const texts = textsOf(manifest, paths, configText(parameters));
+  const path = scriptPath(manifest.cwd, command.script);
   const shared = sharedOf(manifest);
   const labels = labelsOf(manifest, path, shared);
-  labels.push(...presence(texts, labels, manifest));
+  addPresence(labels, texts, manifest);
   const blob = snapshot === null ? undefined : code.tree(snapshot).files.get(path);
-  const parameters = Object.entries(values).map(([name, value]) => parameterFact(name, value));
+  const facts = measures(manifest);
+  const ours = facts.length;
+  for (const name in values) {
+    if (facts.length - ours === mostFacts) break;
+    facts.push(parameterFact(name, values[name] as ParameterValue));
+  }
+  metricFacts(manifest.metrics, facts);
   return {
-    texts,
-    facts: [...measures(manifest), ...parameters.slice(0, mostFacts), ...metricFacts(manifest).slice(0, mostFacts)],
-    labels,
+    ...{ texts, facts, labels, shared },
     script: blob === undefined ? null : { path, blob: blob.hash, project: shared.project[0] ?? "" },
-    shared,
     lessons: { learned: manifest.narrative.learnings, next: manifest.narrative.next_steps },
   };
 }
+
+/** Where the script lies in the snapshot, or in all. Runs of one script come in a row. */
+function scriptPath(cwd: string, script: string): string {
+  if (script.startsWith("/")) return script;
+  if (lastJoined.cwd !== cwd || lastJoined.script !== script)
+    lastJoined = { cwd, script, path: posix.join(cwd, script) };
+  return lastJoined.path;
+}
+
+let lastJoined = { cwd: "", script: "", path: "." };

@@ -24,23 +24,22 @@ export const configBytes = 512 * 1024;
 
 const configPattern = /\.(ya?ml|toml|json)$/i;
 
-/** Paths in the snapshot that the command names as config files, in order; at most eight. */
-export function configPaths(read: ReadCommand, cwd: string): string[] {
+/** Paths in the snapshot that the command names as config files, in order; at most eight. `named` are its parameters. */
+function configPaths(read: ReadCommand, named: Record<string, ParameterValue>, cwd: string): string[] {
   const paths: string[] = [];
   const add = (text: string) => {
     if (text.startsWith("/")) return;
     const path = posix.join(cwd, text);
     if (!path.startsWith("..") && !paths.includes(path)) paths.push(path);
   };
-  const named = parameterValues(read.parameters);
-  const folder = String(named.config_path ?? named.cp ?? "conf");
   const name = named.config_name ?? named.cn;
   // Hydra looks beside the script, not in the folder where it was started.
   if (typeof name === "string") {
+    const folder = String(named.config_path ?? named.cp ?? "conf");
     add(posix.join(posix.dirname(read.script), folder, configPattern.test(name) ? name : `${name}.yaml`));
   }
-  const words = [...read.parameters.map(({ text, at }) => ({ text, at })), ...read.positionals];
-  for (const { text } of words.sort((a, b) => a.at - b.at)) if (configPattern.test(text)) add(text);
+  const words = [...read.parameters, ...read.positionals].filter(({ text }) => configPattern.test(text));
+  for (const { text } of words.sort((a, b) => a.at - b.at)) add(text);
   return paths.slice(0, mostFiles);
 }
 
@@ -86,13 +85,14 @@ export function runParameters(
   readCode: (path: string) => string | null,
 ): RunParameters {
   const command = readCommand(run.argv);
+  const typed = parameterValues(command.parameters);
   const values: Record<string, ParameterValue> = {};
   for (const [name, text] of Object.entries(run.lineage?.origin?.parameters ?? {}))
     if (!isCredentialName(name)) values[parameterName(name)] = readValue(text);
-  for (const path of configPaths(command, run.cwd)) {
+  for (const path of configPaths(command, typed, run.cwd)) {
     const text = readCode(path);
     if (text === null) continue;
     for (const [name, value] of configParameters(path, text)) values[name] = value;
   }
-  return { command, values: { ...values, ...parameterValues(command.parameters) } };
+  return { command, values: Object.assign(values, typed) };
 }

@@ -52,22 +52,23 @@ function scriptAt(argv: readonly string[]): { name: string; rest: readonly strin
 
 /** `--lr 3e-4`, `--lr=3e-4`, `lr=3e-4` are one and the same; what follows an option and is none itself is its value. */
 export function argumentsOf(words: readonly string[]): Record<string, string> {
-  const args: Record<string, string> = {};
+  const args = new Map<string, string>();
   let place = 0;
-  for (let at = 0; at < words.length && Object.keys(args).length < mostArguments; at += 1) {
+  for (let at = 0; at < words.length && args.size < mostArguments; at += 1) {
     const word = words[at] ?? "";
     const pair = /^(-*)([A-Za-z][\w.-]*)(?:=(.*))?$/s.exec(word);
     const [, dashes = "", key = "", value] = pair ?? [];
     const next = words[at + 1];
-    if (pair === null || (dashes === "" && value === undefined)) args[String(place++)] = word.slice(0, longestValue);
-    else if (value !== undefined) args[key] = value.slice(0, longestValue);
+    if (pair === null || (dashes === "" && value === undefined)) args.set(String(place++), word);
+    else if (value !== undefined) args.set(key, value);
     else if (next !== undefined && (!next.startsWith("-") || /^-[\d.]/.test(next))) {
-      args[key] = next.slice(0, longestValue);
+      args.set(key, next);
       at += 1;
-    } else args[key] = "";
+    } else args.set(key, "");
   }
-  for (const key of Object.keys(args)) if (nameless.test(key)) delete args[key];
-  return args;
+  const named: Record<string, string> = {};
+  for (const [key, value] of args) if (!nameless.test(key)) named[key] = value.slice(0, longestValue);
+  return named;
 }
 
 export function signatureOf(manifest: Pick<Manifest, "argv" | "cwd" | "environment" | "resources">): Signature {

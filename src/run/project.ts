@@ -18,11 +18,19 @@ export function remoteKey(remote: string): string | null {
   return `${host.toLowerCase()}/${trimmed}`.replace(/^\//, "");
 }
 
+/** Runs of one project come in a row. */
+let lastRemote: { remote: string; key: string | null } = { remote: "", key: null };
+
+function keptRemoteKey(remote: string): string | null {
+  if (lastRemote.remote !== remote) lastRemote = { remote, key: remoteKey(remote) };
+  return lastRemote.key;
+}
+
 /** The keys of a run's project, the most telling first: the given name, the remote, the root commit. */
 export function projectKeys({ environment }: Pick<Manifest, "environment">): string[] {
   const keys: string[] = [];
   if (environment.project !== null) keys.push(environment.project);
-  const remote = environment.git_remote === null ? null : remoteKey(environment.git_remote);
+  const remote = environment.git_remote === null ? null : keptRemoteKey(environment.git_remote);
   if (remote !== null) keys.push(remote);
   if (environment.git_root !== null) keys.push(`root:${environment.git_root}`);
   return keys;

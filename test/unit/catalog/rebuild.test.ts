@@ -109,6 +109,8 @@ test("[D6] an index that is not finished, for whatever reason, changes nothing",
   await expect(torn).rejects.toThrow("cannot be used");
   expect(answers(catalog)).toEqual(before);
   fs.writeFileSync(join(base.base, "other.db.new"), "of a process that was killed");
+  fs.mkdirSync(join(base.base, "other.db.new.parts"));
+  fs.writeFileSync(join(base.base, "other.db.new.parts", "3"), "of its helper");
   openCatalog("other.db");
   expect(fs.readdirSync(base.base).filter((name) => name.includes(".new"))).toEqual([]);
   await catalog.rebuild((path) => buildApart(base, path));
