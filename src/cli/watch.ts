@@ -58,16 +58,32 @@ export function fitHeight(lines: readonly Line[], rows: number): Line[] {
   return [...shown, [span(`  and ${lines.length - shown.length} lines more`, "dim")]];
 }
 
+/** Null where the connection is lost before the answer: whoever shows something says so, and asks again once it is back. */
+export async function askUnlessLost({ connection, limit, user, signal }: Watching): Promise<Status | null> {
+  let stopListening = () => {};
+  const lost = new Promise<null>((resolve) => {
+    stopListening = connection.onState((state) => {
+      if (state === "reconnecting") resolve(null);
+    });
+  });
+  const answer = connection.ask("status", { limit, user }, { signal });
+  // Where it comes too late nobody hears it.
+  answer.catch(() => {});
+  return Promise.race([answer, lost]).finally(stopListening);
+}
+
 async function redraw(context: Context, watching: Watching): Promise<void> {
-  const { connection, limit, user, signal } = watching;
+  const { connection, user, signal } = watching;
   const { output } = context;
   const bell = makeBell(signal);
   let lostAtMs: number | null = null;
+  let refused = false;
   let above = 0;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   let status: Status | null = null;
   const stopTelling = connection.onState((state) => {
     lostAtMs = state === "open" ? null : (lostAtMs ?? performance.now());
+    refused = state === "closed";
     bell.ring();
   });
   const onResize = () => {
@@ -81,9 +97,10 @@ async function redraw(context: Context, watching: Watching): Promise<void> {
     let changed = true;
     while (!signal.aborted) {
       const sinceMs = performance.now() - askedAtMs;
-      if (lostAtMs === null && (changed || sinceMs > askAnywayMs)) {
+      // A server that will not have us back says why to whoever asks.
+      if (refused || (lostAtMs === null && (changed || sinceMs > askAnywayMs))) {
         askedAtMs = performance.now();
-        status = await connection.ask("status", { limit, user }, { signal });
+        status = (await askUnlessLost(watching)) ?? status;
       }
       const face = { ...faceOf(output, serverNowMs(connection)), width: process.stdout.columns ?? output.width };
       const rows = Math.max(3, (process.stdout.rows ?? 24) - 1);
@@ -111,9 +128,10 @@ function tellable(run: RunSummary): string {
 }
 
 async function tell(context: Context, watching: Watching): Promise<void> {
-  const { connection, limit, user, signal } = watching;
+  const { connection, user, signal } = watching;
   const { output } = context;
   const bell = makeBell(signal);
+  let unanswered = false;
   const known = new Map<string, string>();
   let first = true;
   const report = (run: RunSummary) => {
@@ -139,6 +157,7 @@ async function tell(context: Context, watching: Watching): Promise<void> {
       onSnapshot(snapshot) {
         for (const run of snapshot.runs) report(run);
         first = false;
+        if (unanswered) bell.ring();
       },
       onEvent(event) {
         if (event.kind === "run") report(event.run);
@@ -151,7 +170,9 @@ async function tell(context: Context, watching: Watching): Promise<void> {
     while (!signal.aborted) {
       const changed = await bell.wait(60_000);
       if (signal.aborted || !changed || output.mode !== "json") continue;
-      output.jsonLine("ml.status/1", await connection.ask("status", { limit, user }, { signal }));
+      const status = await askUnlessLost(watching);
+      unanswered = status === null;
+      if (status !== null) output.jsonLine("ml.status/1", status);
       await output.flush();
       await Bun.sleep(askEveryMs);
     }
