@@ -27,7 +27,7 @@ describe(`chaos (CHAOS_SEED=${seed})`, () => {
       expect(checkBase(report)).toEqual([]);
       expect(report.deeds.length).toBeGreaterThan(5);
     },
-    180_000,
+    600_000,
   );
 
   needs("redis-server", "redis-cli", "sha256sum")(
@@ -37,7 +37,7 @@ describe(`chaos (CHAOS_SEED=${seed})`, () => {
       expect(checkBase(report)).toEqual([]);
       expect(report.deeds.length).toBeGreaterThan(3);
     },
-    180_000,
+    600_000,
   );
 
   needs("sha256sum")(
@@ -46,6 +46,6 @@ describe(`chaos (CHAOS_SEED=${seed})`, () => {
       report = await runChaos({ seed: seed + 2, runs: Math.ceil(runs / 2), backend: "fs" });
       expect(checkBase(report)).toEqual([]);
     },
-    180_000,
+    600_000,
   );
 });

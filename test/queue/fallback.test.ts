@@ -11,7 +11,7 @@ import { tempFolder, until } from "../support/temp.ts";
 import { fallbackBench } from "./bench.ts";
 import { queueConformance } from "./conformance.ts";
 import { entry } from "./entry.ts";
-import { RedisServer } from "./redis-server.ts";
+import { keepsAll, RedisServer } from "./redis-server.ts";
 
 const testWithRedis = needs("redis-server");
 
@@ -59,7 +59,7 @@ describe("a queue whose redis goes away", () => {
     "[Q3] takes new runs into the folder, starts nothing, and merges them back in their order",
     async () => {
       const { server, open } = await setting();
-      await server.start();
+      await server.start(...keepsAll);
       const queue = open();
       await queue.rebuilt();
       await queue.add([entry("before")]);

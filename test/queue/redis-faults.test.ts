@@ -9,7 +9,7 @@ import { basePaths } from "../../src/run/paths.ts";
 import { needs } from "../support/require.ts";
 import { tempFolder, until } from "../support/temp.ts";
 import { entry } from "./entry.ts";
-import { RedisServer } from "./redis-server.ts";
+import { keepsAll, RedisServer } from "./redis-server.ts";
 import { makeRun } from "./run-folder.ts";
 
 const testWithRedis = needs("redis-server");
@@ -50,7 +50,7 @@ describe("the redis queue", () => {
   testWithRedis(
     "[Q3] throws try_later while redis is down and works again when it is back",
     async () => {
-      const { server, queue } = await setting();
+      const { server, queue } = await setting(...keepsAll);
       await queue.add([entry("a")]);
       await server.kill();
       await expect(queue.add([entry("b")])).rejects.toMatchObject({ code: "try_later" });
@@ -68,7 +68,7 @@ describe("the redis queue", () => {
   testWithRedis(
     "[Q3] a restart and FLUSHALL ask for a rebuild, which brings back every queued run",
     async () => {
-      const { server, queue } = await setting();
+      const { server, queue } = await setting(...keepsAll);
       const base = basePaths(tempFolder());
       for (const n of [2, 3, 4])
         makeRun(base, { run_id: `2026-11-23_aaaaa${n}`, queued_at: `2026-11-23T18:00:0${9 - n}.000Z` });

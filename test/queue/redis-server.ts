@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import { until } from "../support/temp.ts";
 
+/** Written and synced before it is acknowledged: for tests that look for it after a kill. */
+export const keepsAll = ["--appendfsync", "always"];
+
 export class RedisServer {
   readonly folder: string;
   readonly socket: string;
@@ -14,6 +17,7 @@ export class RedisServer {
     this.url = `redis+unix://${this.socket}`;
   }
 
+  /** As redis is set by default, a kill may lose what it acknowledged in the second before; not with `keepsAll`. */
   async start(...more: string[]): Promise<void> {
     const options = [
       "--port",

@@ -66,7 +66,7 @@ needs("sha256sum")(
     const starts = fs.readFileSync(witness, "utf8").trim().split("\n").sort();
     expect(starts).toEqual(runs.map((run) => run.run_id).sort());
   },
-  120_000,
+  300_000,
 );
 
 needs("sha256sum")(
@@ -103,5 +103,5 @@ needs("sha256sum")(
     expect(hasEnded(blocked)).toBe(false);
     expect(hasEnded(outer)).toBe(false);
   },
-  150_000,
+  300_000,
 );
