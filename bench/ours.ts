@@ -1,5 +1,5 @@
 /** A server of ours for one row: the compiled executable, a home of its own, nothing left behind. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { plainEnv, type Spawned, timed, waitUntil } from "./measure.ts";
 import type { BenchContext } from "./table.ts";
@@ -52,6 +52,7 @@ export async function startOurs(context: BenchContext, options: OursOptions = {}
     stderr: "pipe",
     detached: true,
   });
+  sharePriority(server.pid);
   const ml = (...args: string[]) => timed([context.ml, ...args], { env, cwd: project });
   const stop = once(async () => {
     endRuns(base);
@@ -77,6 +78,15 @@ export async function startOurs(context: BenchContext, options: OursOptions = {}
     },
     folderOf: (runId) => join(base, "runs", runId),
   };
+}
+
+/** A session of its own has a priority of its own (sched(7), autogroup): ours is to have that of its peers. */
+function sharePriority(pid: number): void {
+  const nice = /nice (-?\d+)/.exec(
+    existsSync("/proc/self/autogroup") ? readFileSync("/proc/self/autogroup", "utf8") : "",
+  );
+  if (nice === null || nice[1] === "0") return;
+  writeFileSync(`/proc/${pid}/autogroup`, nice[1] as string);
 }
 
 /** A small project of `files` files, as a training script has around it. */

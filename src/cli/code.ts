@@ -8,7 +8,7 @@ import { formatSize } from "../core/size.ts";
 import { blobHash } from "../transfer/blob-hash.ts";
 import type { Sent } from "../transfer/send.ts";
 import { defaultLimits } from "../transfer/tree-limits.ts";
-import { collectTree, type Tree } from "../transfer/walk.ts";
+import { collectTree, type HashesAhead, type Tree } from "../transfer/walk.ts";
 import { safeText } from "../view/safe-text.ts";
 import type { Context } from "./command.ts";
 import type { CodeFields, PlannedRun } from "./planned-run.ts";
@@ -25,11 +25,11 @@ export interface Code {
 export const noCode: CodeFields = { cwd: ".", snapshot: null, git: null };
 
 /** Throws what collecting the tree throws (`too_large`, …). */
-export async function collectCode(context: Context): Promise<Code> {
+export async function collectCode(context: Context, ahead?: HashesAhead): Promise<Code> {
   const { snapshot_max_mb: totalMb, snapshot_file_max_mb: fileMb } = context.settings;
   const limits = { ...defaultLimits, totalBytes: (totalMb ?? 500) * 1e6, fileBytes: (fileMb ?? 100) * 1e6 };
   const cacheFolder = cacheFolderOf(context);
-  const tree = await collectTree({ cwd: context.cwd, limits, cacheFolder });
+  const tree = await collectTree({ cwd: context.cwd, limits, cacheFolder, ...(ahead === undefined ? {} : { ahead }) });
   const bytes = (text: string | null | undefined) => (text ? new TextEncoder().encode(text) : null);
   const diff = bytes(tree.git?.diff);
   const upstreamDiff = bytes(tree.git?.upstreamDiff);

@@ -2,6 +2,7 @@
 import { realpathSync } from "node:fs";
 import type { Reach } from "../client/direct.ts";
 import { type ErrorValue, MlError } from "../core/error.ts";
+import { Ahead } from "../transfer/ahead.ts";
 import { treeTop } from "../transfer/git-folder.ts";
 import { type Sender, type Sent, sendSnapshot } from "../transfer/send.ts";
 import { SentMemory } from "../transfer/sent-tree.ts";
@@ -60,11 +61,34 @@ function shortReach(context: Context, direct: Reach | null): Promise<Reach> | Re
   };
 }
 
+export interface AheadOptions {
+  /** The top of the tree. */
+  root: string;
+  signal: AbortSignal;
+  bytesPerSecond?: number | null;
+}
+
+/** For collecting a tree: large files that have been changed since they were sent go to the server on the way. Undefined where none were. */
+export async function aheadTo(context: Context, options: AheadOptions): Promise<Ahead | undefined> {
+  const memory = new SentMemory(cacheFolderOf(context), options.root);
+  const direct = memory.isThere() ? await context.direct() : null;
+  if (direct === null) return undefined;
+  return new Ahead({
+    sender: senderOver(direct, options.signal),
+    memory,
+    compress: direct.transport !== "socket",
+    bytesPerSecond: options.bytesPerSecond ?? null,
+    signal: options.signal,
+  });
+}
+
 export interface SendTreeOptions {
   connection: Reach;
   signal: AbortSignal;
   bytesPerSecond?: number | null;
   label: string;
+  /** What the tree was collected with. */
+  ahead?: Ahead | undefined;
   extra?: readonly { name: string; bytes: Uint8Array }[];
 }
 
@@ -79,6 +103,7 @@ export async function sendTree(context: Context, tree: Tree, options: SendTreeOp
       bytesPerSecond: options.bytesPerSecond ?? null,
       onProgress: ({ sentBytes, totalBytes }) => progress.update(sentBytes, totalBytes),
       extra: options.extra ?? [],
+      ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
     });
   } finally {
     progress.end();

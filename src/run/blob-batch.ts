@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileOps } from "../core/durable.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
-import { startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { startFileWriteBack, startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 
@@ -44,11 +44,14 @@ export class BlobBatch {
   readonly #base: BasePaths;
   readonly #folder: string;
   readonly #staged = new Set<string>();
-  #open: { fd: number; path: string; hash: string; size: number } | null = null;
+  #open: { fd: number; path: string; hash: string | null; size: number; fresh: number } | null = null;
   #bytes = 0;
   /** Written since the last time that writing back was begun. */
   #fresh = 0;
   #writingBack = false;
+  /** Why the disk refused a file, once it has: nothing of the batch is published then. */
+  #refused: unknown = null;
+  #fileOnItsWay = Promise.resolve();
   /** Cleared where the disk may have failed unheard: then every file is asked. */
   #writtenBack = true;
 
@@ -69,14 +72,17 @@ export class BlobBatch {
     return this.#bytes;
   }
 
-  /** Begins the blob `hash`; the one before it must have ended. Its methods throw MlError (`no_space`, …). */
-  begin(hash: string): BlobWriter {
+  /**
+   * Begins the blob `hash`, or with null one that is named by what it turns out to be; the one before it must have ended.
+   * Its methods throw MlError (`no_space`, …).
+   */
+  begin(hash: string | null): BlobWriter {
     this.#dropOpen();
-    const path = join(this.#folder, hash);
+    const path = join(this.#folder, hash ?? "unnamed");
     const sum = new Bun.CryptoHasher("sha256");
     storing(() => {
-      if (this.#staged.delete(hash)) fs.rmSync(path);
-      this.#open = { fd: fileOps.open(path, "wx", 0o444), path, hash, size: 0 };
+      if (hash !== null && this.#staged.delete(hash)) fs.rmSync(path);
+      this.#open = { fd: fileOps.open(path, "wx", 0o444), path, hash, size: 0, fresh: 0 };
     });
     return {
       write: (chunk) => {
@@ -88,23 +94,39 @@ export class BlobBatch {
           for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(open.fd, rest));
         });
         open.size += chunk.length;
+        open.fresh += chunk.length;
         this.#fresh += chunk.length;
-        if (this.#fresh >= writeBackBytes) this.#writeBack();
+        if (open.fresh >= writeBackBytes) this.#writeBackOpen(open);
+        else if (this.#fresh >= writeBackBytes) this.#writeBack();
       },
       end: () => {
         if (this.#open === null) return false;
-        if (sum.digest("hex") !== hash) {
+        const found = sum.digest("hex");
+        if (found !== (hash ?? found)) {
           this.#dropOpen();
           return false;
         }
         const { fd, size } = this.#open;
         storing(() => fileOps.close(fd));
         this.#open = null;
-        this.#staged.add(hash);
+        if (hash === null) fs.renameSync(path, join(this.#folder, found));
+        this.#staged.add(found);
         this.#bytes += size;
         return true;
       },
     };
+  }
+
+  /** Of a large file alone. */
+  #writeBackOpen(open: { path: string; fresh: number }): void {
+    if (this.#writingBack) return;
+    this.#writingBack = true;
+    open.fresh = 0;
+    this.#fresh = 0;
+    this.#fileOnItsWay = startFileWriteBack(open.path).then((failure) => {
+      this.#writingBack = false;
+      this.#refused ??= failure;
+    });
   }
 
   /** One at a time. */
@@ -125,6 +147,8 @@ export class BlobBatch {
     this.#bytes = 0;
     if (hashes.length === 0) return;
     try {
+      await this.#fileOnItsWay;
+      if (this.#refused !== null) throw this.#refused;
       const each = !this.#writtenBack;
       await syncFiles(
         hashes.map((hash) => join(this.#folder, hash)),
@@ -149,7 +173,7 @@ export class BlobBatch {
 
   /** The blob that is being written did not come whole: what there is of it is kept, if it is much. Never throws. */
   keepArrived(): void {
-    if (this.#open === null || this.#open.size < leastArrived) return;
+    if (this.#open === null || this.#open.hash === null || this.#open.size < leastArrived) return;
     const { fd, path, hash } = this.#open;
     this.#open = null;
     try {

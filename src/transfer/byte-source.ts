@@ -9,11 +9,12 @@ export interface ByteSource {
 
 const windowBytes = 2 * 1024 * 1024;
 
-/** An open file of `size` bytes; the caller closes it. */
-export function fileSource(fd: number, size: number): ByteSource {
+/** An open file of `size` bytes; the caller closes it. Who reads it in order has all of it added to `sum` on the way. */
+export function fileSource(fd: number, size: number, sum?: Bun.CryptoHasher): ByteSource {
   let buffer = Buffer.alloc(0);
   let start = 0;
   let held = 0;
+  let summed = 0;
   const fill = (at: number, length: number) => {
     if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(windowBytes, size)));
     start = at;
@@ -23,6 +24,9 @@ export function fileSource(fd: number, size: number): ByteSource {
       if (count === 0) throw new Error("the file has become shorter while it was read");
       held += count;
     }
+    if (sum === undefined || summed < start || start + held <= summed) return;
+    sum.update(buffer.subarray(summed - start, held));
+    summed = start + held;
   };
   return {
     size,

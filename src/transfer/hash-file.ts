@@ -13,7 +13,8 @@ export interface HashedFile {
   stat: fs.Stats;
 }
 
-function sameStat(a: fs.Stats, b: fs.Stats): boolean {
+/** False where it may have been written to between the two looks. */
+export function sameStat(a: fs.Stats, b: fs.Stats): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 }
 

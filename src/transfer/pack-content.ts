@@ -7,16 +7,16 @@ import * as fs from "node:fs";
 import { MlError, messageOf } from "../core/error.ts";
 import { shownPath } from "../run/snapshot.ts";
 import type { BlockSums } from "./block-sums.ts";
-import { fileSource } from "./byte-source.ts";
+import { type ByteSource, fileSource } from "./byte-source.ts";
 import { matchBlocks } from "./match-blocks.ts";
 import { partHeader } from "./pack-format.ts";
 
-/** A content to send: from the file `file` (shown as `path`), an open one that the giver closes, or from memory. */
+/** A content to send: from the file `file` (shown as `path`), an open one that the giver closes, what stands for it, or from memory. */
 export interface PackEntry {
   hash: string;
   size: number;
   path: string;
-  from: { file: string } | { fd: number } | { bytes: Uint8Array };
+  from: { file: string } | { fd: number } | { source: ByteSource } | { bytes: Uint8Array };
   /** Only for files: what the other side has that the content can be told by. */
   by?: { base: string; sums: BlockSums } | { arrivedBytes: number; arrivedHash: string };
 }
@@ -25,11 +25,13 @@ export interface PackEntry {
 export interface Piece {
   bytes: Uint8Array;
   contentBytes: number;
+  /** True where there is much to do with what was told so far: it should not wait for more. */
+  tellNow?: boolean;
 }
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-/** A longer stretch is told in several, so that who reads on gets to hear of it. */
-const mostCommon = 16 * 1024 * 1024;
+/** A longer stretch is told in several, so that the other side builds what it knows of while more is looked for. */
+const mostCommon = 4 * 1024 * 1024;
 
 function changed(entry: PackEntry, cause: string): MlError {
   return new MlError("conflict", `\`${shownPath(entry.path)}\` changed while it was being sent; nothing was queued`, {
@@ -98,8 +100,7 @@ function* restOfFile(
 }
 
 /** Not checked here: the other side does, and asks for the whole where it does not fit. */
-function* differences(entry: PackEntry, fd: number, sums: BlockSums): Generator<Piece> {
-  const source = fileSource(fd, entry.size);
+function* differences(entry: PackEntry, source: ByteSource, sums: BlockSums): Generator<Piece> {
   let common = { from: 0, length: 0 };
   const header = () => ({ bytes: partHeader(common.from, common.length), contentBytes: common.length });
   try {
@@ -107,7 +108,7 @@ function* differences(entry: PackEntry, fd: number, sums: BlockSums): Generator<
       if (knownAt !== null && common.length > 0 && knownAt === common.from + common.length) {
         common.length += length;
         if (common.length < mostCommon) continue;
-        yield header();
+        yield { ...header(), tellNow: true };
         common = { from: 0, length: 0 };
         continue;
       }
@@ -132,11 +133,16 @@ export function* contentOf(entry: PackEntry, buffer: Uint8Array): Generator<Piec
     }
     return;
   }
+  if ("source" in entry.from) {
+    if (entry.by === undefined || !("base" in entry.by)) throw new Error("only differences are told from a source");
+    yield* differences(entry, entry.from.source, entry.by.sums);
+    return;
+  }
   const own = "file" in entry.from ? openEntry(entry, entry.from.file) : null;
   const fd = "fd" in entry.from ? entry.from.fd : (own ?? -1);
   try {
     if (entry.by === undefined) yield* wholeFile(entry, fd, buffer);
-    else if ("base" in entry.by) yield* differences(entry, fd, entry.by.sums);
+    else if ("base" in entry.by) yield* differences(entry, fileSource(fd, entry.size), entry.by.sums);
     else yield* restOfFile(entry, fd, { buffer, ...entry.by });
   } finally {
     if (own !== null) fs.closeSync(own);

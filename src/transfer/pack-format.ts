@@ -11,6 +11,7 @@
  *     content where base is 32 zero bytes: the bytes; else part* until `size` bytes are there
  *     part   = u64 from, u32 length                 as in the base, from there on
  *            | u64 2^64-1, u32 length, bytes        new
+ *     sha256 = 32 bytes of ones, only to a server: the content is stored under the hash that it turns out to have
  *     base   = sha256 of a stored content; or the entry's own: what arrived of it before a cut
  *     last   = 32 zero bytes, u64 number of entries, 32 zero bytes
  *
@@ -22,6 +23,8 @@ export const blockBytes = 1024 * 1024;
 export const blockHeaderBytes = 8;
 export const entryHeaderBytes = 72;
 export const partHeaderBytes = 12;
+/** For an entry that is sent before its hash is known: it is stored under the one that it turns out to have. */
+export const unnamedHash = "ff".repeat(32);
 /** No offset of a file. */
 export const newBytes = 2n ** 64n - 1n;
 

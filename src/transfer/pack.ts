@@ -34,31 +34,34 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
   let block = Buffer.allocUnsafe(blockBytes);
   let used = 0;
   let pause = performance.now() + sliceMs;
+  function* flush(): Generator<Uint8Array> {
+    yield block.subarray(0, used);
+    block = Buffer.allocUnsafe(blockBytes);
+    used = 0;
+  }
   function* add(bytes: Uint8Array): Generator<Uint8Array> {
     for (let rest = bytes; rest.length > 0; ) {
       const count = Math.min(rest.length, blockBytes - used);
       block.set(rest.subarray(0, count), used);
       used += count;
       rest = rest.subarray(count);
-      if (used < blockBytes) return;
-      yield block;
-      block = Buffer.allocUnsafe(blockBytes);
-      used = 0;
+      if (used === blockBytes) yield* flush();
     }
   }
   for await (const entry of entries) {
     progress.files += 1;
     yield* add(entryHeader(entry.hash, entry.size, baseOf(entry)));
-    for (const { bytes, contentBytes } of contentOf(entry, buffer)) {
+    for (const { bytes, contentBytes, tellNow } of contentOf(entry, buffer)) {
       progress.rawBytes += contentBytes;
       yield* add(bytes);
+      if (tellNow === true) yield* flush();
       if (performance.now() < pause) continue;
       await new Promise((resolve) => setImmediate(resolve));
       pause = performance.now() + sliceMs;
     }
   }
   yield* add(entryHeader(null, progress.files));
-  if (used > 0) yield block.subarray(0, used);
+  if (used > 0) yield* flush();
 }
 
 /**

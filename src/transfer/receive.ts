@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { MlError, systemCode } from "../core/error.ts";
 import { arrivedPath, BlobBatch, blobPath, hasBlob } from "../run/blob-batch.ts";
 import type { BasePaths } from "../run/paths.ts";
+import { unnamedHash } from "./pack-format.ts";
 import { type EntryHead, type EntrySink, type PackLimits, readPack } from "./pack-reader.ts";
 
 export const receiveLimits: PackLimits = { entryBytes: 256 * 2 ** 30, totalBytes: 256 * 2 ** 30, entries: 200_000 };
@@ -47,11 +48,12 @@ class Intake {
   async begin(head: EntryHead): Promise<EntrySink | null> {
     const batch = this.#batch;
     if (batch.bytes >= publishBytes || batch.count >= publishCount) await batch.publish();
-    if (hasBlob(this.#base, head.hash)) return null;
+    const hash = head.hash === unnamedHash ? null : head.hash;
+    if (hash !== null && hasBlob(this.#base, hash)) return null;
     const baseFd = openBase(this.#base, head);
     if (baseFd === null) return null;
     this.#baseFd = baseFd;
-    const writer = batch.begin(head.hash);
+    const writer = batch.begin(hash);
     return {
       write: (bytes) => writer.write(bytes),
       copy: async (from, length) => {
@@ -127,7 +129,8 @@ export function keepInterrupted(base: BasePaths): void {
   for (const name of staged.filter((found) => found.startsWith("blobs-"))) {
     for (const hash of fs.readdirSync(join(base.staging, name))) {
       const path = join(base.staging, name, hash);
-      if (fs.statSync(path).size >= copyBytes) fs.renameSync(path, arrivedPath(base, hash));
+      if (/^[0-9a-f]{64}$/.test(hash) && fs.statSync(path).size >= copyBytes)
+        fs.renameSync(path, arrivedPath(base, hash));
     }
   }
 }

@@ -25,6 +25,8 @@ export interface PutOptions {
   memory: SentMemory | undefined;
   signal: AbortSignal | undefined;
   onProgress: (progress: PackProgress) => void;
+  /** Asked when all was taken up: what the entries are, where their names were not known before. */
+  taken?: () => readonly PackEntry[];
 }
 
 function sumsOf(file: string, size: number): BlockSums | null {
@@ -88,7 +90,9 @@ export async function putPack(sender: Putter, entries: readonly PackEntry[], opt
       () => false,
       () => false,
     );
-    if (memory !== undefined && (await Promise.race([pack.drained, answered]))) keepSums(entries, memory);
+    if (memory !== undefined && (await Promise.race([pack.drained, answered]))) {
+      keepSums(options.taken?.() ?? entries, memory);
+    }
     await stored;
   } catch (cause) {
     throw pack.failure() ?? cause;

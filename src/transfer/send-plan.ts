@@ -106,15 +106,20 @@ const atOnceChanges = 1000;
 
 /**
  * The entries of a change that is worth sending before anything is asked: it is small, and what stood in the place of
- * what changed is known by its sums. Null where it is not.
+ * what changed is known by its sums. `arrived` is there already. Null where it is not.
  */
-export function planAtOnce(plan: Plan, { memory }: PlanOptions): PackEntry[] | null {
+export function planAtOnce(
+  plan: Plan,
+  { memory }: PlanOptions,
+  arrived: ReadonlyMap<string, unknown>,
+): PackEntry[] | null {
   const { commit, base } = plan;
   if (base === null || !isChange(commit) || commit.set.length + commit.removed.length > atOnceChanges) return null;
   const entries: PackEntry[] = [];
   let all = 0;
   let whole = 0;
   for (const [hash, entry] of plan.entries) {
+    if (arrived.has(hash)) continue;
     const known = plan.bases.get(hash);
     const sums = known === undefined ? null : (memory?.sums(known.base) ?? null);
     if (known !== undefined && sums === null) return null;

@@ -4,6 +4,7 @@
  * A dropped connection costs only what was under way: the server is asked again and gets the rest. Nothing is queued here.
  */
 import { MlError, messageOf } from "../core/error.ts";
+import type { SentAhead } from "./ahead.ts";
 import { blobHash } from "./blob-hash.ts";
 import { decodeSums } from "./block-sums.ts";
 import type { Arrived, KnownBase, OfferedBase } from "./offer.ts";
@@ -51,6 +52,8 @@ export interface SendOptions extends PlanOptions {
   bytesPerSecond?: number | null;
   /** Tries in a row that brought nothing new before giving up. */
   tries?: number;
+  /** What goes there while the tree is hashed. */
+  ahead?: { arrived(): Promise<ReadonlyMap<string, SentAhead>> };
   /** Replaced in tests. */
   sleep?: (ms: number) => Promise<void>;
 }
@@ -162,7 +165,13 @@ export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOpti
   if (options.memory?.isTree(tree.hash) && (await isKnown(sender, tree, options).catch(() => false))) return sent;
   const before = options.memory?.tree() ?? null;
   let plan = planChange(tree, before, options) ?? planWhole(tree, before, options);
-  if (await sendAtOnce(sender, plan, { sent, options })) {
+  const arrived: ReadonlyMap<string, SentAhead> = (await options.ahead?.arrived()) ?? new Map();
+  for (const { size, wireBytes } of arrived.values()) {
+    sent.blobs += 1;
+    sent.rawBytes += size;
+    sent.wireBytes += wireBytes;
+  }
+  if (await sendAtOnce(sender, plan, { sent, options, arrived })) {
     options.memory?.keepTree(tree.text);
     return sent;
   }
@@ -243,8 +252,12 @@ function putting(options: SendOptions) {
 }
 
 /** A few edits, told by sums that were kept: sent with the tree itself, without a question before. False where that does not do. */
-async function sendAtOnce(sender: Sender, plan: Plan, { sent, options }: { sent: Sent; options: SendOptions }) {
-  const entries = planAtOnce(plan, options);
+async function sendAtOnce(
+  sender: Sender,
+  plan: Plan,
+  { sent, options, arrived }: { sent: Sent; options: SendOptions; arrived: ReadonlyMap<string, SentAhead> },
+) {
+  const entries = planAtOnce(plan, options, arrived);
   if (entries === null) return false;
   const text = new TextEncoder().encode(JSON.stringify({ tree: plan.commit }));
   const head = new Uint8Array(4 + text.length);

@@ -10,7 +10,7 @@ import { blobHash } from "./blob-hash.ts";
 import { checkoutTop, forkTop, gitSignature } from "./git-folder.ts";
 import { type GitState, gitState } from "./git-state.ts";
 import { HashCache } from "./hash-cache.ts";
-import { hashFile } from "./hash-file.ts";
+import { type HashedFile, hashFile } from "./hash-file.ts";
 import { builtInPart, type IgnoredPart, mlignoreMatcher } from "./ignore.ts";
 import { type LeftOut, unsendable } from "./left-out.ts";
 import { listFolder, readText } from "./list-folder.ts";
@@ -44,6 +44,13 @@ export interface WalkOptions {
   timeoutMs?: number;
   /** Nothing is ignored and git is not asked: for data. The folder itself is then the root. */
   everything?: boolean;
+  ahead?: HashesAhead;
+}
+
+/** Who may take over the hashing of a file, because it does more than that with it. */
+export interface HashesAhead {
+  /** Null where the file is not for it. */
+  hash(root: string, path: string, size: number): Promise<HashedFile | null>;
 }
 
 interface Found {
@@ -71,6 +78,7 @@ export async function collectTree({
   cacheFolder,
   timeoutMs = 5000,
   everything = false,
+  ahead,
 }: WalkOptions): Promise<Tree> {
   const here = fs.realpathSync(cwd);
   const fork = everything ? null : forkTop(here);
@@ -99,7 +107,7 @@ export async function collectTree({
     gathered.files.map(({ path, stat }) => ({ path, size: stat.size })),
     limits,
   );
-  const files = contents(root, gathered, cache);
+  const files = await contents(root, gathered, { cache, ahead });
   const text = snapshotText({ version: 1, files });
   const hash = blobHash(text);
   const git = top === null ? null : await stateFor(top, { known, asked, signature, hash, cache, timeoutMs });
@@ -262,14 +270,18 @@ function sorted(files: readonly SnapshotFile[]): SnapshotFile[] {
 }
 
 /** The snapshot's rows for what was gathered, sorted; what cannot be read, and links that leave the tree, are left out. */
-function contents(root: string, gathered: Gathered, cache: HashCache): SnapshotFile[] {
+async function contents(
+  root: string,
+  gathered: Gathered,
+  { cache, ahead }: { cache: HashCache; ahead: HashesAhead | undefined },
+): Promise<SnapshotFile[]> {
   const files: SnapshotFile[] = [];
   for (const { path, stat } of gathered.files) {
     try {
       let seen = stat;
       let hash = cache.find(path, stat);
       if (hash === null) {
-        ({ hash, stat: seen } = hashFile(root, path));
+        ({ hash, stat: seen } = (await ahead?.hash(root, path, stat.size)) ?? hashFile(root, path));
         cache.add(path, seen, hash);
       }
       files.push({ path, kind: (seen.mode & 0o100) === 0 ? "file" : "exec", size: seen.size, hash });

@@ -3,11 +3,13 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MlError } from "../../src/core/error.ts";
-import { arrivedPath } from "../../src/run/blob-batch.ts";
+import { arrivedPath, blobPath } from "../../src/run/blob-batch.ts";
 import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { takeTree } from "../../src/server/trees.ts";
+import { Ahead } from "../../src/transfer/ahead.ts";
+import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
 import { memorySource } from "../../src/transfer/byte-source.ts";
 import { matchBlocks } from "../../src/transfer/match-blocks.ts";
@@ -115,6 +117,89 @@ interface Offer {
   bases: { at: number; base: string; sums?: boolean }[];
   tree: unknown;
 }
+
+describe("a large file that has been changed, on its way while it is hashed", () => {
+  /** A large file that was sent, and one more send of what became of it. */
+  async function sentBefore(wire?: Parameters<typeof pair>[0]) {
+    const both = pair(wire);
+    const { root, sender, memory, send } = both;
+    const large = noise(9_000_000);
+    fs.writeFileSync(join(root, "large"), large);
+    fs.writeFileSync(join(root, "small"), "small");
+    await send();
+    both.asked.length = 0;
+    const puts: string[] = [];
+    const put: Sender["put"] = (path, stream, options) => {
+      puts.push(path);
+      return sender.put(path, stream, options);
+    };
+    const { signal } = new AbortController();
+    const given = { sender: { put }, memory, compress: true, bytesPerSecond: null, signal, patienceMs: 60_000 };
+    const ahead = () => new Ahead(given);
+    const again = async () => {
+      puts.length = 0;
+      const going = ahead();
+      const tree = await collectTree({ cwd: root, limits: defaultLimits, cacheFolder: null, ahead: going });
+      const sent = await sendSnapshot({ ...sender, put }, tree, { ...quick, memory, ahead: going });
+      return { tree, sent };
+    };
+    return { ...both, large, puts, again };
+  }
+
+  test("is built by the server under the name that comes of it, and the tree follows without a question", async () => {
+    const { base, root, asked, large, puts, again } = await sentBefore();
+    const edited = Buffer.concat([large.subarray(0, 5_000_000), Buffer.from("inserted"), large.subarray(5_000_000)]);
+    for (const content of [edited, large.subarray(0, 8_500_000)]) {
+      fs.writeFileSync(join(root, "large"), content);
+      const { tree, sent } = await again();
+      expect(puts).toEqual(["/blobs", "/trees"]);
+      expect(sent).toMatchObject({ blobs: 1, rawBytes: content.length });
+      expect(sent.wireBytes).toBeLessThan(10_000);
+      expect(tree.files[0]?.hash).toBe(blobHash(content));
+      expect(Buffer.from(readBlob(base, blobHash(content))).equals(content)).toBeTrue();
+      expect(hasSnapshot(base, tree.hash)).toBeTrue();
+    }
+    expect(asked).toEqual([]);
+    expect(fs.readdirSync(base.staging)).toEqual([]);
+  });
+
+  test("goes the usual way where much of it is new", async () => {
+    const { base, root, large, puts, again } = await sentBefore();
+    const other = Buffer.concat([large.subarray(0, 2_000_000), noise(7_000_000)]);
+    fs.writeFileSync(join(root, "large"), other);
+    const { tree, sent } = await again();
+    expect(puts).toEqual(["/blobs", "/blobs"]);
+    expect(sent.wireBytes).toBeGreaterThan(7_000_000);
+    expect(hasSnapshot(base, tree.hash)).toBeTrue();
+    expect(fs.readdirSync(base.staging)).toEqual([]);
+  });
+
+  test("[N5] cut, or put together of another version than it was told by, it is sent again", async () => {
+    let cuts = 0;
+    const { base, root, large, again } = await sentBefore(async function* (stream) {
+      for await (const chunk of stream) {
+        yield chunk;
+        if (cuts === 1) cuts += 1;
+        if (cuts === 2 && chunk.length > 8) throw new Error("connection reset");
+      }
+    });
+    large.set(Buffer.from("edited"), 4_000_000);
+    fs.writeFileSync(join(root, "large"), large);
+    cuts = 1;
+    const cut = await again().finally(() => {
+      cuts = 0;
+    });
+    expect(hasSnapshot(base, cut.tree.hash)).toBeTrue();
+    large.set(Buffer.from("edited"), 6_000_000);
+    fs.writeFileSync(join(root, "large"), large);
+    const before = blobPath(base, cut.tree.files[0]?.hash ?? "");
+    fs.chmodSync(before, 0o644);
+    fs.writeFileSync(before, Buffer.alloc(9_000_000));
+    const { tree } = await again();
+    expect(hasSnapshot(base, tree.hash)).toBeTrue();
+    expect(Buffer.from(readBlob(base, blobHash(large))).equals(large)).toBeTrue();
+  });
+});
 
 describe("sending what has changed", () => {
   test("an edit in a small file and one in a large file travel as a few bytes, by the sums of either side", async () => {

@@ -1,12 +1,14 @@
 /** `ml sync`: brings the code to the server and queues nothing, so that the next `ml queue` has nothing left to send. */
+import { realpathSync } from "node:fs";
 import { formatSize, parseSize } from "../../core/size.ts";
+import { treeTop } from "../../transfer/git-folder.ts";
 import { span } from "../../view/face.ts";
 import { codeLines, collectCode } from "../code.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import { sayPage } from "../page.ts";
-import { reachForCode, sendCode } from "../send-code.ts";
+import { aheadTo, reachForCode, sendCode } from "../send-code.ts";
 
 export const command = defineCommand({
   name: "sync",
@@ -33,9 +35,10 @@ export const command = defineCommand({
     const { output } = context;
     const outcome = await interruptible(async (stage) => {
       const reach = reachForCode(context);
-      const code = await collectCode(context);
-      const connection = await reach();
-      return { code, sent: await sendCode(context, code, { connection, signal: stage.signal, bytesPerSecond }) };
+      const sending = { signal: stage.signal, bytesPerSecond };
+      const ahead = await aheadTo(context, { root: treeTop(realpathSync(context.cwd)), ...sending });
+      const code = await collectCode(context, ahead);
+      return { code, sent: await sendCode(context, code, { connection: await reach(), ahead, ...sending }) };
     });
     if (outcome.kind === "interrupted") {
       output.say(
