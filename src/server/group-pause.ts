@@ -1,7 +1,8 @@
 /**
  * Pauses an experiment group whose newest runs all fail alike: those of it that still wait are held by the server, with the reason, as a
  * person would hold them. `ml release --group` lets them go on, and what was released once is not held again. Runs
- * that are queued to the group later are not held: they may be the cure.
+ * that are queued to the group later are not held: they may be the cure. A name of a group is anybody's to use: one person's
+ * failures hold that person's runs and nobody else's.
  *
  * Everything is in the run folders (history.jsonl, `launch.held_why`); a crash half-way is made good by the next failure.
  */
@@ -17,6 +18,9 @@ import type { Services } from "./context.ts";
 const mostHeld = 10_000;
 /** After so many the server sees to others. */
 const breathAfter = 20;
+
+/** So many of the newest runs of a group are looked through for those of one person. */
+const looked = 60;
 
 const pausing = new Set<string>();
 
@@ -60,10 +64,10 @@ async function hold(services: Services, record: RunRecord, why: string): Promise
   hub.changed(record.run_id);
 }
 
-async function pause(services: Services, group: string, why: string): Promise<void> {
+async function pause(services: Services, { group, user }: { group: string; user: string }, why: string): Promise<void> {
   let held = 0;
   for (const record of waitingOf(services, group)) {
-    if (record.held || wasReleased(services, record.run_id)) continue;
+    if (record.user !== user || record.held || wasReleased(services, record.run_id)) continue;
     await hold(services, record, why);
     held += 1;
     if (held % breathAfter === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -74,15 +78,17 @@ async function pause(services: Services, group: string, why: string): Promise<vo
 }
 
 /** A run was read again: where it failed, looks at its group. Returns at once. */
-export function considerGroup(services: Services, { group, status }: RunRecord): void {
-  if (group === null || status !== "failed" || pausing.has(group)) return;
+export function considerGroup(services: Services, { group, status, user }: RunRecord): void {
+  const key = `${user}\n${group}`;
+  if (group === null || status !== "failed" || pausing.has(key)) return;
   const limit = services.settings.group_fail_limit;
-  const evidence = failedAlike(services.catalog.past.ofGroup(group, 3 * limit + 10), limit);
+  const own = services.catalog.past.ofGroup(group, looked + 3 * limit).filter((run) => run.user === user);
+  const evidence = failedAlike(own, limit);
   if (evidence === null) return;
   const said = evidence.why === null ? "" : `: ${evidence.why}`;
   const why = `group \`${group}\` is paused, its last ${evidence.runs.length} runs failed alike (${evidence.kind}${said})`;
-  pausing.add(group);
-  pause(services, group, why)
+  pausing.add(key);
+  pause(services, { group, user }, why)
     .catch((cause) => services.log.say("warn", "pausing a group failed", { group, why: messageOf(cause) }))
-    .finally(() => pausing.delete(group));
+    .finally(() => pausing.delete(key));
 }

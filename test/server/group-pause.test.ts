@@ -64,6 +64,21 @@ test("a pause outlives the server, and a limit of 0 pauses nothing", async () =>
   expect(await problems(careless)).not.toContain("paused");
 }, 120_000);
 
+test("one person's failures hold nobody else's runs of a group of that name", async () => {
+  const server = await serve({ worker: true, settings });
+  const { key } = await server.ask("key.add", { user: "ana" });
+  const [blocker = ""] = await queue(server, [spec({ argv: ["sleep", "60"], priority: 3 })]);
+  await until("the blocker", async () => (await statusOf(server, blocker)).status === "running");
+  const { reply } = await server.as(key, "submit", { runs: [member("true", { priority: 1 })] });
+  const fails = [1, 2, 3].map((n) => member(`exit 3 # ${n}`));
+  const ids = await queue(server, [...fails, member("true", { priority: 1 })]);
+  const [another = ""] = await queue(server, [spec({ argv: ["sleep", "60"], priority: 3 })]);
+  await server.ask("run.cancel", { runs: [blocker], now: true });
+  await until("the hold", async () => (await statusOf(server, ids.at(-1) ?? "")).held);
+  expect(await statusOf(server, reply?.runs[0]?.run_id ?? "")).toMatchObject({ status: "queued", held: false });
+  await server.ask("run.cancel", { runs: [another], now: true });
+}, 60_000);
+
 test("somebody else's runs stay held, and a group without any is named", async () => {
   const server = await serve();
   const { error } = await server.try("run.hold", { group: "nothing", held: false });
