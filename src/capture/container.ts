@@ -5,43 +5,29 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { type ContainerStart, containerStart, digestInName, isEngine, toldDigest } from "../run/container-command.ts";
 import { ask, lastWords } from "./child.ts";
+import { findProgram } from "./interpreter.ts";
 import type { Finding, Probe, ProbeContext } from "./probe.ts";
 
 const patienceMs = 10_000;
-const engines = new Set(["docker", "podman", "nerdctl"]);
-const apptainers = new Set(["apptainer", "singularity"]);
-
-/** Flags that take no value, by tool; nothing else tells them from those that do (docker-run(1), apptainer-exec(1)). */
-const engineSwitches =
-  /^(?:-[dPitqh]+|--(?:rm|detach|interactive|tty|privileged|init|read-only|no-healthcheck|publish-all|quiet|replace|oom-kill-disable|sig-proxy))$/;
-const apptainerSwitches =
-  /^(?:-[aecCfpuwsq]+|--(?:nv|nvccli|rocm|cleanenv|compat|contain|containall|disable-cache|fakeroot|ipc|keep-privs|no-[a-z-]+|pid|underlay|userns|uts|vm|writable|writable-tmpfs))$/;
-
-/** The image among the words of `docker run …`, or null. A flag may take its value as the next word. */
-export function imageWord(words: readonly string[], switches = engineSwitches): string | null {
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] ?? "";
-    if (word === "--") return words[at + 1] ?? null;
-    if (!word.startsWith("-")) return word;
-    if (switches.test(word) || word.includes("=")) continue;
-    at += 1;
-  }
-  return null;
-}
-
-async function engineImage(engine: string, image: string, { childEnv, signal, miss }: ProbeContext): Promise<Finding> {
-  const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
-  if (digest !== undefined) return { environment: { container_image: image, container_digest: digest } };
-  const program = Bun.which(engine, { PATH: childEnv.PATH ?? "" });
+async function engineImage(
+  { tool, program: named, globals, image }: ContainerStart,
+  context: ProbeContext,
+): Promise<Finding> {
+  const { childEnv, signal, miss } = context;
+  const digest = digestInName(image);
+  if (digest !== null) return { environment: { container_image: image, container_digest: digest } };
+  const program = await findProgram(named, context);
   const known = { container_image: image, container_digest: null };
   if (program === null) {
-    miss(`\`${engine}\` was not found`);
+    miss(`\`${tool}\` was not found`);
     return { environment: known };
   }
   const command = [
     program,
+    ...globals,
     "image",
     "inspect",
     "--format",
@@ -51,7 +37,7 @@ async function engineImage(engine: string, image: string, { childEnv, signal, mi
   ];
   const answer = await ask(command, { env: childEnv, timeoutMs: patienceMs, signal });
   const text = answer.kind === "exited" && answer.exitCode === 0 ? answer.stdout : "";
-  const found = /sha256:[0-9a-f]{64}/.exec(text)?.[0] ?? null;
+  const found = toldDigest(text.split("\n"), image);
   if (found === null)
     miss(`the digest of \`${image}\`: ${answer.kind === "exited" ? lastWords(answer) : answer.reason}`);
   return { environment: { ...known, container_digest: found } };
@@ -98,11 +84,8 @@ export const containerProbe: Probe = {
   name: "container",
   limitMs: 120_000,
   async run(context) {
-    const [program = "", verb = "", ...rest] = context.argv;
-    const name = basename(program);
-    const starts = engines.has(name) ? verb === "run" : apptainers.has(name) && /^(?:run|exec|shell)$/.test(verb);
-    const image = starts ? imageWord(rest, engines.has(name) ? engineSwitches : apptainerSwitches) : null;
-    if (image === null) return ownContainer(context);
-    return engines.has(name) ? engineImage(name, image, context) : sandboxImage(image, context);
+    const start = containerStart(context.argv);
+    if (start === null) return ownContainer(context);
+    return isEngine(start.tool) ? engineImage(start, context) : sandboxImage(start.image, context);
   },
 };

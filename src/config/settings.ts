@@ -133,6 +133,11 @@ export const settings = {
   ),
   venv_max_gb: number("what the virtual environments of `--venv` may take, in GB", 20, { least: 0 }),
   venv_build_minutes: number("a build of one takes so long at most, in minutes", 30, { least: 1 }),
+  image_pull_minutes: number(
+    "a pull of a container's image ahead of the run that needs it takes so long at most, in minutes; 0: none are pulled",
+    60,
+    { least: 0 },
+  ),
   // The machine.
   gpu_headroom: number("share of a GPU's memory that is never handed out in parts, 0 to 0.5", 0.05, {
     least: 0,

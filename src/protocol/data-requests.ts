@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { DatasetCheck, DatasetRecord } from "../run/dataset-record.ts";
 import type { MountFacts } from "../run/mount-facts.ts";
 import type { PrewarmWish } from "../run/prewarm-wishes.ts";
-import type { DataFacts, VenvFacts } from "../run/worker-facts.ts";
+import type { DataFacts, ImageFacts, VenvFacts } from "../run/worker-facts.ts";
 import { declare } from "./declare.ts";
 import type { RunSummary } from "./summary.ts";
 
@@ -99,11 +99,11 @@ export const dataRequests = {
     /** The network mounts that it lies on, as the living workers see them. */
     mounts: ({ worker: string } & MountFacts)[];
   }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
-  /** Asks for datasets, or those of runs, on the local disks; `pin` keeps them there, `unpin` does not any more. */
+  /** Asks for datasets on the local disks, images at the engines, or what runs use of both; `pin` keeps them there, `unpin` does not any more. */
   "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(
     "user",
     z.object({
-      names: z.array(z.string().min(1).max(256)).min(1).max(100),
+      names: z.array(z.string().min(1).max(512)).min(1).max(100),
       pin: z.boolean().default(false),
       unpin: z.boolean().default(false),
     }),
@@ -111,12 +111,12 @@ export const dataRequests = {
   /** Takes such wishes back; gives those that there were. */
   "prewarm.cancel": declare<{ wishes: PrewarmWish[] }>()(
     "user",
-    z.object({ names: z.array(z.string().min(1).max(256)).min(1).max(100) }),
+    z.object({ names: z.array(z.string().min(1).max(512)).min(1).max(100) }),
   ),
   /** What lies on the local disk of each living worker, and what is on its way there. */
   "prewarm.list": declare<{
     wishes: PrewarmWish[];
-    workers: ({ worker: string; venvs: VenvFacts | null } & DataFacts)[];
+    workers: ({ worker: string; venvs: VenvFacts | null; images: ImageFacts | null } & DataFacts)[];
   }>()("viewer", z.object({})),
   /** Forgets a dataset, or one version of it. The files of it are not touched, and what runs recorded stays. */
   "dataset.remove": declare<{ name: string; versions: string[] }>()(

@@ -1,4 +1,5 @@
 /** What the waiting line knows of a run, taken from its manifest: the folder is the truth, the entry a copy. */
+import { imageNeed } from "../run/container-command.ts";
 import { type Manifest, type Terms, termsSchema } from "../run/manifest.ts";
 import { venvNeed } from "../run/venv-lock.ts";
 import type { EntryFacts, QueueEntry } from "./port.ts";
@@ -21,6 +22,7 @@ export function entryFromManifest(manifest: Manifest): QueueEntry {
       terms: manifest.launch.terms,
       seconds: secondsOf(manifest.resources.predicted),
       ...(manifest.environment.venv === null ? {} : { venv: true }),
+      ...(imageNeed(manifest) === null ? {} : { image: true }),
       ...dataOf(manifest),
     },
   };
@@ -55,6 +57,7 @@ export function factsText(facts: EntryFacts): string {
 /** The facts from the text that a backend kept; most runs have none, and share one object. Throws for what is no JSON. */
 export function factsFrom(text: string): EntryFacts {
   if (text === noneText || text === "" || text === "{}") return none;
-  const { group = null, terms = {}, seconds = null, data, venv } = JSON.parse(text) as Partial<EntryFacts>;
-  return { group, terms: { ...noTerms, ...terms }, seconds, ...(data && { data }), ...(venv && { venv }) };
+  const { group = null, terms = {}, seconds = null, data, venv, image } = JSON.parse(text) as Partial<EntryFacts>;
+  const needs = { ...(data && { data }), ...(venv && { venv }), ...(image && { image }) };
+  return { group, terms: { ...noTerms, ...terms }, seconds, ...needs };
 }

@@ -29,6 +29,8 @@ export interface EntryFacts {
   data?: readonly { name: string; checksum: string }[];
   /** It is to be started in a virtual environment of its own; left out where it is not. */
   venv?: true;
+  /** Its command starts a container from an image that can be pulled ahead; left out where it does not. */
+  image?: true;
   group: string | null;
   /** What it waits for besides its turn. */
   terms: Terms;

@@ -1,6 +1,6 @@
 /**
- * The parts of run_manifest.json about what a run works with: its datasets, its virtual environment, and the files that it was
- * seen to read. Part of manifest.ts, which says how schemas are written and may change.
+ * The parts of run_manifest.json about what a run works with: its datasets, its virtual environment, the image of its container, and
+ * the files that it was seen to read. Part of manifest.ts, which says how schemas are written and may change.
  */
 import { z } from "zod";
 
@@ -84,6 +84,27 @@ const venvObject = z.looseObject({
 });
 export const venvSchema = venvObject.nullable().default(null);
 
+/** The image of the container that a run's command starts, and whether it was there when the turn came. */
+const imageObject = z.looseObject({
+  /** `docker`, `podman` or `nerdctl`. */
+  engine: z.string(),
+  /** As the command names it. */
+  image: z.string(),
+  /** What that was when the turn came, as the engine told; null where it was not there, or the engine gave no answer. */
+  digest: text,
+  size_gb: number,
+  /** `prewarm`: pulled ahead; `there`: the engine had it already; `command`: left to the command. Null where the engine gave no answer. */
+  pulled_via: z.enum(["prewarm", "there", "command"]).nullable().default(null),
+  /** `hit`, or what kept it from being one. */
+  pulled_why: text,
+  pulled_at: text,
+  pull_seconds: number,
+  /** As with datasets. */
+  waited_seconds: number,
+  time_saved_seconds: number,
+});
+export const imageSchema = imageObject.nullable().default(null);
+
 /** What a run was seen to read, where it was queued with `--trace-reads`; the files stand in env/reads.tsv. */
 export const readsSchema = z
   .looseObject({
@@ -112,6 +133,7 @@ export const readsSchema = z
 
 export type DatasetUse = z.infer<typeof datasetSchema>;
 export type VenvUse = z.infer<typeof venvObject>;
+export type ImageUse = z.infer<typeof imageObject>;
 export type Reads = NonNullable<z.infer<typeof readsSchema>>;
 
 /** The same dataset for another run: what was registered, and nothing of what came of it. */

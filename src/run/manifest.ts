@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { warnSignals } from "../core/warn-signals.ts";
-import { datasetPolicies, datasetSchema, readsSchema, venvSchema } from "./manifest-data.ts";
+import { datasetPolicies, datasetSchema, imageSchema, readsSchema, venvSchema } from "./manifest-data.ts";
 import { statuses } from "./status.ts";
 
 export const schemaVersion = 1;
@@ -73,6 +73,7 @@ export const environmentSchema = z.looseObject({
   container_image: text,
   container_digest: text,
   venv: venvSchema,
+  image: imageSchema,
   python_version: text,
   python_executable: text,
   pip_freeze: text,

@@ -1,6 +1,6 @@
 /**
- * `prewarm.json` in the base: datasets that people want on the local disk whether or not a run waits for them. The server
- * writes it, workers read it when it has changed.
+ * `prewarm.json` in the base: datasets that people want on the local disk, and images of containers at the engine, whether or not
+ * a run waits for them. The server writes it, workers read it when it has changed.
  */
 import * as fs from "node:fs";
 import { writeDurable } from "../core/durable.ts";
@@ -14,7 +14,19 @@ export interface PrewarmWish {
   at: string;
   /** It is never evicted. */
   pinned: boolean;
+  /**
+   * An image, not a dataset: the engine that is to have it; null for the first that the worker has. `name` is then the repository,
+   * `version` the tag or the digest, and `checksum` what `imageWishSum` makes of both.
+   */
+  engine?: string | null;
 }
+
+const imageMark = "image:";
+export const imageWishSum = (image: string) => `${imageMark}${image}`;
+
+/** The image of a wish; null for that of a dataset. */
+export const wishedImage = ({ checksum }: Pick<PrewarmWish, "checksum">): string | null =>
+  checksum.startsWith(imageMark) ? checksum.slice(imageMark.length) : null;
 
 export const mostWishes = 200;
 

@@ -153,6 +153,37 @@ export interface VenvFacts {
   evicted: { lock: string; key: string; size_bytes: number; at: string; for: string }[];
 }
 
+/** An image that a worker has pulled ahead, as it remembers it. */
+export interface ImageRecord {
+  /** As ImageNeed has it. */
+  id: string;
+  engine: string;
+  image: string;
+  digest: string | null;
+  /** As its engine tells. */
+  size_bytes: number | null;
+  pulled_at: string;
+  seconds: number;
+  last_used_at: string;
+  /** How many runs found it there. */
+  hits: number;
+}
+
+/** Images of containers at this worker's engines: pulled ahead, under way, not to be had. None is ever removed by us. */
+export interface ImageFacts {
+  pulled: (ImageRecord & {
+    /** The waiting run that needs it next. */
+    next_run: string | null;
+  })[];
+  /** Needed, and at the engine before anybody asked. */
+  there: { engine: string; image: string; digest: string | null; size_bytes: number | null; next_run: string | null }[];
+  /** How many images waiting runs and people need, and how many of them are there. */
+  needed: number;
+  warm: number;
+  pulling: { engine: string; image: string; for_run: string | null; started_at: string }[];
+  failed: { engine: string; image: string; for_run: string | null; reason: string; tries: number; at: string }[];
+}
+
 export interface SilentDataFacts {
   run_id: string;
   datasets: string[];
@@ -183,6 +214,7 @@ export interface WorkerFacts {
   uses: RunUseFacts[];
   data: DataFacts | null;
   venvs: VenvFacts | null;
+  images: ImageFacts | null;
   /** The network mounts that datasets lie on. */
   mounts: MountFacts[];
   /** Waiting runs whose turn has come, and whose data gives no answer. */

@@ -65,6 +65,10 @@ function readHeartbeat(path: string, name: string): Heartbeat | null {
       isRecord(found.venvs) && Array.isArray(found.venvs.built)
         ? (found.venvs as unknown as WorkerState["venvs"])
         : null,
+    images:
+      isRecord(found.images) && Array.isArray(found.images.pulled)
+        ? (found.images as unknown as WorkerState["images"])
+        : null,
     data:
       isRecord(found.data) && Array.isArray(found.data.copies) ? (found.data as unknown as WorkerState["data"]) : null,
     silent_data: Array.isArray(found.silent_data) ? (found.silent_data as WorkerState["silent_data"]) : [],

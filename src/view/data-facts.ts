@@ -1,4 +1,4 @@
-/** Datasets and environment of a run for its page: which, how they came to it, when they were looked at, and whether they had changed. */
+/** Datasets, environment and image of a run for its page: which, how they came to it, when they were looked at, and whether they had changed. */
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import { driftText, shortSum } from "./dataset-page.ts";
@@ -83,6 +83,21 @@ export function venvText({ environment: { venv } }: Manifest): string | null {
     seconds === null ? null : `built in ${inWords(seconds)}`,
   ].filter((part) => part !== null);
   return `${made.join(", ")}${worthText({ ...venv, ahead: via === "prewarm" })}`;
+}
+
+const imageWays = { prewarm: "pulled ahead", there: "there at its turn", command: "left to the command to pull" };
+
+/** `by podman, 6.1 GB, pulled ahead in 41 s, saved 41 s`; null where its command starts no container that we know of. */
+export function imageText({ environment: { image } }: Manifest): string | null {
+  if (image == null) return null;
+  const { engine, size_gb: size, pulled_via: via, pull_seconds: seconds, pulled_why: why } = image;
+  const way =
+    via === null
+      ? `unknown (${safeText(why ?? "")})`
+      : `${imageWays[via]}${via === "prewarm" && seconds !== null ? ` in ${inWords(seconds)}` : ""}`;
+  const miss = via === "command" && why !== null ? ` (${safeText(why)})` : "";
+  const parts = [`by ${safeText(engine)}`, size === null ? null : formatSize(size * 1e9), `${way}${miss}`];
+  return `${parts.filter((part) => part !== null).join(", ")}${worthText({ ...image, ahead: via === "prewarm" })}`;
 }
 
 /** What it was seen to read, and how sure that is. */

@@ -3,7 +3,7 @@ import { formatDuration } from "../core/duration.ts";
 import { isForeign, unknownUser } from "../core/foreign-origin.ts";
 import { formatSize } from "../core/size.ts";
 import { expectedText, usedParts } from "./asked-used.ts";
-import { dataFacts, venvText } from "./data-facts.ts";
+import { dataFacts, imageText, venvText } from "./data-facts.ts";
 import { expectationLines } from "./expectation-lines.ts";
 import type { Face, Line, Span } from "./face.ts";
 import { span } from "./face.ts";
@@ -197,6 +197,12 @@ function resultFacts(detail: RunDetail, face: Face): Fact[] {
   ];
 }
 
+/** The image, and the digest where it is not named by that. */
+function containerText({ environment: { container_image: image, container_digest: digest } }: Manifest): string | null {
+  if (image === null || digest === null || image.includes(digest)) return image;
+  return `${image} ${digest}`;
+}
+
 function environmentFacts(manifest: Manifest): Fact[] {
   const { environment } = manifest;
   const variables = Object.entries(environment.env_vars);
@@ -212,7 +218,8 @@ function environmentFacts(manifest: Manifest): Fact[] {
     ...fact("system", [environment.os, environment.kernel].filter((part) => part !== null).join(", ")),
     ...fact("cuda", environment.cuda_version),
     ...fact("gpu driver", environment.gpu_driver),
-    ...fact("container", environment.container_image),
+    ...fact("container", containerText(manifest)),
+    ...fact("image", imageText(manifest)),
     ...listFact("not captured", environment.partial),
     ...listFact("variables", named(false).slice(0, 40), " "),
     ...listFact("masked", named(true).slice(0, 40), " "),

@@ -3,6 +3,7 @@ import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { cutLine, type Face, type Line, span, wrapText } from "./face.ts";
+import { imageLines, imageStatusLines } from "./image-lines.ts";
 import { shortId } from "./mark.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
@@ -75,7 +76,7 @@ function storeLines(store: Store, face: Face): Line[] {
       `removed ${title(gone)} (${formatSize(gone.size_bytes)}) ${ago(gone.at, face.nowMs) ?? ""} for ${safeText(gone.for)}: ${gone.why}`,
       "dim",
     );
-  return [...lines, ...venvLines(store.venvs, face)];
+  return [...lines, ...venvLines(store.venvs, face), ...imageLines(store.images, face)];
 }
 
 export function prewarmPage({ wishes, workers }: List, face: Face): Line[] {
@@ -106,16 +107,17 @@ function nextLine({ waiting }: Reply<"status">, face: Face): Line[] {
 
 /**
  * `Next in queue: warmup (priority 5)`, and `Prewarming: dataset imagenet-train (2/5 complete) 45 %, …` where waiting runs need
- * data or an environment.
+ * data, an environment or an image.
  */
 export function prewarmLines(status: Reply<"status">, face: Face): Line[] {
   return [...nextLine(status, face), ...storesLines(status.workers, face)];
 }
 
 function storesLines(workers: Reply<"status">["workers"], face: Face): Line[] {
-  return workers.flatMap(({ alive, data, venvs }) => [
+  return workers.flatMap(({ alive, data, venvs, images }) => [
     ...(alive ? storeLine(data, face) : []),
     ...(alive ? venvStatusLines(venvs ?? null, face) : []),
+    ...(alive ? imageStatusLines(images ?? null, face) : []),
   ]);
 }
 

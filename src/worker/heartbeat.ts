@@ -89,6 +89,7 @@ export class Heartbeat {
       uses: [...live.values()].flatMap((run) => (run.meter === null ? [] : run.meter.facts())),
       data: this.#shop.prewarmer?.facts() ?? null,
       venvs: this.#shop.venvs?.facts() ?? null,
+      images: this.#shop.images?.facts() ?? null,
       mounts: this.#shop.mounts?.facts() ?? [],
       silent_data: silentFacts(this.#shop),
       problems: [...problems.values()],

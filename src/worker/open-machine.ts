@@ -37,7 +37,17 @@ export function openMachine(
   places: MachinePlaces,
 ): Pick<
   WorkerOptions,
-  "prewarm" | "venvs" | "capacity" | "settings" | "gpus" | "door" | "onOpen" | "onClose" | "price" | "currency"
+  | "prewarm"
+  | "venvs"
+  | "images"
+  | "capacity"
+  | "settings"
+  | "gpus"
+  | "door"
+  | "onOpen"
+  | "onClose"
+  | "price"
+  | "currency"
 > {
   const { settings, env, base } = places;
   const meter = openNvidia(env) ?? openAmd(rootOf(env), env);
@@ -83,6 +93,13 @@ export function openMachine(
       limitBytes: settings.venv_max_gb * 1e9,
       longestMs: settings.venv_build_minutes * 60_000,
     },
+    images:
+      settings.prewarm === "off" || settings.image_pull_minutes === 0
+        ? null
+        : {
+            folder: join(settings.cache_dir ?? join(base.base, "cache"), "images"),
+            longestMs: settings.image_pull_minutes * 60_000,
+          },
     gpus,
     door,
     // A cap that an earlier worker could not take back is taken back now, wanted again or not.

@@ -18,7 +18,7 @@ import { silentSince } from "../data/stuck.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
-import { type PrewarmWish, readWishes } from "../run/prewarm-wishes.ts";
+import { type PrewarmWish, readWishes, wishedImage } from "../run/prewarm-wishes.ts";
 import type { CopyRecord, DataFacts } from "../run/worker-facts.ts";
 
 export interface PrewarmSettings {
@@ -196,6 +196,7 @@ export class Prewarmer {
   }
 
   #ofWish({ name, version, checksum }: PrewarmWish): Needed | null {
+    if (wishedImage({ checksum }) !== null) return null;
     const found = readDataset(this.base, name)?.versions.find((one) => one.version === version);
     if (found === undefined || found.checksum !== checksum) return null;
     return { name, version, checksum, nas_path: found.path, sizeBytes: found.size_bytes, forRun: null, startMs: null };

@@ -22,6 +22,7 @@ import { Bell } from "./bell.ts";
 import type { Cgroups } from "./cgroup.ts";
 import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
+import type { ImageSettings, Images } from "./images.ts";
 import type { LineView } from "./line-view.ts";
 import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
 import type { ReadTrace } from "./read-trace.ts";
@@ -73,6 +74,8 @@ export interface WorkerOptions {
   prewarm?: PrewarmSettings | null;
   /** Virtual environments of runs, built while they wait. Default: none are. */
   venvs?: VenvSettings | null;
+  /** Images of containers, pulled while their runs wait. Default: none are. */
+  images?: ImageSettings | null;
   /** When the machine takes no new runs. Default: it always does. */
   door?: Door;
   /** Where control groups of runs are made; null: nowhere. Default: where the kernel and our rights allow it. */
@@ -221,6 +224,8 @@ export interface Shop {
   readonly prewarmer: Prewarmer | null;
   /** Null where none are built. */
   readonly venvs: Venvs | null;
+  /** Null where none are pulled. */
+  readonly images: Images | null;
   /** Null until the worker is open, and after its end. */
   mounts: MountWatch | null;
   /** Waiting runs whose data gave no answer at their turn: what of it. */

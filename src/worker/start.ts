@@ -21,6 +21,7 @@ import { attendRun } from "./attend.ts";
 import { attemptLimit, readClaimRecord, removeClaimRecord, writeClaimRecord } from "./claim-record.ts";
 import { giveDatasets } from "./data-use.ts";
 import { finishRun, sealFinal } from "./finish.ts";
+import { noteImage } from "./image-use.ts";
 import { isPassing } from "./passing.ts";
 import { assignedCards } from "./placement.ts";
 import { freeResources, type LiveRun, letGo, type Shop, settleClaim, visibleGpus } from "./shop.ts";
@@ -198,7 +199,8 @@ async function start(shop: Shop, run: LiveRun, options: { claim: Claim; manifest
       missingTerminal(shop, manifest) ??
       (await missingVenv(shop, run, manifest)) ??
       (await missingData(shop, run, manifest)) ??
-      // Both may have taken a while.
+      (await noteImage(shop, run, manifest)) ??
+      // All of them may have taken a while.
       (readStopRequest(paths) === null ? null : cancelled));
   const launch: LaunchOptions = { base: shop.base, manifest, gpus: visibleGpus(shop, run) };
   if (unfit !== null) {

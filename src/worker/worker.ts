@@ -35,6 +35,7 @@ import { Cgroups } from "./cgroup.ts";
 import { Door } from "./door.ts";
 import { Gpus } from "./gpus.ts";
 import { Heartbeat, type WorkerBeat } from "./heartbeat.ts";
+import { Images } from "./images.ts";
 import { LineView } from "./line-view.ts";
 import { leaseMs, look, renewClaims } from "./look.ts";
 import { readyMachine } from "./machine.ts";
@@ -129,6 +130,22 @@ function venvsOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Venvs |
   );
 }
 
+function imagesOf(
+  options: WorkerOptions,
+  { lookSoon, beatSoon, isPreparing }: Hooks & { isPreparing(runId: string): boolean },
+): Images | null {
+  if (options.images == null) return null;
+  const clock = options.clock ?? systemClock;
+  return new Images(options.base, options.images, {
+    ...{ nowMs: () => clock.nowMs(), name: options.name, env: inheritedEnvironment(options.env ?? process.env) },
+    isPreparing,
+    onChange: () => {
+      beatSoon();
+      lookSoon();
+    },
+  });
+}
+
 function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
   const policy = options.policy ?? policyOf(defaultSettings(), localZone);
   const shop: Omit<Shop, "planning"> = {
@@ -163,6 +180,7 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     idlePlan: null,
     prewarmer: prewarmerOf(options, { ...hooks, courtesyAt: (name) => shop.mounts?.courtesyAt(name) ?? null }),
     venvs: venvsOf(options, hooks),
+    images: imagesOf(options, { ...hooks, isPreparing: (runId) => shop.live.get(runId)?.phase === "preparing" }),
     mounts: null,
     silentData: new Map(),
     ...hooks,
@@ -171,10 +189,11 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
 }
 
 async function prewarm(shop: Shop): Promise<void> {
-  if (shop.prewarmer === null && shop.venvs === null) return;
-  const { data, venvs } = await neededSoon(shop);
+  if (shop.prewarmer === null && shop.venvs === null && shop.images === null) return;
+  const { data, venvs, images } = await neededSoon(shop);
   shop.prewarmer?.look(data);
   shop.venvs?.look(venvs);
+  shop.images?.look(images);
 }
 
 /** Starts a worker. Throws `conflict` where one of that name runs, `bad_config` for a bad name, and system errors. */
@@ -286,6 +305,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
         shop.gpus.close();
         shop.prewarmer?.close();
         shop.venvs?.close();
+        shop.images?.close();
         await options.onClose?.();
         heartbeat.close();
         lock.release();

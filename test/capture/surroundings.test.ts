@@ -2,20 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { imageWord } from "../../src/capture/container.ts";
 import { fixture } from "./fixture.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 
 describe("containers", () => {
-  test("the image is found among the flags", () => {
-    const words = (text: string) => imageWord(text.split(" "));
-    expect(words("--rm -it --gpus all -v /a:/b --env=X=1 pytorch/pytorch:2.3 python t.py")).toBe("pytorch/pytorch:2.3");
-    expect(words("--network host --name x img")).toBe("img");
-    expect(words("--rm -- img cmd")).toBe("img");
-    expect(words("--rm")).toBeNull();
-  });
-
   test("its digest comes from the engine; where that does not know it, the reason is kept", async () => {
     const f = fixture();
     f.stub("docker", `[ "$6" = known ] && echo "repo@${digest}" || { echo "No such image: $6" >&2; exit 1; }`);

@@ -1,4 +1,4 @@
-/** `ml prewarm`: what should lie on the local disk before anybody needs it, what does, and what was removed for what. */
+/** `ml prewarm`: what should lie on the local disk, or at the engine of containers, before anybody needs it, what does, and what was removed for what. */
 import { MlError } from "../../core/error.ts";
 import { prewarmPage } from "../../view/prewarm-page.ts";
 import { type Context, defineCommand } from "../command.ts";
@@ -23,10 +23,10 @@ async function list(context: Context): Promise<void> {
 export const command = defineCommand({
   name: "prewarm",
   group: "data",
-  summary: "bring datasets to the local disk ahead of the runs that need them",
+  summary: "bring datasets and images to the machine ahead of the runs that need them",
   about:
-    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) likewise. This asks for more: a dataset, or what a run uses. `--pin` keeps it until `--unpin` or `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
-  positionals: [{ name: "NAME|RUN", about: "datasets, or runs", many: true, optional: true, complete: "dataset" }],
+    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) and the images of containers (`podman run IMAGE …`) likewise. This asks for more: a dataset, an image, or what a run uses. `--pin` keeps a dataset until `--unpin` or `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
+  positionals: [{ name: "NAME|RUN|IMAGE", about: "datasets, runs, or images of a registry", many: true, optional: true, complete: "dataset" }],
   flags: {
     list: flag.on("show what is warm and what is under way"),
     cancel: flag.on("take a wish back; a copy under way for nobody else ends"),
@@ -35,12 +35,13 @@ export const command = defineCommand({
   },
   examples: [
     ["ml prewarm imagenet-train --pin", "and keep it"],
+    ["ml prewarm ghcr.io/lab/train@sha256:…", "an image, for the worker's podman, docker or nerdctl"],
     ["ml prewarm --list", "what is where"],
   ],
   schemas: {
-    "ml.prewarm/1": "`wishes`: each `name`, `version`, `checksum`, `by`, `at`, `pinned`",
+    "ml.prewarm/1": "`wishes`: each `name`, `version`, `checksum`, `by`, `at`, `pinned`, and for an image `engine`",
     "ml.prewarm.list/1":
-      "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`, `venvs` (environments: `folder`, `used_bytes`, `limit_bytes`, `built`, `ready`, `needed`, `warm`, `building`, `failed`, `evicted`)",
+      "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`, `venvs` (environments: `folder`, `used_bytes`, `limit_bytes`, `built`, `ready`, `needed`, `warm`, `building`, `failed`, `evicted`), `images` (`pulled`, `there`, `needed`, `warm`, `pulling`, `failed`)",
   },
   async run(context, args) {
     const { list: listed, cancel, pin, unpin } = args.flags;

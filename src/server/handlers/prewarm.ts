@@ -1,17 +1,43 @@
-/** Wishes for what should lie on the local disks, and what does: workers read the wishes and tell of the rest in their heartbeats. */
+/** Wishes for what should lie on the local disks and at the engines of containers, and what does: workers read the wishes and tell of the rest in their heartbeats. */
 import { isoTime } from "../../core/clock.ts";
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
+import { digestInName, imageNeed, isRegistryImage } from "../../run/container-command.ts";
 import { readDataset, readDatasetWish, requireVersion } from "../../run/dataset-record.ts";
-import { mostWishes, type PrewarmWish, readWishes, writeWishes } from "../../run/prewarm-wishes.ts";
+import {
+  imageWishSum,
+  mostWishes,
+  type PrewarmWish,
+  readWishes,
+  wishedImage,
+  writeWishes,
+} from "../../run/prewarm-wishes.ts";
 import { requireManifest } from "../../run/store.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
 
-type Chosen = Pick<PrewarmWish, "name" | "version" | "checksum">;
+type Chosen = Pick<PrewarmWish, "name" | "version" | "checksum" | "engine">;
 
-/** A dataset by its name, else those of a run. */
+/** Only a reference to an image has one of these. */
+const looksLikeImage = (text: string) => /[/:@]/.test(text);
+
+/** `repository:tag` or `repository@sha256:…`, for the engine of that name or any. */
+function chosenImage(image: string, engine: string | null): Chosen {
+  const digest = digestInName(image);
+  const plain = image.replace(/@.*$/, "");
+  const tag = /:([^:/]+)$/.exec(plain)?.[1];
+  const name = tag === undefined ? plain : plain.slice(0, -tag.length - 1);
+  return { name, version: digest ?? tag ?? "latest", checksum: imageWishSum(image), engine };
+}
+
+/** An image by its reference, a dataset by its name, else what a run uses. */
 function chosenBy(context: Context, text: string): Chosen[] {
+  if (looksLikeImage(text)) {
+    if (isRegistryImage(text)) return [chosenImage(text, null)];
+    throw new MlError("usage", `\`${text}\` is no image of a registry`, {
+      hint: "`REPOSITORY:TAG` and `REPOSITORY@sha256:…` name one",
+    });
+  }
   const [plain = ""] = text.split("=");
   const record = readDataset(context.base, plain);
   if (record !== null) {
@@ -26,14 +52,25 @@ function chosenBy(context: Context, text: string): Chosen[] {
       hint: "`ml dataset list` lists datasets",
     });
   }
-  const uses = requireManifest(context.base.run(runId)).datasets;
-  if (uses.length === 0)
-    throw new MlError("not_found", `run \`${runId}\` names no dataset`, {
+  const manifest = requireManifest(context.base.run(runId));
+  const need = imageNeed(manifest);
+  if (manifest.datasets.length === 0 && need === null)
+    throw new MlError("not_found", `run \`${runId}\` names no dataset, and starts no container from an image`, {
       hint: "`ml queue --data NAME` names one; an environment (`--venv`) is built unasked while its run waits",
     });
-  return uses.flatMap(({ name, version, checksum }) =>
+  const datasets = manifest.datasets.flatMap(({ name, version, checksum }) =>
     version === null || checksum === null ? [] : [{ name, version, checksum }],
   );
+  return [...datasets, ...(need === null ? [] : [chosenImage(need.image, need.tool)])];
+}
+
+/** Engines hold what people put there; we remove none of it. */
+function refuseImages(chosen: readonly Chosen[], word: string): void {
+  const image = chosen.find((one) => wishedImage(one) !== null);
+  if (image === undefined) return;
+  throw new MlError("usage", `\`${image.name}\` is an image: images are never removed by \`ml\`, so there is nothing to ${word}`, {
+    hint: "without it, the image is pulled and stays until somebody removes it from the engine",
+  });
 }
 
 /** What somebody pinned stays so until they, or an administrator, say otherwise. */
@@ -51,6 +88,7 @@ export function prewarmWish(
   if (pin && unpin) throw new MlError("usage", "`pin` and `unpin` exclude each other");
   const { base, asker, clock } = context;
   const chosen = names.flatMap((text) => chosenBy(context, text));
+  if (pin || unpin) refuseImages(chosen, pin ? "pin" : "unpin");
   const sums = new Set(chosen.map(({ checksum }) => checksum));
   const at = isoTime(clock.nowMs());
   const wishes = readWishes(base.prewarm);
@@ -95,6 +133,8 @@ export function prewarmList({ base, workers }: Context): Reply<"prewarm.list"> {
   const states = workers.states().filter((one) => one.alive);
   return {
     wishes: [...readWishes(base.prewarm)],
-    workers: states.flatMap(({ worker, data, venvs }) => (data === null ? [] : [{ worker, ...data, venvs }])),
+    workers: states.flatMap(({ worker, data, venvs, images }) =>
+      data === null ? [] : [{ worker, ...data, venvs, images }],
+    ),
   };
 }

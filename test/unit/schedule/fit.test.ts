@@ -191,6 +191,7 @@ test("a worker's facts say what fits there, for a server that was told nothing e
     uses: [],
     data: null,
     venvs: null,
+    images: null,
     mounts: [],
     silent_data: [],
     problems: [],

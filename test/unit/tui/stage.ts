@@ -104,7 +104,7 @@ export const dataset: Reply<"dataset.list">["datasets"][number] = {
 /** One dataset on its way to the disk, one that made room for it. */
 export const store: Reply<"prewarm.list">["workers"][number] = {
   ...{ worker: "gpu01", folder: "/data/cache", mode: "network", used_bytes: 1e9, limit_bytes: 100e9 },
-  ...{ copies: [], in_place: [], needed: 1, warm: 0, failed: [], venvs: null },
+  ...{ copies: [], in_place: [], needed: 1, warm: 0, failed: [], venvs: null, images: null },
   copying: [
     {
       ...{ name: "imagenet-train", version: "v1", for_run: "2026-11-23_x2k4aa", on_demand: false, files: 750 },

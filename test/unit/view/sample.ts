@@ -159,6 +159,7 @@ export function status(given: Partial<Status> = {}): Status {
         running: ["2026-11-23_k3f9ab"],
         data: null,
         venvs: null,
+        images: null,
         holding: [],
         door: [],
         gpus: [gpu(0, "2026-11-23_k3f9ab"), gpu(1)],
