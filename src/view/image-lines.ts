@@ -11,7 +11,7 @@ import { ago, timeMs } from "./time.ts";
 export type Images = NonNullable<Reply<"status">["workers"][number]["images"]>;
 
 const columns: readonly Column[] = [
-  { name: "image", least: 16 },
+  { name: "image", least: 28 },
   { name: "size", align: "right" },
   { name: "pulled", keep: 3 },
   { name: "used", keep: 1 },

@@ -35,7 +35,11 @@ function useOf({ tool: engine, image }: ImageNeed, seen: ImageAtTurn, { waited }
 }
 
 /** Waits for a pull under way, but not for ever; resolves with the seconds that took. */
-async function joinPull(shop: Shop, run: LiveRun, { images, need }: { images: Images; need: ImageNeed }): Promise<number> {
+async function joinPull(
+  shop: Shop,
+  run: LiveRun,
+  { images, need }: { images: Images; need: ImageNeed },
+): Promise<number> {
   const pull = images.join(need, run.runId);
   if (pull === null) return 0;
   const sinceMs = shop.clock.monotonicMs();

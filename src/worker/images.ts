@@ -50,10 +50,11 @@ interface Known {
 /** A need that is attended to. */
 interface Attended {
   need: ImageNeed;
-  startedMs: number;
   stop: AbortController;
   /** It is not only looked at. */
   isPulled: boolean;
+  /** When its pull began. */
+  startedMs: number;
   /** Runs whose turn has come, and that wait for it. */
   joined: Set<string>;
   /** Never rejects. */
@@ -130,7 +131,7 @@ export class Images {
   }
 
   async #attend(attended: Attended): Promise<void> {
-    const { need, startedMs, stop } = attended;
+    const { need, stop } = attended;
     const { env, nowMs } = this.options;
     const before = this.#known.get(need.id);
     const know = (more: Pick<Known, "found"> & Partial<Known>) =>
@@ -145,12 +146,13 @@ export class Images {
         know({ found: there });
         return;
       }
-      attended.isPulled = true;
+      Object.assign(attended, { isPulled: true, startedMs: nowMs() });
       this.options.onChange();
       await pullImage(need, { env, limitMs: this.settings.longestMs, signal: stop.signal });
+      const seconds = Math.round(nowMs() - attended.startedMs) / 1000;
       const found = await findImage(need, asking);
       know({ found });
-      if (found !== null) this.#remember(need, { found, seconds: Math.round(nowMs() - startedMs) / 1000 });
+      if (found !== null) this.#remember(need, { found, seconds });
     } catch (cause) {
       const { message } = asMlError(cause, `pulling ${need.image}`);
       // That it was stopped says nothing about whether it can be had.

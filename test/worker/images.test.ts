@@ -11,7 +11,9 @@ import { needs } from "../support/require.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
 const test = needs(...podmanPrograms);
-const isHere = podmanPrograms.every((program) => Bun.which(program, { PATH: `${process.env.PATH}:/usr/sbin` }) !== null);
+const isHere = podmanPrograms.every(
+  (program) => Bun.which(program, { PATH: `${process.env.PATH}:/usr/sbin` }) !== null,
+);
 
 /** Before the registry: lets the layers of an image through when `open` is true. */
 const gate = { open: true, waiting: 0 };

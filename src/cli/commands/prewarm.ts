@@ -26,7 +26,15 @@ export const command = defineCommand({
   summary: "bring datasets and images to the machine ahead of the runs that need them",
   about:
     "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) and the images of containers (`podman run IMAGE …`) likewise. This asks for more: a dataset, an image, or what a run uses. `--pin` keeps a dataset until `--unpin` or `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
-  positionals: [{ name: "NAME|RUN|IMAGE", about: "datasets, runs, or images of a registry", many: true, optional: true, complete: "dataset" }],
+  positionals: [
+    {
+      name: "NAME|RUN|IMAGE",
+      about: "datasets, runs, or images of a registry",
+      many: true,
+      optional: true,
+      complete: "dataset",
+    },
+  ],
   flags: {
     list: flag.on("show what is warm and what is under way"),
     cancel: flag.on("take a wish back; a copy under way for nobody else ends"),

@@ -68,9 +68,13 @@ function chosenBy(context: Context, text: string): Chosen[] {
 function refuseImages(chosen: readonly Chosen[], word: string): void {
   const image = chosen.find((one) => wishedImage(one) !== null);
   if (image === undefined) return;
-  throw new MlError("usage", `\`${image.name}\` is an image: images are never removed by \`ml\`, so there is nothing to ${word}`, {
-    hint: "without it, the image is pulled and stays until somebody removes it from the engine",
-  });
+  throw new MlError(
+    "usage",
+    `\`${image.name}\` is an image: images are never removed by \`ml\`, so there is nothing to ${word}`,
+    {
+      hint: "without it, the image is pulled and stays until somebody removes it from the engine",
+    },
+  );
 }
 
 /** What somebody pinned stays so until they, or an administrator, say otherwise. */

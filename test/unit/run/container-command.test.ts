@@ -1,11 +1,6 @@
 /** What the words of a command say of the container that it starts, and which images may be pulled ahead of it. */
 import { describe, expect, test } from "bun:test";
-import {
-  containerStart,
-  imageNeed,
-  isRegistryImage,
-  toldDigest,
-} from "../../../src/run/container-command.ts";
+import { containerStart, imageNeed, isRegistryImage, toldDigest } from "../../../src/run/container-command.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const other = `sha256:${"cd".repeat(32)}`;
@@ -30,16 +25,23 @@ describe("the image is found", () => {
   );
 
   test("with the words that choose the engine, and the flags that say which image", () => {
-    expect(start("podman --root /r -c far run --platform linux/arm64 --pull Always --tls-verify=false -d img")).toEqual({
-      ...{ tool: "podman", program: "podman", globals: ["--root", "/r", "-c", "far"], image: "img", pull: "always" },
-      pullFlags: ["--platform=linux/arm64", "--tls-verify=false"],
-    });
+    expect(start("podman --root /r -c far run --platform linux/arm64 --pull Always --tls-verify=false -d img")).toEqual(
+      {
+        ...{ tool: "podman", program: "podman", globals: ["--root", "/r", "-c", "far"], image: "img", pull: "always" },
+        pullFlags: ["--platform=linux/arm64", "--tls-verify=false"],
+      },
+    );
   });
 });
 
 describe("an image may be pulled ahead", () => {
   test("where a registry has it: no file, no other transport, nothing like a flag, nothing built here", () => {
-    const good = ["alpine", "alpine:3", "ghcr.io/lab/a_b.c:v1.2-x", "127.0.0.1:5000/x/y@sha256:".concat("0".repeat(64))];
+    const good = [
+      "alpine",
+      "alpine:3",
+      "ghcr.io/lab/a_b.c:v1.2-x",
+      "127.0.0.1:5000/x/y@sha256:".concat("0".repeat(64)),
+    ];
     const bad = ["-v", "--help", "/img", "./img", "oci:dir", "docker-archive:/x.tar", "localhost/mine", "a b", "a\nb"];
     const worse = ["a/../b", "img@sha256:12", "", "x".repeat(600), "$(id)", "a;b"];
     expect(good.filter((word) => !isRegistryImage(word))).toEqual([]);

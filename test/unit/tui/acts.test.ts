@@ -1,7 +1,8 @@
 /** Asking, changing and keeping from the screen: what is asked of the server, which command line is shown, what comes back. */
 import { describe, expect, test } from "bun:test";
 import { MlError } from "../../../src/core/error.ts";
-import { completed, failed, held, running, summary, waiting } from "../view/sample.ts";
+import { until } from "../../support/temp.ts";
+import { completed, failed, held, images, running, status, summary, waiting } from "../view/sample.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 const runs = [running, waiting, held, failed, completed];
@@ -280,5 +281,19 @@ describe("data", () => {
     const text = await stage.screen(100, 30);
     expect(text).toContain("starts no containers of its own");
     expect(text).toContain("boxed");
+  });
+
+  test("images that were pulled ahead stand below the runs that start containers, and are never said to be removed", async () => {
+    const stage = await openStage({ runs });
+    const told = status();
+    stage.replies.set("status", { ...told, workers: told.workers.map((worker) => ({ ...worker, images })) });
+    stage.connectionState("open");
+    stage.press("5");
+    const text = await until("the images", async () => {
+      const shown = await stage.screen(110, 30);
+      return shown.includes("never removed by ml") ? shown : null;
+    });
+    expect(text).toMatch(/ghcr\.io\/lab\/train@sha256:abababab… podman +6\.1 GB +in 41 s/);
+    expect(text).toContain("pulling alpine:3 by podman");
   });
 });

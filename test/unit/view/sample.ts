@@ -208,3 +208,16 @@ export function detail(of: RunSummary, given: Partial<Parameters<typeof newManif
   });
   return { summary: of, manifest, folder: `/data/ml/runs/${of.run_id}`, worker: "gpu01", expectation: null };
 }
+
+/** One image that was pulled ahead, and one that is. */
+export const images: NonNullable<Status["workers"][number]["images"]> = {
+  pulled: [
+    {
+      ...{ id: "1", engine: "podman", image: `ghcr.io/lab/train@sha256:${"ab".repeat(32)}`, digest: null },
+      ...{ size_bytes: 6.1e9, pulled_at: now, seconds: 41, last_used_at: now, hits: 0, next_run: "2026-11-23_x2k4aa" },
+    },
+  ],
+  there: [],
+  ...{ needed: 2, warm: 1, failed: [] },
+  pulling: [{ engine: "podman", image: "alpine:3", for_run: null, started_at: now }],
+};
