@@ -8,7 +8,7 @@ import { MlError } from "../core/error.ts";
 import { isRunId } from "../core/ids.ts";
 import { formatSize } from "../core/size.ts";
 import { version } from "../core/version.ts";
-import { blobPath } from "../run/blob-batch.ts";
+import { blobBytes } from "../run/blobs.ts";
 import { type Manifest, manifestText } from "../run/manifest.ts";
 import { readSnapshot } from "../run/objects.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
@@ -46,7 +46,9 @@ export interface BundleEntry {
     | { text: string }
     | { target: string }
     /** `root` and `inside` apart, so that it can be opened without leaving the root. */
-    | { root: string; inside: string; sizeBytes: number };
+    | { root: string; inside: string; sizeBytes: number }
+    /** A stored content, by its hash. */
+    | { base: BasePaths; blob: string; sizeBytes: number };
 }
 
 export interface BundleWish extends GatherWish {
@@ -76,11 +78,12 @@ const seenBytes = 4 * 1024 * 1024;
 const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 const isText = (path: string) => !/^(work|staged)\//.test(path) && path !== "SHA256SUMS";
 
-/** The text of a file, or null where it is none. */
-function readText(path: string): string | null {
-  const bytes = fs.readFileSync(path);
+/** The text that `bytes` are, or null where they are none. */
+function textOf(bytes: Buffer): string | null {
   return bytes.includes(0) ? null : bytes.toString("utf8");
 }
+
+const readText = (path: string) => textOf(fs.readFileSync(path));
 
 interface RunParts {
   entries: BundleEntry[];
@@ -179,13 +182,11 @@ function codeEntries(
     const path = `${folders.code}/${name}/${file.path}`;
     const common = { path, isExecutable: file.kind === "exec", modifiedMs: nowMs };
     if (file.kind === "link") return { ...common, from: { target: file.target ?? "" } };
-    const blob = blobPath(base, file.hash);
     if (redactor.isNeeded && file.size <= seenBytes) {
-      const text = readText(blob);
+      const text = textOf(blobBytes(base, file.hash) ?? Buffer.alloc(0));
       if (text !== null) redactor.see(path, text);
     }
-    const inside = blob.slice(base.objects.length + 1);
-    return { ...common, sha256: file.hash, from: { root: base.objects, inside, sizeBytes: file.size } };
+    return { ...common, sha256: file.hash, from: { base, blob: file.hash, sizeBytes: file.size } };
   });
   return [list, ...laidOut];
 }
@@ -204,9 +205,9 @@ function partThin(
   for (const entry of entries) {
     const { path, sha256, from, isExecutable } = entry;
     const known = sha256 != null && (have.has(sha256) || brought.has(sha256));
-    if (!known || !("root" in from)) body.push(entry);
+    if (!known || !("sizeBytes" in from)) body.push(entry);
     else thin.push({ path, size_bytes: from.sizeBytes, sha256, executable: isExecutable });
-    if (once && sha256 != null && "root" in from && from.sizeBytes >= leastNamedBytes) brought.add(sha256);
+    if (once && sha256 != null && "sizeBytes" in from && from.sizeBytes >= leastNamedBytes) brought.add(sha256);
   }
   return { thin, body };
 }

@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { MlError } from "../core/error.ts";
+import { blobPieces } from "../run/blobs.ts";
 import { sumLine } from "../run/sum-line.ts";
 import { openInside } from "../transfer/open-inside.ts";
 import type { BundleEntry, Composed } from "./compose.ts";
@@ -16,6 +17,7 @@ const chunkBytes = 256 * 1024;
 /** The bytes of an entry, exactly as many as were announced. */
 async function* bytesOf({ from, path }: BundleEntry): AsyncGenerator<Uint8Array> {
   if ("text" in from) yield Buffer.from(from.text);
+  if ("blob" in from) yield* blobPieces(from.base, from.blob);
   if (!("root" in from)) return;
   const { fd } = openInside(from.root, from.inside);
   try {

@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { blobPath } from "../run/blob-batch.ts";
+import { blobBytes } from "../run/blobs.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { SnapshotFile } from "../run/snapshot.ts";
 
@@ -55,7 +55,7 @@ export class CodeFiles {
     const file = this.tree(snapshot).files.get(path);
     if (file === undefined || file.size > mostBytes) return null;
     try {
-      return fs.readFileSync(blobPath(this.base, file.hash), "utf8");
+      return blobBytes(this.base, file.hash)?.toString("utf8") ?? null;
     } catch {
       return null;
     }

@@ -1,6 +1,5 @@
 /** Checks of the code: that the snapshot is whole, and what the commit says about where it can be had again. */
-import { hashFile } from "../run/artifacts.ts";
-import { blobPath } from "../run/blob-batch.ts";
+import { hashBlob } from "../run/blobs.ts";
 import { readSnapshot } from "../run/objects.ts";
 import type { Snapshot } from "../run/snapshot.ts";
 import { type Check, plural } from "./check.ts";
@@ -9,12 +8,12 @@ export const snapshotCheck: Check = {
   name: "snapshot",
   level: "basic",
   async look({ base, manifest }) {
-    const hash = manifest.environment.snapshot;
-    if (hash === null) return { state: "skipped", actual: "it ran without code of its own" };
-    const expected = `the tree ${hash.slice(0, 12)}… and every file of it`;
+    const name = manifest.environment.snapshot;
+    if (name === null) return { state: "skipped", actual: "it ran without code of its own" };
+    const expected = `the tree ${name.slice(0, 12)}… and every file of it`;
     let tree: Snapshot;
     try {
-      tree = readSnapshot(base, hash);
+      tree = readSnapshot(base, name);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       return { state: "failed", expected, actual: "the tree cannot be read", evidence: [why] };
@@ -22,11 +21,9 @@ export const snapshotCheck: Check = {
     const evidence: string[] = [];
     const files = tree.files.filter((file) => file.kind !== "link");
     for (const { path, hash: wanted } of files) {
-      const hashed = await hashFile(blobPath(base, wanted));
-      if (hashed?.sha256 === wanted) continue;
-      evidence.push(
-        `${path}: ${hashed === null ? "its content is missing" : `its content is ${hashed.sha256.slice(0, 12)}…`}`,
-      );
+      const hash = await hashBlob(base, wanted);
+      if (hash === wanted) continue;
+      evidence.push(`${path}: ${hash === null ? "its content is missing" : `its content is ${hash.slice(0, 12)}…`}`);
     }
     return {
       state: evidence.length === 0 ? "ok" : "failed",

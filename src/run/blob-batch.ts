@@ -6,26 +6,15 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileOps } from "../core/durable.ts";
-import { asMlError, MlError } from "../core/error.ts";
+import { asMlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { startFileWriteBack, startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
+import { hasBlob, loosePath } from "./blobs.ts";
 import type { BasePaths } from "./paths.ts";
-import { relyOn } from "./reliance.ts";
-
-/** Where the blob of that hash (sha256, lower-case hex) is kept: objects/ab/cdef…. */
-export function blobPath(base: BasePaths, hash: string): string {
-  if (!/^[0-9a-f]{64}$/.test(hash)) throw new MlError("bad_path", "a blob was asked for by a name that is no sha256");
-  return join(base.objects, hash.slice(0, 2), hash.slice(2));
-}
 
 /** What arrived of a blob before a cut; kept for a day. */
 export function arrivedPath(base: BasePaths, hash: string): string {
   return join(base.staging, `arrived-${hash}`);
-}
-
-export function hasBlob(base: BasePaths, hash: string): boolean {
-  relyOn(hash);
-  return fs.existsSync(blobPath(base, hash));
 }
 
 /** One blob being written. `end` says whether it is whole and right; only then will it be published. */
@@ -162,7 +151,7 @@ export class BlobBatch {
           folders.add(this.#base.objects);
         }
         folders.add(folder);
-        fileOps.rename(join(this.#folder, hash), blobPath(this.#base, hash));
+        fileOps.rename(join(this.#folder, hash), loosePath(this.#base, hash));
         fault("objects/published-one");
       }
       await syncFolders(folders);

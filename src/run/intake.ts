@@ -11,6 +11,7 @@ import { appendDurable, writeDurable } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import { isRunId } from "../core/ids.ts";
 import { readJsonLines } from "../core/json-lines.ts";
+import { blobBytes } from "./blobs.ts";
 import { type Manifest, manifestSchema, manifestText } from "./manifest.ts";
 import type { BasePaths, StatePaths } from "./paths.ts";
 import { readManifest } from "./store.ts";
@@ -50,10 +51,10 @@ export function layOutDiff(base: BasePaths, manifest: Manifest, folder = base.ru
     [upstream, "git.upstream.diff"],
   ] as const) {
     if (hash === null) continue;
-    const blob = join(base.objects, hash.slice(0, 2), hash.slice(2));
-    if (!fs.existsSync(blob)) continue;
+    const bytes = blobBytes(base, hash);
+    if (bytes === null) continue;
     fs.mkdirSync(env, { recursive: true, mode: 0o755 });
-    fs.copyFileSync(blob, join(env, name));
+    fs.writeFileSync(join(env, name), bytes, { mode: 0o444 });
   }
 }
 

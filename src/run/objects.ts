@@ -9,7 +9,8 @@ import { writeDurable } from "../core/durable.ts";
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { LaidOut } from "./artifacts.ts";
-import { BlobBatch, blobPath, hasBlob } from "./blob-batch.ts";
+import { BlobBatch } from "./blob-batch.ts";
+import { blobBytes, copyBlob, hasBlob, loosePath, openBlob, readBlobAt } from "./blobs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
@@ -55,7 +56,7 @@ export async function storeBlob(
 /** A damaged blob is moved aside, so that the next submission sends it again. */
 function setAside(base: BasePaths, hash: string): void {
   fs.mkdirSync(base.quarantine, { recursive: true, mode: 0o700 });
-  fs.renameSync(blobPath(base, hash), join(base.quarantine, `blob-${hash}`));
+  fs.renameSync(loosePath(base, hash), join(base.quarantine, `blob-${hash}`));
 }
 
 function damaged(base: BasePaths, hash: string, path: string): MlError {
@@ -65,7 +66,8 @@ function damaged(base: BasePaths, hash: string, path: string): MlError {
   });
 }
 
-function lacking(hashes: string[]): MlError {
+/** Where contents are not here that were to be. */
+export function lacking(hashes: string[]): MlError {
   return new MlError("snapshot_missing", `${hashes.length} files of the snapshot have not arrived`, {
     hint: "queue it again from the same tree, which sends what is missing",
     data: { missing: hashes },
@@ -74,13 +76,13 @@ function lacking(hashes: string[]): MlError {
 
 /** The bytes of a blob, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
 export function readBlob(base: BasePaths, hash: string): Uint8Array {
-  let bytes: Uint8Array;
+  let bytes: Uint8Array | null;
   try {
-    bytes = fs.readFileSync(blobPath(base, hash));
+    bytes = blobBytes(base, hash);
   } catch (cause) {
-    if (systemCode(cause) === "ENOENT") throw lacking([hash]);
     throw asMlError(cause, `reading the blob \`${hash}\``);
   }
+  if (bytes === null) throw lacking([hash]);
   if (sha256(bytes) !== hash) throw damaged(base, hash, hash);
   return bytes;
 }
@@ -225,7 +227,7 @@ async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: s
     makeFolder(dirname(path));
     if (file.kind === "link") continue;
     const mode = file.kind === "exec" ? 0o755 : 0o644;
-    copyBlob(base, file, { path, mode });
+    layOutFile(base, file, { path, mode });
     if (strictUmask) fs.chmodSync(path, mode);
     const { ino, ctimeMs, size } = fs.lstatSync(path);
     // Of a large file only the size was checked: its content is not known.
@@ -241,19 +243,6 @@ async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: s
 /** One byte more than is ever copied through it, so that a file that is too long is noticed. */
 let copyBuffer = Buffer.alloc(0);
 
-function readInto(buffer: Buffer, path: string): Buffer {
-  const fd = fs.openSync(path, "r");
-  try {
-    let used = 0;
-    for (let count = -1; count !== 0 && used < buffer.length; used += count) {
-      count = fs.readSync(fd, buffer, used, buffer.length - used, used);
-    }
-    return buffer.subarray(0, used);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
 /** By hand, because `writeFileSync` ends with an ftruncate that ext4 makes dear. */
 function writeNew(path: string, bytes: Buffer, mode: number): void {
   const fd = fs.openSync(path, "wx", mode);
@@ -264,20 +253,19 @@ function writeNew(path: string, bytes: Buffer, mode: number): void {
   }
 }
 
-function copyBlob(base: BasePaths, file: SnapshotFile, to: { path: string; mode: number }): void {
-  const blob = blobPath(base, file.hash);
+function layOutFile(base: BasePaths, file: SnapshotFile, to: { path: string; mode: number }): void {
+  const blob = openBlob(base, file.hash);
+  if (blob === null) throw lacking([file.hash]);
   try {
-    if (file.size <= checkedBytes) {
-      const bytes = readInto(copyBuffer, blob);
-      if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file.hash, file.path);
-      writeNew(to.path, bytes, to.mode);
-    } else {
-      if (fs.statSync(blob).size !== file.size) throw damaged(base, file.hash, file.path);
-      fs.copyFileSync(blob, to.path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
-      fs.chmodSync(to.path, to.mode);
+    if (blob.size !== file.size) throw damaged(base, file.hash, file.path);
+    if (file.size > checkedBytes) {
+      if (!copyBlob(base, file.hash, to)) throw lacking([file.hash]);
+      return;
     }
-  } catch (cause) {
-    if (systemCode(cause) === "ENOENT" && !fs.existsSync(blob)) throw lacking([file.hash]);
-    throw cause;
+    const bytes = copyBuffer.subarray(0, readBlobAt(blob, copyBuffer, 0));
+    if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file.hash, file.path);
+    writeNew(to.path, bytes, to.mode);
+  } finally {
+    blob.close();
   }
 }

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { syncFolder } from "../core/durable.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { hashFile } from "./artifacts.ts";
-import { blobPath, hasBlob } from "./blob-batch.ts";
+import { hasBlob, loosePath } from "./blobs.ts";
 import type { BasePaths } from "./paths.ts";
 
 /** What stands for the folder of staged files in the arguments of a run. */
@@ -51,7 +51,7 @@ export async function keepFile(base: BasePaths, path: string): Promise<Kept> {
     const hashed = await hashFile(copy);
     if (hashed === null) throw new MlError("failed", `\`${path}\` cannot be read`);
     const { size } = fs.statSync(copy);
-    const blob = blobPath(base, hashed.sha256);
+    const blob = loosePath(base, hashed.sha256);
     if (!hasBlob(base, hashed.sha256)) {
       await syncAside(copy);
       if (fs.mkdirSync(dirname(blob), { recursive: true, mode: 0o700 }) !== undefined) syncFolder(base.objects);

@@ -8,7 +8,7 @@ import { bundleRecordOf } from "../bundle/check.ts";
 import type { ThinFile } from "../bundle/layout.ts";
 import type { ArchiveFacts, ThinContent } from "../bundle/read-archive.ts";
 import { MlError } from "../core/error.ts";
-import { blobPath, hasBlob } from "../run/blob-batch.ts";
+import { blobPieces, hasBlob, openBlob } from "../run/blobs.ts";
 import type { BasePaths } from "../run/paths.ts";
 
 const prefix = "carried-";
@@ -58,6 +58,20 @@ function thinFiles(facts: ArchiveFacts): ThinFile[] {
   return thin.filter((file) => typeof file?.path === "string" && isHash(file.sha256));
 }
 
+function fileContent(path: string): Pick<ThinContent, "sizeBytes" | "body"> {
+  return { sizeBytes: fs.statSync(path).size, body: Bun.file(path).stream() as unknown as AsyncIterable<Uint8Array> };
+}
+
+function storedContent(base: BasePaths, sha256: string): Pick<ThinContent, "sizeBytes" | "body"> {
+  const blob = openBlob(base, sha256);
+  if (blob === null)
+    throw new MlError("try_later", "what the bundle builds upon is not here any more", {
+      hint: "send it again: it then comes whole",
+    });
+  blob.close();
+  return { sizeBytes: blob.size, body: blobPieces(base, sha256) };
+}
+
 /** `arrived`: what the bundle has brought. Throws `try_later` where a content is not here any more: whoever sends asks again what is. */
 export function* thinContents(
   base: BasePaths,
@@ -66,13 +80,9 @@ export function* thinContents(
 ): Generator<ThinContent> {
   const brought = new Map(arrived.map((file) => [file.sha256, file.path]));
   for (const { path, sha256, executable } of thinFiles(facts)) {
-    const places = [brought.get(sha256) ?? [], keptPath(base, sha256), blobPath(base, sha256)].flat();
+    const places = [brought.get(sha256) ?? [], keptPath(base, sha256)].flat();
     const source = places.find((one) => fs.existsSync(one));
-    if (source === undefined)
-      throw new MlError("try_later", "what the bundle builds upon is not here any more", {
-        hint: "send it again: it then comes whole",
-      });
-    const body = Bun.file(source).stream() as unknown as AsyncIterable<Uint8Array>;
-    yield { path, sizeBytes: fs.statSync(source).size, isExecutable: executable === true, body };
+    const content = source === undefined ? storedContent(base, sha256) : fileContent(source);
+    yield { path, isExecutable: executable === true, ...content };
   }
 }

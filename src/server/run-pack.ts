@@ -5,8 +5,8 @@
  */
 import * as fs from "node:fs";
 import { asMlError, MlError } from "../core/error.ts";
-import { blobPath } from "../run/blob-batch.ts";
-import { readSnapshot } from "../run/objects.ts";
+import { loosePath } from "../run/blobs.ts";
+import { readBlob, readSnapshot } from "../run/objects.ts";
 import { snapshotText } from "../run/snapshot.ts";
 import { requireManifest } from "../run/store.ts";
 import { blobHash } from "../transfer/blob-hash.ts";
@@ -124,7 +124,13 @@ export function sendCode(services: Services, runId: string, body: unknown): Resp
     for (const { path, kind, size, hash } of snapshot.files) {
       if (kind === "link" || known.has(hash)) continue;
       known.add(hash);
-      yield { hash, size, path, from: { file: blobPath(services.base, hash) } };
+      const isHeld = size <= heldBytes;
+      yield {
+        hash,
+        size,
+        path,
+        from: isHeld ? { bytes: readBlob(services.base, hash) } : { file: loosePath(services.base, hash) },
+      };
     }
   }
   return packResponse(entries());

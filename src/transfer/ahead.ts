@@ -61,7 +61,7 @@ export class Ahead {
       const stat = fs.fstatSync(fd);
       if (!stat.isFile() || stat.size !== size) return null;
       const sum = new Bun.CryptoHasher("sha256");
-      const from = { source: fileSource(fd, size, sum) };
+      const from = { source: fileSource(fd, size, { sum }) };
       const put = this.#put({ hash: unnamedHash, size, path, from, by: { base, sums } }, sum, `${root}/${path}`);
       const hash = await put.read;
       if (hash === null || !sameStat(stat, fs.fstatSync(fd))) return null;

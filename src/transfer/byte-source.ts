@@ -9,8 +9,12 @@ export interface ByteSource {
 
 const windowBytes = 2 * 1024 * 1024;
 
-/** An open file of `size` bytes; the caller closes it. Who reads it in order has all of it added to `sum` on the way. */
-export function fileSource(fd: number, size: number, sum?: Bun.CryptoHasher): ByteSource {
+/** `size` bytes of an open file from `offset` on; the caller closes it. Who reads them in order has all of them added to `sum` on the way. */
+export function fileSource(
+  fd: number,
+  size: number,
+  { sum, offset = 0 }: { sum?: Bun.CryptoHasher; offset?: number } = {},
+): ByteSource {
   let buffer = Buffer.alloc(0);
   let start = 0;
   let held = 0;
@@ -20,7 +24,7 @@ export function fileSource(fd: number, size: number, sum?: Bun.CryptoHasher): By
     start = at;
     held = 0;
     while (held < length) {
-      const count = fs.readSync(fd, buffer, held, buffer.length - held, at + held);
+      const count = fs.readSync(fd, buffer, held, buffer.length - held, offset + at + held);
       if (count === 0) throw new Error("the file has become shorter while it was read");
       held += count;
     }

@@ -4,7 +4,8 @@
  */
 import * as fs from "node:fs";
 import { systemCode } from "../core/error.ts";
-import { arrivedPath, blobPath, hasBlob } from "../run/blob-batch.ts";
+import { arrivedPath } from "../run/blob-batch.ts";
+import { hasBlob, openBlob } from "../run/blobs.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { encodeSums, sumBlocks } from "./block-sums.ts";
 import { fileSource } from "./byte-source.ts";
@@ -50,17 +51,21 @@ async function withFile<T>(path: string, act: (fd: number, size: number) => Prom
   }
 }
 
-async function sumsOf(path: string, mostBytes: number): Promise<{ text: KnownBase; size: number }> {
-  const found = await withFile(path, async (fd, size) => {
+async function sumsOf(base: BasePaths, hash: string, mostBytes: number): Promise<{ text: KnownBase; size: number }> {
+  const blob = openBlob(base, hash);
+  if (blob === null) return { text: null, size: 0 };
+  const { fd, offset, size } = blob;
+  try {
     if (size > mostBytes) return { text: null, size: 0 };
-    const steps = sumBlocks(fileSource(fd, size));
+    const steps = sumBlocks(fileSource(fd, size, { offset }));
     for (;;) {
       const step = steps.next();
       if (step.done === true) return { text: Buffer.from(encodeSums(step.value)).toString("base64"), size };
       await breath();
     }
-  });
-  return found ?? { text: null, size: 0 };
+  } finally {
+    blob.close();
+  }
 }
 
 /** For each of `offered`, in order: whether it is here and helps with something that is missing, and by which sums. */
@@ -78,7 +83,7 @@ export async function knownBases(
     if (!missing.has(hashes[given.at] ?? "") || !hasBlob(base, given.base)) known.push(null);
     else if (!given.sums) known.push("");
     else {
-      const { text, size } = await sumsOf(blobPath(base, given.base), left);
+      const { text, size } = await sumsOf(base, given.base, left);
       left -= size;
       known.push(text);
     }

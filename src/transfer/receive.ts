@@ -4,8 +4,9 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { MlError, systemCode } from "../core/error.ts";
-import { arrivedPath, BlobBatch, blobPath, hasBlob } from "../run/blob-batch.ts";
+import { MlError } from "../core/error.ts";
+import { arrivedPath, BlobBatch } from "../run/blob-batch.ts";
+import { hasBlob, type OpenBlob, openBlob, openStretch, readBlobAt } from "../run/blobs.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { unnamedHash } from "./pack-format.ts";
 import { type EntryHead, type EntrySink, type PackLimits, readPack } from "./pack-reader.ts";
@@ -22,23 +23,16 @@ export interface Received {
   entries: number;
 }
 
-/** The file that an entry builds upon; null where it is gone, -1 where none is needed. */
-function openBase(base: BasePaths, head: EntryHead): number | null {
-  if (head.base === null) return -1;
-  try {
-    const path = head.base === head.hash ? arrivedPath(base, head.hash) : blobPath(base, head.base);
-    return fs.openSync(path, "r");
-  } catch (cause) {
-    if (systemCode(cause) === "ENOENT") return null;
-    throw cause;
-  }
+/** What an entry builds upon; null where that is gone. */
+function openBase(base: BasePaths, hash: string, known: string): OpenBlob | null {
+  return known === hash ? openStretch(arrivedPath(base, hash)) : openBlob(base, known);
 }
 
 class Intake {
   readonly #base: BasePaths;
   readonly #batch: BlobBatch;
   readonly #buffer = Buffer.allocUnsafe(copyBytes);
-  #baseFd = -1;
+  #known: OpenBlob | null = null;
 
   constructor(base: BasePaths, batch: BlobBatch) {
     this.#base = base;
@@ -50,15 +44,16 @@ class Intake {
     if (batch.bytes >= publishBytes || batch.count >= publishCount) await batch.publish();
     const hash = head.hash === unnamedHash ? null : head.hash;
     if (hash !== null && hasBlob(this.#base, hash)) return null;
-    const baseFd = openBase(this.#base, head);
-    if (baseFd === null) return null;
-    this.#baseFd = baseFd;
+    const known = head.base === null ? null : openBase(this.#base, head.hash, head.base);
+    if (known === null && head.base !== null) return null;
+    this.#known = known;
     const writer = batch.begin(hash);
     return {
       write: (bytes) => writer.write(bytes),
       copy: async (from, length) => {
         for (let done = 0; done < length; ) {
-          const count = fs.readSync(baseFd, this.#buffer, 0, Math.min(copyBytes, length - done), from + done);
+          const piece = this.#buffer.subarray(0, Math.min(copyBytes, length - done));
+          const count = known === null ? 0 : readBlobAt(known, piece, from + done);
           if (count === 0) return false;
           writer.write(this.#buffer.subarray(0, count));
           done += count;
@@ -80,8 +75,8 @@ class Intake {
   }
 
   close(): void {
-    if (this.#baseFd >= 0) fs.closeSync(this.#baseFd);
-    this.#baseFd = -1;
+    this.#known?.close();
+    this.#known = null;
   }
 }
 

@@ -6,7 +6,7 @@
 import { afterEach, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { blobPath } from "../../src/run/blob-batch.ts";
+import { loosePath } from "../../src/run/blobs.ts";
 import { readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { runMl } from "../support/binary.ts";
@@ -178,11 +178,11 @@ async function pruneUnused(at: Served): Promise<() => Promise<void>> {
     // Whatever was half done: no tree stands without its contents.
     for (const name of fs.readdirSync(at.base.snapshots))
       for (const { hash } of readSnapshot(at.base, name.slice(0, 64)).files)
-        expect(fs.existsSync(blobPath(at.base, hash))).toBeTrue();
+        expect(fs.existsSync(loosePath(at.base, hash))).toBeTrue();
     await ask();
     expect(fs.readdirSync(at.base.snapshots)).toHaveLength(1);
-    expect(lost.filter(({ hash }) => fs.existsSync(blobPath(at.base, hash)))).toEqual([]);
-    expect(fs.existsSync(blobPath(at.base, shared.hash))).toBeTrue();
+    expect(lost.filter(({ hash }) => fs.existsSync(loosePath(at.base, hash)))).toEqual([]);
+    expect(fs.existsSync(loosePath(at.base, shared.hash))).toBeTrue();
   };
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { blobPath } from "../../src/run/blob-batch.ts";
+import { loosePath } from "../../src/run/blobs.ts";
 import { storeBlob } from "../../src/run/objects.ts";
 import { basePaths } from "../../src/run/paths.ts";
 import type { SnapshotFile } from "../../src/run/snapshot.ts";
@@ -30,7 +30,7 @@ test("pushed data lands whole under the asker's name, read-only, and takes the p
   expect(put.reply).toEqual({ folder, files: 3, size_bytes: 17 });
   expect(statSync(join(folder, "a/train.csv")).mode & 0o777).toBe(0o444);
   expect(statSync(join(folder, "a/train.csv")).ino).toBe(
-    statSync(blobPath(basePaths(server.base), blobHash("1,2\n"))).ino,
+    statSync(loosePath(basePaths(server.base), blobHash("1,2\n"))).ino,
   );
   expect(statSync(join(folder, "fetch.sh")).mode & 0o777).toBe(0o555);
   expect(Bun.spawnSync([join(folder, "fetch.sh")]).exitCode).toBe(0);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeUnusedCode } from "../../src/keep/unused-code.ts";
-import { blobPath } from "../../src/run/blob-batch.ts";
+import { loosePath } from "../../src/run/blobs.ts";
 import { hasSnapshot, readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { whileRelying } from "../../src/run/reliance.ts";
@@ -114,7 +114,7 @@ describe("code that no run needs", () => {
         ...{ seed, taken: true, gone: true, refused: true },
       });
       for (const tree of taken)
-        for (const { hash } of readSnapshot(base, tree).files) expect(existsSync(blobPath(base, hash))).toBeTrue();
+        for (const { hash } of readSnapshot(base, tree).files) expect(existsSync(loosePath(base, hash))).toBeTrue();
     }
   });
 

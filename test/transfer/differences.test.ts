@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MlError } from "../../src/core/error.ts";
-import { arrivedPath, blobPath } from "../../src/run/blob-batch.ts";
+import { arrivedPath } from "../../src/run/blob-batch.ts";
+import { loosePath } from "../../src/run/blobs.ts";
 import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { prepareBase } from "../../src/run/store.ts";
@@ -192,7 +193,7 @@ describe("a large file that has been changed, on its way while it is hashed", ()
     expect(hasSnapshot(base, cut.tree.hash)).toBeTrue();
     large.set(Buffer.from("edited"), 6_000_000);
     fs.writeFileSync(join(root, "large"), large);
-    const before = blobPath(base, cut.tree.files[0]?.hash ?? "");
+    const before = loosePath(base, cut.tree.files[0]?.hash ?? "");
     fs.chmodSync(before, 0o644);
     fs.writeFileSync(before, Buffer.alloc(9_000_000));
     const { tree } = await again();

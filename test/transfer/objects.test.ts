@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { BlobBatch, blobPath, hasBlob } from "../../src/run/blob-batch.ts";
+import { BlobBatch } from "../../src/run/blob-batch.ts";
+import { hasBlob, loosePath } from "../../src/run/blobs.ts";
 import {
   checkoutSnapshot,
   hasSnapshot,
@@ -66,15 +67,15 @@ describe("blobs", () => {
   });
 
   test.each(["../../etc/passwd", "ABC", "", `${"a".repeat(63)}/`])("the name %j opens nothing", (hash) => {
-    expect(() => blobPath(freshBase(), hash)).toThrow("no sha256");
+    expect(() => loosePath(freshBase(), hash)).toThrow("no sha256");
   });
 
   test("[D10] a damaged blob is noticed, set aside, and can be sent again", async () => {
     const base = freshBase();
     const hash = sha256("hello");
     await storeBlob(base, bytes("hello"), hash);
-    fs.chmodSync(blobPath(base, hash), 0o644);
-    fs.writeFileSync(blobPath(base, hash), "hellO");
+    fs.chmodSync(loosePath(base, hash), 0o644);
+    fs.writeFileSync(loosePath(base, hash), "hellO");
     expect(() => readBlob(base, hash)).toThrow(expect.objectContaining({ code: "failed" }));
     expect(missingBlobs(base, [hash])).toEqual([hash]);
     await storeBlob(base, bytes("hello"), hash);
@@ -215,7 +216,7 @@ describe("laying out", () => {
     await checkoutSnapshot(base, hash, work);
     expect(fs.readdirSync(work).sort()).toEqual(["a", "b"]);
     expect(fs.readdirSync(dirname(work))).toEqual(["work"]);
-    fs.rmSync(blobPath(base, sha256("2")));
+    fs.rmSync(loosePath(base, sha256("2")));
     const other = join(dirname(work), "other");
     await expect(checkoutSnapshot(base, hash, other)).rejects.toMatchObject({ code: "snapshot_missing" });
     expect(fs.readdirSync(dirname(work))).toEqual(["work"]);
@@ -230,8 +231,8 @@ describe("laying out", () => {
     const work = join(tempFolder(), "work");
     await checkoutSnapshot(base, hash, work);
     expect(fs.statSync(join(work, "big")).mode & 0o777).toBe(0o644);
-    fs.chmodSync(blobPath(base, sha256(text)), 0o644);
-    fs.truncateSync(blobPath(base, sha256(text)), 100);
+    fs.chmodSync(loosePath(base, sha256(text)), 0o644);
+    fs.truncateSync(loosePath(base, sha256(text)), 100);
     await expect(checkoutSnapshot(base, hash, work)).rejects.toThrow("damaged");
   });
 });

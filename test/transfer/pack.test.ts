@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { hasBlob } from "../../src/run/blob-batch.ts";
+import { hasBlob } from "../../src/run/blobs.ts";
 import { readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { prepareBase } from "../../src/run/store.ts";

@@ -9,28 +9,28 @@ import { syncFolder } from "../../core/durable.ts";
 import { asMlError, MlError } from "../../core/error.ts";
 import { syncFiles } from "../../core/sync-batch.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { blobPath } from "../../run/blob-batch.ts";
-import { readSnapshot } from "../../run/objects.ts";
+import { copyBlob, loosePath } from "../../run/blobs.ts";
+import { lacking, readSnapshot } from "../../run/objects.ts";
 import type { BasePaths } from "../../run/paths.ts";
 import { whileRelying } from "../../run/reliance.ts";
-import type { Snapshot } from "../../run/snapshot.ts";
+import type { Snapshot, SnapshotFile } from "../../run/snapshot.ts";
 import type { Context } from "../context.ts";
 import { takeApart } from "../removal.ts";
 
 const sliceMs = 8;
 
-/** Null where it is the stored content itself, else the path of the copy, which nothing has made durable yet. */
-function placeFile(blob: string, path: string, isExecutable: boolean): string | null {
+/** Null where it is the stored content itself, else the path of the copy, which nothing has made durable yet. Throws `snapshot_missing`. */
+function placeFile(base: BasePaths, file: SnapshotFile, path: string): string | null {
+  const isExecutable = file.kind === "exec";
   try {
     if (!isExecutable) {
-      fs.linkSync(blob, path);
+      fs.linkSync(loosePath(base, file.hash), path);
       return null;
     }
   } catch {
-    // No hard links there, or too many of this one.
+    // No hard links there, too many of this one, or no file of its own.
   }
-  fs.copyFileSync(blob, path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);
-  fs.chmodSync(path, isExecutable ? 0o555 : 0o444);
+  if (!copyBlob(base, file.hash, { path, mode: isExecutable ? 0o555 : 0o444 })) throw lacking([file.hash]);
   return path;
 }
 
@@ -45,7 +45,7 @@ async function layOut(base: BasePaths, snapshot: Snapshot, folder: string): Prom
     made.add(dirname(path));
     if (file.kind === "link") fs.symlinkSync(file.target ?? "", path);
     else {
-      const copy = placeFile(blobPath(base, file.hash), path, file.kind === "exec");
+      const copy = placeFile(base, file, path);
       if (copy !== null) copies.push(copy);
     }
     if (performance.now() < pause) continue;

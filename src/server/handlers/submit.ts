@@ -11,7 +11,7 @@ import { fault } from "../../core/fault.ts";
 import { quoteCommand } from "../../core/shell-quote.ts";
 import type { Similar } from "../../protocol/foresight.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { hasBlob } from "../../run/blob-batch.ts";
+import { hasBlob } from "../../run/blobs.ts";
 import type { Manifest } from "../../run/manifest.ts";
 import { hasSnapshot } from "../../run/objects.ts";
 import { whileRelying } from "../../run/reliance.ts";
