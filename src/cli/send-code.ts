@@ -25,11 +25,16 @@ async function checkAnswer(response: Response): Promise<unknown> {
   throw new MlError(code, `sending the code failed: the server answered ${response.status}`);
 }
 
-function senderOver(connection: Reach, signal: AbortSignal): Sender {
+function senderOver({
+  connection,
+  signal,
+  asFiles = false,
+}: Pick<SendTreeOptions, "connection" | "signal" | "asFiles">): Sender {
+  const at = (path: string) => (asFiles && path === "/blobs" ? "/blobs?as=files" : path);
   return {
     ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
     put: async (path, stream, options) =>
-      checkAnswer(await connection.fetch(path, { method: "PUT", body: stream, ...options })),
+      checkAnswer(await connection.fetch(at(path), { method: "PUT", body: stream, ...options })),
   };
 }
 
@@ -74,7 +79,7 @@ export async function aheadTo(context: Context, options: AheadOptions): Promise<
   const direct = memory.isThere() ? await context.direct() : null;
   if (direct === null) return undefined;
   return new Ahead({
-    sender: senderOver(direct, options.signal),
+    sender: senderOver({ connection: direct, signal: options.signal }),
     memory,
     compress: direct.transport !== "socket",
     bytesPerSecond: options.bytesPerSecond ?? null,
@@ -90,13 +95,15 @@ export interface SendTreeOptions {
   /** What the tree was collected with. */
   ahead?: Ahead | undefined;
   extra?: readonly { name: string; bytes: Uint8Array }[];
+  /** The server keeps each content as a file of its own: for what is laid out there by links. */
+  asFiles?: boolean;
 }
 
 /** Sends what the server lacks of a tree, with a progress line. Throws what sendSnapshot throws; nothing is queued by it. */
 export async function sendTree(context: Context, tree: Tree, options: SendTreeOptions): Promise<Sent> {
   const progress = context.output.progress(options.label, "bytes");
   try {
-    return await sendSnapshot(senderOver(options.connection, options.signal), tree, {
+    return await sendSnapshot(senderOver(options), tree, {
       signal: options.signal,
       memory: new SentMemory(cacheFolderOf(context), tree.root),
       compress: options.connection.transport !== "socket",

@@ -16,6 +16,8 @@
  *    stays anyway, so that hardly ever happens.
  * 6. Trees go first and durably, contents after them: at no moment, and after no crash, does a tree stand whose contents are gone.
  *
+ * 7. A pack of contents (unused-packs.ts) goes as a file does: in one turn, with a last look for each content that would go with it.
+ *
  * Contents that pushed data shares (data/, by hard links) stay: removing them would free nothing.
  */
 import * as fs from "node:fs";
@@ -26,6 +28,7 @@ import { fault } from "../core/fault.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { reliersDone, type Watch, watchReliance } from "../run/reliance.ts";
 import { listRunIds } from "../run/store.ts";
+import { findWaste, freeWaste, type LookOptions } from "./unused-packs.ts";
 
 export interface UnusedCode {
   /** Names of trees. */
@@ -158,11 +161,18 @@ async function unusedContents(
   return unused;
 }
 
+function lookAtPacks(needed: ReadonlySet<string>, options: UnusedCodeOptions): LookOptions {
+  const isOld = (stat: fs.Stats) => ageMs(stat, options.nowMs) >= options.olderThanMs;
+  return { needed, isOld, breathe: breather(options) };
+}
+
 /** Only looks. Throws `failed` where a record cannot be read. */
 export async function findUnusedCode(base: BasePaths, options: UnusedCodeOptions): Promise<UnusedCode> {
   const needed = await markRecords(base, options);
   const trees = await unusedTrees(base, needed, options);
-  return { trees, contents: await unusedContents(base, needed, options) };
+  const contents = await unusedContents(base, needed, options);
+  const waste = await findWaste(base, lookAtPacks(needed, options));
+  return { trees, contents: [...contents, ...waste.flatMap(({ unused }) => unused)] };
 }
 
 /** Removes trees, but for those that somebody relies on by now, whose contents are marked. */
@@ -206,6 +216,8 @@ export async function removeUnusedCode(base: BasePaths, options: UnusedCodeOptio
       gone.contents.push(content);
       fault("keep/content-removed");
     }
+    for (const waste of await findWaste(base, lookAtPacks(needed, options)))
+      if (await freeWaste(base, waste, { relied, breathe })) gone.contents.push(...waste.unused);
     return gone;
   } catch (cause) {
     throw asMlError(cause, "removing code that no run needs");

@@ -1,11 +1,12 @@
 /**
- * The one way to a stored content: whether it is there, and opening it as a stretch of a file. Who reads need not know
- * which file that is. Nothing is checked here: whoever relies on the bytes compares them with their hash.
+ * The one way to a stored content: whether it is there, and opening it as a stretch of a file, its own or a pack's. Who
+ * reads need not know which. Nothing is checked here: whoever relies on the bytes compares them with their hash.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MlError, systemCode } from "../core/error.ts";
 import { hashFile } from "./artifacts.ts";
+import { type Pack, type PackPlace, packsOf } from "./object-packs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 
@@ -15,9 +16,13 @@ export function loosePath(base: BasePaths, hash: string): string {
   return join(base.objects, hash.slice(0, 2), hash.slice(2));
 }
 
-export function hasBlob(base: BasePaths, hash: string): boolean {
+/** With `listAgain` false only packs that are known count: for one question after the other. */
+export function hasBlob(base: BasePaths, hash: string, { listAgain = true } = {}): boolean {
   relyOn(hash);
-  return fs.existsSync(loosePath(base, hash));
+  const loose = loosePath(base, hash);
+  const packs = packsOf(base);
+  if (listAgain) packs.refresh();
+  return packs.find(hash) !== null || fs.existsSync(loose);
 }
 
 /** A content open for reading: `size` bytes of `fd` from `offset` on. */
@@ -25,24 +30,65 @@ export interface OpenBlob {
   fd: number;
   offset: number;
   size: number;
+  /** The pack that it lies in. */
+  pack: Pack | null;
   close(): void;
 }
+
+/** Packs that stay open over many reads, until `close`. One that is removed meanwhile can still be read. */
+export class OpenPacks {
+  readonly #fds = new Map<string, number>();
+
+  fd(pack: Pack): number {
+    const held = this.#fds.get(pack.path) ?? openFile(pack.path);
+    this.#fds.set(pack.path, held);
+    return held;
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) fs.closeSync(fd);
+    this.#fds.clear();
+  }
+}
+
+const openFile = (path: string) => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
 
 /** A whole file as such a stretch. Null where there is none; other system errors are thrown. */
 export function openStretch(path: string): OpenBlob | null {
   let fd: number;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    fd = openFile(path);
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return null;
     throw cause;
   }
-  return { fd, offset: 0, size: fs.fstatSync(fd).size, close: () => fs.closeSync(fd) };
+  return { fd, offset: 0, size: fs.fstatSync(fd).size, pack: null, close: () => fs.closeSync(fd) };
+}
+
+/** Null where that pack is gone by now. */
+function openPlace({ pack, offset, size }: PackPlace, openPacks: OpenPacks | null): OpenBlob | null {
+  try {
+    const fd = openPacks?.fd(pack) ?? openFile(pack.path);
+    return { fd, offset, size, pack, close: () => (openPacks === null ? fs.closeSync(fd) : undefined) };
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return null;
+    throw cause;
+  }
 }
 
 /** Null where it is not here; other system errors are thrown. */
-export function openBlob(base: BasePaths, hash: string): OpenBlob | null {
-  return openStretch(loosePath(base, hash));
+export function openBlob(base: BasePaths, hash: string, openPacks: OpenPacks | null = null): OpenBlob | null {
+  const loose = loosePath(base, hash);
+  const packs = packsOf(base);
+  // A pack may have been put in the place of the one that is known, even twice.
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (attempt > 0) packs.refresh({ always: true });
+    const place = packs.find(hash);
+    const blob = place === null ? openStretch(loose) : openPlace(place, openPacks);
+    if (blob !== null) return blob;
+    if (place === null && attempt > 0) return null;
+  }
+  return null;
 }
 
 /** Up to `buffer.length` bytes of an open content from `from` on; fewer where it ends, or is damaged and shorter. */
@@ -87,11 +133,15 @@ export async function* blobPieces(base: BasePaths, hash: string): AsyncGenerator
 
 /** The sha256 that a content really has; null where it is not here or cannot be read. */
 export async function hashBlob(base: BasePaths, hash: string): Promise<string | null> {
-  return (await hashFile(loosePath(base, hash)))?.sha256 ?? null;
+  const blob = openBlob(base, hash);
+  blob?.close();
+  if (blob === null) return null;
+  if (blob.pack === null) return (await hashFile(loosePath(base, hash)))?.sha256 ?? null;
+  return new Bun.CryptoHasher("sha256").update(blobBytes(base, hash) ?? "").digest("hex");
 }
 
-/** A copy of a content at `path`, which must not exist; a clone where the file system can. False where it is not here. */
-export function copyBlob(base: BasePaths, hash: string, { path, mode }: { path: string; mode: number }): boolean {
+/** A copy of a large content, which has a file of its own, at `path`, which must not exist; a clone where the file system can. False where it is not here. */
+export function copyLarge(base: BasePaths, hash: string, { path, mode }: { path: string; mode: number }): boolean {
   const from = loosePath(base, hash);
   try {
     fs.copyFileSync(from, path, fs.constants.COPYFILE_FICLONE | fs.constants.COPYFILE_EXCL);

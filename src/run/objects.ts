@@ -10,7 +10,8 @@ import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { LaidOut } from "./artifacts.ts";
 import { BlobBatch } from "./blob-batch.ts";
-import { blobBytes, copyBlob, hasBlob, loosePath, openBlob, readBlobAt } from "./blobs.ts";
+import { copyLarge, hasBlob, loosePath, type OpenBlob, OpenPacks, openBlob, readBlobAt } from "./blobs.ts";
+import { packsOf } from "./object-packs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
@@ -27,7 +28,8 @@ function sha256(bytes: Uint8Array | string): string {
 
 /** Those of `hashes` that are not stored, each once. */
 export function missingBlobs(base: BasePaths, hashes: Iterable<string>): string[] {
-  return [...new Set(hashes)].filter((hash) => !hasBlob(base, hash));
+  packsOf(base).refresh();
+  return [...new Set(hashes)].filter((hash) => !hasBlob(base, hash, { listAgain: false }));
 }
 
 /**
@@ -53,14 +55,22 @@ export async function storeBlob(
   }
 }
 
-/** A damaged blob is moved aside, so that the next submission sends it again. */
-function setAside(base: BasePaths, hash: string): void {
+/** A damaged blob is moved aside, so that the next submission sends it again; out of a pack it is copied, and named damaged there. */
+function setAside(base: BasePaths, hash: string, blob: OpenBlob): void {
   fs.mkdirSync(base.quarantine, { recursive: true, mode: 0o700 });
-  fs.renameSync(loosePath(base, hash), join(base.quarantine, `blob-${hash}`));
+  const aside = join(base.quarantine, `blob-${hash}`);
+  if (blob.pack === null) {
+    fs.renameSync(loosePath(base, hash), aside);
+    return;
+  }
+  const bytes = Buffer.alloc(blob.size);
+  fs.rmSync(aside, { force: true });
+  fs.writeFileSync(aside, bytes.subarray(0, readBlobAt(blob, bytes, 0)), { mode: 0o444 });
+  packsOf(base).setDamaged(blob.pack, hash);
 }
 
-function damaged(base: BasePaths, hash: string, path: string): MlError {
-  setAside(base, hash);
+function damaged(base: BasePaths, { hash, path }: { hash: string; path: string }, blob: OpenBlob): MlError {
+  setAside(base, hash, blob);
   return new MlError("failed", `the stored content of \`${shownPath(path)}\` is damaged (blob \`${hash}\`)`, {
     hint: `queue it again from the same tree, which sends it anew; the damaged copy is in ${base.quarantine}`,
   });
@@ -76,15 +86,19 @@ export function lacking(hashes: string[]): MlError {
 
 /** The bytes of a blob, checked. Throws MlError: `snapshot_missing` where there is none, `failed` where it is damaged. */
 export function readBlob(base: BasePaths, hash: string): Uint8Array {
-  let bytes: Uint8Array | null;
+  let blob: OpenBlob | null = null;
   try {
-    bytes = blobBytes(base, hash);
+    blob = openBlob(base, hash);
+    if (blob === null) throw lacking([hash]);
+    const room = Buffer.allocUnsafe(blob.size);
+    const bytes = room.subarray(0, readBlobAt(blob, room, 0));
+    if (sha256(bytes) !== hash) throw damaged(base, { hash, path: hash }, blob);
+    return bytes;
   } catch (cause) {
     throw asMlError(cause, `reading the blob \`${hash}\``);
+  } finally {
+    blob?.close();
   }
-  if (bytes === null) throw lacking([hash]);
-  if (sha256(bytes) !== hash) throw damaged(base, hash, hash);
-  return bytes;
 }
 
 function snapshotPath(base: BasePaths, hash: string): string {
@@ -197,10 +211,11 @@ export function blobHashes(snapshot: Snapshot): string[] {
 export async function checkoutSnapshot(base: BasePaths, hash: string | null, workFolder: string): Promise<LaidOut> {
   const files = hash === null ? [] : readSnapshot(base, hash).files;
   const laying = `${workFolder}.laying`;
+  const openPacks = new OpenPacks();
   try {
     fs.rmSync(laying, { recursive: true, force: true });
     fs.mkdirSync(laying, { mode: 0o755, recursive: true });
-    const laidOut = await layOut(base, files, laying);
+    const laidOut = await layOut({ base, openPacks }, files, laying);
     fault("objects/laid-out");
     fs.rmSync(workFolder, { recursive: true, force: true });
     fs.renameSync(laying, workFolder);
@@ -208,10 +223,12 @@ export async function checkoutSnapshot(base: BasePaths, hash: string | null, wor
   } catch (cause) {
     fs.rmSync(laying, { recursive: true, force: true });
     throw asMlError(cause, "laying out the code");
+  } finally {
+    openPacks.close();
   }
 }
 
-async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: string): Promise<LaidOut> {
+async function layOut(from: Laying, files: readonly SnapshotFile[], folder: string): Promise<LaidOut> {
   if (copyBuffer.length === 0) copyBuffer = Buffer.allocUnsafeSlow(checkedBytes + 1);
   const strictUmask = (process.umask() & 0o755) !== 0;
   const made = new Set<string>([folder]);
@@ -227,7 +244,7 @@ async function layOut(base: BasePaths, files: readonly SnapshotFile[], folder: s
     makeFolder(dirname(path));
     if (file.kind === "link") continue;
     const mode = file.kind === "exec" ? 0o755 : 0o644;
-    layOutFile(base, file, { path, mode });
+    layOutFile(from, file, { path, mode });
     if (strictUmask) fs.chmodSync(path, mode);
     const { ino, ctimeMs, size } = fs.lstatSync(path);
     // Of a large file only the size was checked: its content is not known.
@@ -253,17 +270,22 @@ function writeNew(path: string, bytes: Buffer, mode: number): void {
   }
 }
 
-function layOutFile(base: BasePaths, file: SnapshotFile, to: { path: string; mode: number }): void {
-  const blob = openBlob(base, file.hash);
+interface Laying {
+  base: BasePaths;
+  openPacks: OpenPacks;
+}
+
+function layOutFile({ base, openPacks }: Laying, file: SnapshotFile, to: { path: string; mode: number }): void {
+  const blob = openBlob(base, file.hash, openPacks);
   if (blob === null) throw lacking([file.hash]);
   try {
-    if (blob.size !== file.size) throw damaged(base, file.hash, file.path);
+    if (blob.size !== file.size) throw damaged(base, file, blob);
     if (file.size > checkedBytes) {
-      if (!copyBlob(base, file.hash, to)) throw lacking([file.hash]);
+      if (!copyLarge(base, file.hash, to)) throw lacking([file.hash]);
       return;
     }
     const bytes = copyBuffer.subarray(0, readBlobAt(blob, copyBuffer, 0));
-    if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file.hash, file.path);
+    if (bytes.length !== file.size || sha256(bytes) !== file.hash) throw damaged(base, file, blob);
     writeNew(to.path, bytes, to.mode);
   } finally {
     blob.close();

@@ -1,4 +1,4 @@
-/** `PUT /blobs`: a pack of blobs, streamed to disk as it arrives. */
+/** `PUT /blobs`: a pack of blobs, streamed to disk as it arrives. With `?as=files` each is kept as a file of its own: pushed data links to those. */
 import { MlError } from "../core/error.ts";
 import { receivePack } from "../transfer/receive.ts";
 import type { Asker } from "./asker.ts";
@@ -8,6 +8,7 @@ export async function receiveBlobs(services: Services, asker: Asker, request: Re
   if (asker.role === "viewer") throw new MlError("not_allowed", "sending code needs the role user");
   services.disk.requireRoom("sending code");
   if (request.body === null) throw new MlError("usage", "the pack of blobs is empty");
-  const reply = await receivePack(services.base, request.body);
+  const asFiles = new URL(request.url).searchParams.get("as") === "files";
+  const reply = await receivePack(services.base, request.body, { asFiles });
   return Response.json({ reply });
 }

@@ -121,10 +121,10 @@ async function keepCode(base: BasePaths, folder: string, facts: ArchiveFacts): P
   try {
     for (const [name, snapshot] of snapshotsOf(facts)) {
       const begun = new Set<string>();
-      for (const { path, kind, hash } of snapshot?.files ?? []) {
+      for (const { path, kind, hash, size } of snapshot?.files ?? []) {
         if (kind === "link" || begun.has(hash) || hasBlob(base, hash)) continue;
         begun.add(hash);
-        const writer = batch.begin(hash);
+        const writer = batch.begin(hash, size);
         for await (const chunk of Bun.file(join(folder, "code", name, path)).stream()) writer.write(chunk);
         if (!writer.end()) throw new MlError("failed", "the code of the bundle has changed while it was kept");
       }

@@ -34,20 +34,23 @@ class Intake {
   readonly #buffer = Buffer.allocUnsafe(copyBytes);
   #known: OpenBlob | null = null;
 
-  constructor(base: BasePaths, batch: BlobBatch) {
+  readonly #asFiles: boolean;
+
+  constructor(base: BasePaths, batch: BlobBatch, asFiles: boolean) {
     this.#base = base;
     this.#batch = batch;
+    this.#asFiles = asFiles;
   }
 
   async begin(head: EntryHead): Promise<EntrySink | null> {
     const batch = this.#batch;
     if (batch.bytes >= publishBytes || batch.count >= publishCount) await batch.publish();
     const hash = head.hash === unnamedHash ? null : head.hash;
-    if (hash !== null && hasBlob(this.#base, hash)) return null;
+    if (hash !== null && hasBlob(this.#base, hash, { listAgain: false })) return null;
     const known = head.base === null ? null : openBase(this.#base, head.hash, head.base);
     if (known === null && head.base !== null) return null;
     this.#known = known;
-    const writer = batch.begin(hash);
+    const writer = this.#asFiles ? batch.begin(hash) : batch.begin(hash, head.size);
     return {
       write: (bytes) => writer.write(bytes),
       copy: async (from, length) => {
@@ -80,6 +83,12 @@ class Intake {
   }
 }
 
+export interface ReceiveOptions {
+  limits?: PackLimits;
+  /** Each content becomes a file of its own, which can be linked to, however small and many they are. */
+  asFiles?: boolean;
+}
+
 /**
  * Reads one pack and stores its blobs durably. Throws MlError (`refused`, `too_large`, `no_space`, …); the blobs that
  * had arrived whole are stored all the same. A blob whose base is not here is passed over.
@@ -87,10 +96,10 @@ class Intake {
 export async function receivePack(
   base: BasePaths,
   stream: AsyncIterable<Uint8Array>,
-  limits: PackLimits = receiveLimits,
+  { limits = receiveLimits, asFiles = false }: ReceiveOptions = {},
 ): Promise<Received> {
   const batch = new BlobBatch(base);
-  const intake = new Intake(base, batch);
+  const intake = new Intake(base, batch, asFiles);
   try {
     const entries = await readPack(stream, limits, (head) => intake.begin(head));
     await batch.publish();
@@ -122,10 +131,10 @@ export function sweepStaging(base: BasePaths, olderThanMs: number, nowMs = Date.
 export function keepInterrupted(base: BasePaths): void {
   const staged = fs.existsSync(base.staging) ? fs.readdirSync(base.staging) : [];
   for (const name of staged.filter((found) => found.startsWith("blobs-"))) {
-    for (const hash of fs.readdirSync(join(base.staging, name))) {
+    // What has no name of its own yet, a pack among it, stays to be swept.
+    for (const hash of fs.readdirSync(join(base.staging, name)).filter((file) => /^[0-9a-f]{64}$/.test(file))) {
       const path = join(base.staging, name, hash);
-      if (/^[0-9a-f]{64}$/.test(hash) && fs.statSync(path).size >= copyBytes)
-        fs.renameSync(path, arrivedPath(base, hash));
+      if (fs.statSync(path).size >= copyBytes) fs.renameSync(path, arrivedPath(base, hash));
     }
   }
 }

@@ -6,8 +6,10 @@
 import { afterEach, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { BlobBatch } from "../../src/run/blob-batch.ts";
 import { loosePath } from "../../src/run/blobs.ts";
-import { readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { ObjectPacks } from "../../src/run/object-packs.ts";
+import { readBlob, readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { prepareBase } from "../../src/run/store.ts";
 import { runMl } from "../support/binary.ts";
 import { needs } from "../support/require.ts";
@@ -22,7 +24,17 @@ interface Case {
   /** The queue's database is gone after the first crash. */
   loseQueue?: boolean;
   /** What is done besides submitting; `code` sends the folder with `ml queue`. Default: submit. */
-  act?: "code" | "cancel" | "annotate" | "retry" | "notify" | "halve" | "prune" | "unused";
+  act?:
+    | "code"
+    | "much code"
+    | "cancel"
+    | "annotate"
+    | "retry"
+    | "notify"
+    | "halve"
+    | "prune"
+    | "unused"
+    | "unused pack";
 }
 
 const table: Record<string, Case | Case[]> = {
@@ -30,6 +42,8 @@ const table: Record<string, Case | Case[]> = {
   "objects/write": { rows: "N5 K2", act: "code" },
   "objects/before-publish": { rows: "N5 K2", act: "code" },
   "objects/published-one": { rows: "N5 K2", act: "code" },
+  "objects/pack-written": { rows: "N5 K2", act: "much code" },
+  "objects/pack-published": { rows: "N5 K2", act: "much code" },
   "objects/snapshot": { rows: "N5 K2", act: "code" },
   "server/after-intake": { rows: "K2 K8" },
   "server/after-folders": { rows: "K2 Q12" },
@@ -76,6 +90,8 @@ const table: Record<string, Case | Case[]> = {
   "keep/prune-written-down": { rows: "K2 D10", act: "prune" },
   "keep/tree-removed": { rows: "K2", act: "unused" },
   "keep/content-removed": { rows: "K2", act: "unused" },
+  "keep/pack-rewritten": { rows: "K2", act: "unused pack" },
+  "keep/pack-removed": { rows: "K2", act: "unused pack" },
   // Stopping a run of a sweep that is behind.
   "server/after-halving": { rows: "K2", act: "halve" },
   // People's words.
@@ -135,11 +151,11 @@ async function submitOnce(at: Served, next: () => Promise<unknown>, body: object
   throw new Error(`never acknowledged\n${at.log()}`);
 }
 
-async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<string> {
+async function queueFolder(at: Served, next: () => Promise<unknown>, files: number): Promise<string> {
   const folder = join(at.home, "project");
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(join(folder, "run.sh"), script, { mode: 0o755 });
-  fs.writeFileSync(join(folder, "data.txt"), "some data\n");
+  for (let n = 0; n < files; n += 1) fs.writeFileSync(join(folder, `data-${n}.txt`), `some data ${n}\n`);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const queued = runMl(["queue", "--json", "--env", `WITNESS=${join(at.home, "witness.txt")}`, "--", "./run.sh"], {
       home: at.home,
@@ -152,6 +168,29 @@ async function queueFolder(at: Served, next: () => Promise<unknown>): Promise<st
     if (attempt === 4) throw new Error(`ml queue: ${ran.code} ${ran.stdout}${ran.stderr}`);
   }
   return "";
+}
+
+/** A pack of which only what the run needs is needed, being written anew as the server died. */
+async function pruneUnusedPack(at: Served): Promise<() => Promise<void>> {
+  const texts = [script, ...Array.from({ length: 70 }, (_, n) => `unused ${n}`)];
+  const batch = new BlobBatch(at.base);
+  const hashes = texts.map((text) => {
+    const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+    const writer = batch.begin(hash, Buffer.byteLength(text));
+    writer.write(Buffer.from(text));
+    writer.end();
+    return hash;
+  });
+  await batch.publish();
+  batch.discard();
+  await at.ask("code.prune", { older_than_seconds: 0, dry_run: false }).catch(() => {});
+  return async () => {
+    await at.insist("code.prune", { older_than_seconds: 0, dry_run: false });
+    const packs = new ObjectPacks(at.base);
+    expect(packs.all()).toHaveLength(1);
+    expect(hashes.filter((hash) => packs.find(hash) !== null)).toEqual(hashes.slice(0, 1));
+    expect(readBlob(at.base, hashes[0] ?? "").length).toBe(Buffer.byteLength(script));
+  };
 }
 
 /** Trees and contents of two deleted runs and of one that stays, half of which the server was removing as it died. */
@@ -278,11 +317,12 @@ async function crashAt(point: string, each: Case): Promise<void> {
     held: act === "cancel",
     ...(act === "retry" ? { retries: 1, retry_backoff_seconds: 0 } : {}),
   };
-  const runId = act === "code" ? await queueFolder(at, next) : await submitOnce(at, next, body);
+  const isCode = act === "code" || act === "much code";
+  const runId = isCode ? await queueFolder(at, next, act === "code" ? 1 : 70) : await submitOnce(at, next, body);
   if (backend === "redis") startRedis(home);
   if (act === "annotate") await at.ask("run.annotate", { run: runId, note: "seen" }).catch(() => {});
   if (act === "cancel") await at.ask("run.cancel", { runs: [runId] }).catch(() => {});
-  const checkCode = act === "unused" ? await pruneUnused(at) : null;
+  const checkCode = act === "unused" ? await pruneUnused(at) : act === "unused pack" ? await pruneUnusedPack(at) : null;
   if (act === "prune") {
     await at.sealed(runId);
     await at.ask("run.prune", { runs: [runId], patterns: ["made.txt"], dry_run: false }).catch(() => {});
@@ -290,7 +330,7 @@ async function crashAt(point: string, each: Case): Promise<void> {
   while (deaths < starts.length) await next();
   if (act === "annotate") await at.insist("run.annotate", { run: runId, note: "seen" });
   if (act === "cancel") await at.insist("run.cancel", { runs: [runId] });
-  if (act !== "code") {
+  if (!isCode) {
     const again = await at.insist<{ runs: { run_id: string }[] }>("submit", { runs: [body] });
     expect(again.runs[0]?.run_id).toBe(runId);
   }

@@ -1,8 +1,10 @@
 /** Pushed data: who may, where it lands, and what becomes of what had the name before. */
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BlobBatch } from "../../src/run/blob-batch.ts";
 import { loosePath } from "../../src/run/blobs.ts";
+import { packsOf } from "../../src/run/object-packs.ts";
 import { storeBlob } from "../../src/run/objects.ts";
 import { basePaths } from "../../src/run/paths.ts";
 import type { SnapshotFile } from "../../src/run/snapshot.ts";
@@ -38,6 +40,34 @@ test("pushed data lands whole under the asker's name, read-only, and takes the p
   await server.as(key, "data.put", { name: "set", snapshot: second });
   expect(readdirSync(folder)).toEqual(["a"]);
   expect(readFileSync(join(folder, "a/train.csv"), "utf8")).toBe("3,4\n");
+});
+
+test("what lies in a pack is copied out of it, and what is damaged there is not pushed", async () => {
+  const server = await serve();
+  const base = basePaths(server.base);
+  const batch = new BlobBatch(base);
+  const files = Array.from({ length: 70 }, (_, n): SnapshotFile => {
+    const text = `row ${n}\n`;
+    const writer = batch.begin(blobHash(text), text.length);
+    writer.write(Buffer.from(text));
+    writer.end();
+    return { path: `d/${n}`, kind: n === 3 ? "exec" : "file", size: text.length, hash: blobHash(text) };
+  });
+  await batch.publish();
+  batch.discard();
+  const { snapshot } = await server.ask("snapshot.commit", { tree: { version: 1, files } });
+  const put = await server.ask("data.put", { name: "set", snapshot });
+  expect(put.files).toBe(70);
+  expect(readFileSync(join(put.folder, "d/69"), "utf8")).toBe("row 69\n");
+  expect(statSync(join(put.folder, "d/2")).mode & 0o777).toBe(0o444);
+  expect(statSync(join(put.folder, "d/3")).mode & 0o777).toBe(0o555);
+  const place = packsOf(base).find(blobHash("row 69\n"));
+  const bytes = readFileSync(place?.pack.path ?? "");
+  bytes[place?.offset ?? 0] = 0;
+  rmSync(place?.pack.path ?? "");
+  writeFileSync(place?.pack.path ?? "", bytes);
+  expect((await server.try("data.put", { name: "set", snapshot })).error?.message).toContain("damaged");
+  expect(readFileSync(join(put.folder, "d/69"), "utf8")).toBe("row 69\n");
 });
 
 test("a viewer puts no data, and no name leads out of one's own folder", async () => {

@@ -1,10 +1,12 @@
 /** Code that no run needs any more: what goes, what stays, and that nobody who submits meanwhile loses anything. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { removeUnusedCode } from "../../src/keep/unused-code.ts";
-import { loosePath } from "../../src/run/blobs.ts";
-import { hasSnapshot, readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
+import { findUnusedCode, removeUnusedCode } from "../../src/keep/unused-code.ts";
+import { BlobBatch } from "../../src/run/blob-batch.ts";
+import { hasBlob } from "../../src/run/blobs.ts";
+import { packsFolder } from "../../src/run/object-packs.ts";
+import { hasSnapshot, readBlob, readSnapshot, storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { whileRelying } from "../../src/run/reliance.ts";
 import { prepareBase } from "../../src/run/store.ts";
@@ -22,6 +24,37 @@ async function storeTexts(base: BasePaths, ...texts: string[]): Promise<string> 
   }
   return storeSnapshot(base, { version: 1, files });
 }
+
+/** One batch of so many contents that they become a pack, and a tree of them for each of `groups`; `common` is in all trees. */
+async function storePacked(
+  base: BasePaths,
+  groups: readonly string[][],
+  common: readonly string[] = [],
+): Promise<string[]> {
+  const batch = new BlobBatch(base);
+  const entry = (text: string, index: number) => {
+    const hash = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+    const writer = batch.begin(hash, text.length);
+    writer.write(Buffer.from(text));
+    writer.end();
+    return { path: `f${index}`, kind: "file", size: text.length, hash };
+  };
+  const trees = groups.map((texts) => [...texts, ...common].map(entry));
+  await batch.publish();
+  batch.discard();
+  return trees.map((files) => storeSnapshot(base, { version: 1, files }));
+}
+
+const texts = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name} ${n}`);
+const packNames = (base: BasePaths) => readdirSync(packsFolder(base)).filter((name) => name.endsWith(".tar"));
+
+function refer(base: BasePaths, runId: string, tree: string): void {
+  mkdirSync(base.run(runId).folder, { recursive: true });
+  writeFileSync(base.run(runId).manifest, JSON.stringify({ environment: { snapshot: tree } }));
+}
+
+const isWhole = (base: BasePaths, tree: string) =>
+  readSnapshot(base, tree).files.every(({ hash }) => readBlob(base, hash).length > 0);
 
 const blobs = (base: BasePaths) =>
   (readdirSync(base.objects, { recursive: true }) as string[]).filter((at) => at.includes("/"));
@@ -72,6 +105,74 @@ describe("code that no run needs", () => {
     expect(await prune(server, false)).toMatchObject({ trees: 1, files: 1 });
   });
 
+  test("a pack goes with the last that is needed of it, is written anew when most is unused, and else stays", async () => {
+    const base = basePaths(join(tempFolder(), "data"));
+    prepareBase(base);
+    const options = { intakePath: join(base.base, "none"), olderThanMs: 0, nowMs: Date.now() + 1000 };
+    const [some = "", most = "", rest = ""] = await storePacked(base, [texts("a", 10), texts("b", 50), texts("c", 30)]);
+    const ids = ["2026-11-27_aaaaaa", "2026-11-27_bbbbbb", "2026-11-27_cccccc"];
+    for (const [n, tree] of [some, most, rest].entries()) refer(base, ids[n] ?? "", tree);
+    const first = packNames(base);
+    expect(first).toHaveLength(1);
+    const drop = (n: number) => rmSync(base.run(ids[n] ?? "").folder, { recursive: true });
+    // Most of it is needed: it stays, and what of it is unused is not counted as freed.
+    drop(2);
+    expect(await findUnusedCode(base, options)).toEqual({ trees: [rest], contents: [] });
+    expect(await removeUnusedCode(base, options)).toEqual({ trees: [rest], contents: [] });
+    expect(packNames(base)).toEqual(first);
+    // Too young.
+    drop(1);
+    expect((await findUnusedCode(base, { ...options, olderThanMs: 60_000 })).contents).toEqual([]);
+    const found = await findUnusedCode(base, options);
+    expect([found.trees, found.contents.length]).toEqual([[most], 80]);
+    expect((await removeUnusedCode(base, options)).contents).toEqual(found.contents);
+    expect(packNames(base)).toHaveLength(1);
+    expect(packNames(base)).not.toEqual(first);
+    expect(isWhole(base, some)).toBeTrue();
+    for (const { hash } of found.contents) expect(hasBlob(base, hash)).toBeFalse();
+    drop(0);
+    expect((await removeUnusedCode(base, options)).contents).toHaveLength(10);
+    expect(packNames(base)).toEqual([]);
+    expect(readdirSync(base.staging)).toEqual([]);
+  });
+
+  test("[K2] what a crash left in two packs goes from the older one; a pack that cannot be read stays", async () => {
+    const base = basePaths(join(tempFolder(), "data"));
+    prepareBase(base);
+    const options = { intakePath: join(base.base, "none"), olderThanMs: 0, nowMs: Date.now() + 1000 };
+    const [kept = ""] = await storePacked(base, [texts("a", 10), texts("b", 70)]);
+    refer(base, "2026-11-27_aaaaaa", kept);
+    const [old = ""] = packNames(base);
+    const bytes = readFileSync(join(packsFolder(base), old));
+    await removeUnusedCode(base, options);
+    const [fresh = ""] = packNames(base);
+    // As if it had died before the older one was gone.
+    writeFileSync(join(packsFolder(base), `0${old}`), bytes);
+    writeFileSync(join(packsFolder(base), "noise.tar"), crypto.getRandomValues(Buffer.alloc(3000)));
+    expect((await removeUnusedCode(base, options)).contents).toHaveLength(80);
+    expect(packNames(base).sort()).toEqual([fresh, "noise.tar"]);
+    expect(isWhole(base, kept)).toBeTrue();
+  });
+
+  test("[D10] what is damaged in a pack is not carried over in silence", async () => {
+    const base = basePaths(join(tempFolder(), "data"));
+    prepareBase(base);
+    const options = { intakePath: join(base.base, "none"), olderThanMs: 0, nowMs: Date.now() + 1000 };
+    const [kept = ""] = await storePacked(base, [texts("a", 10), texts("b", 70)]);
+    refer(base, "2026-11-27_aaaaaa", kept);
+    const path = join(packsFolder(base), packNames(base)[0] ?? "");
+    const bytes = readFileSync(path);
+    rmSync(path);
+    bytes[bytes.indexOf("a 3")] = 0;
+    writeFileSync(path, bytes);
+    expect((await removeUnusedCode(base, options)).contents).toEqual([]);
+    expect(() => isWhole(base, kept)).toThrow("damaged");
+    expect((await removeUnusedCode(base, options)).contents).toHaveLength(71);
+    expect(() => isWhole(base, kept)).toThrow("have not arrived");
+    await storePacked(base, [texts("a", 10)]);
+    expect(isWhole(base, kept)).toBeTrue();
+  });
+
   test("[S12] only an administrator removes it", async () => {
     const server = await serve();
     const { key } = await server.ask("key.add", { user: "ada" });
@@ -79,13 +180,29 @@ describe("code that no run needs", () => {
     expect((await server.as(key, "code.prune", { dry_run: false })).error?.code).toBe("not_allowed");
   });
 
-  test("[Q11] whoever refers to old code while it is removed has it whole afterwards, or was told that it is gone", async () => {
-    for (const seed of [1, 2, 3]) {
+  test.each([
+    ["file by file", 1],
+    ["file by file", 2],
+    ["in packs", 3],
+    ["in packs", 4],
+    ["in packs", 5],
+  ])(
+    "[Q11] whoever refers to old code while it is removed, %s, has it whole afterwards, or was told that it is gone (%d)",
+    async (how, seed) => {
       const random = seeded(seed);
       const base = basePaths(join(tempFolder(), "data"));
       prepareBase(base);
       const trees = [];
-      for (let at = 0; at < 40; at += 1)
+      if (how === "in packs")
+        for (let at = 0; at < 3; at += 1)
+          trees.push(
+            ...(await storePacked(
+              base,
+              Array.from({ length: 12 }, (_, n) => texts(`own ${at} ${n}`, 7)),
+              texts("shared", at),
+            )),
+          );
+      for (let at = 0; at < 40 && how !== "in packs"; at += 1)
         trees.push(await storeTexts(base, `own ${at}`, `shared ${at % 7}`, `shared ${at % 3}`));
       const taken: string[] = [];
       let refused = 0;
@@ -99,9 +216,7 @@ describe("code that no run needs", () => {
         try {
           // As submitting does: a look and the reference in one turn. As sending does: the tree again, upon contents that are there.
           if (random() < 0.5 ? hasSnapshot(base, tree) : storeSnapshot(base, readSnapshot(base, tree)) === tree) {
-            const { folder, manifest } = base.run(`2026-11-27_${String(taken.length).padStart(6, "0")}`);
-            mkdirSync(folder, { recursive: true });
-            writeFileSync(manifest, JSON.stringify({ environment: { snapshot: tree } }));
+            refer(base, `2026-11-27_${String(taken.length).padStart(6, "0")}`, tree);
             taken.push(tree);
           } else refused += 1;
         } catch {
@@ -113,21 +228,19 @@ describe("code that no run needs", () => {
       expect({ seed, taken: taken.length > 0, gone: gone.trees.length > 0, refused: refused > 0 }).toEqual({
         ...{ seed, taken: true, gone: true, refused: true },
       });
-      for (const tree of taken)
-        for (const { hash } of readSnapshot(base, tree).files) expect(existsSync(loosePath(base, hash))).toBeTrue();
-    }
-  });
+      for (const tree of taken) expect(isWhole(base, tree)).toBeTrue();
+    },
+  );
 
   test("work that looks first and refers later is waited for", async () => {
     const base = basePaths(join(tempFolder(), "data"));
     prepareBase(base);
     const tree = await storeTexts(base, "old");
-    const refer = Promise.withResolvers<void>();
+    const mayRefer = Promise.withResolvers<void>();
     const working = whileRelying(async () => {
       expect(hasSnapshot(base, tree)).toBeTrue();
-      await refer.promise;
-      mkdirSync(base.run("2026-11-27_aaaaaa").folder, { recursive: true });
-      writeFileSync(base.run("2026-11-27_aaaaaa").manifest, JSON.stringify({ snapshot: tree }));
+      await mayRefer.promise;
+      refer(base, "2026-11-27_aaaaaa", tree);
     });
     let settled = false;
     const removing = removeUnusedCode(base, {
@@ -137,7 +250,7 @@ describe("code that no run needs", () => {
     });
     for (let turns = 0; turns < 50; turns += 1) await new Promise((done) => setImmediate(done));
     expect(settled).toBeFalse();
-    refer.resolve();
+    mayRefer.resolve();
     await working;
     expect((await removing).trees).toEqual([]);
     await until("the tree to stay", () => hasSnapshot(base, tree));

@@ -25,6 +25,7 @@ function freshBase(): BasePaths {
   prepareBase(base);
   return base;
 }
+const texts = (count: number) => Array.from({ length: count }, (_, n) => `text ${n}`);
 const bytes = (text: string) => new TextEncoder().encode(text);
 const sha256 = (text: string | Uint8Array) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 const row = (path: string, text: string, kind: "file" | "exec" = "file"): SnapshotFile => ({
@@ -98,8 +99,17 @@ describe("blobs", () => {
     expect(fs.readdirSync(base.staging)).toEqual([]);
   });
 
-  for (const point of ["objects/write", "objects/before-publish", "objects/published-one"]) {
-    test(`[D1 D4] a full disk at ${point} is said as such, and nothing half-written is visible`, async () => {
+  for (const [point, count] of [
+    ["objects/write", 2],
+    ["objects/before-publish", 2],
+    ["objects/published-one", 2],
+    // So many become a pack.
+    ["objects/write", 70],
+    ["objects/pack-written", 70],
+    ["objects/before-publish", 70],
+    ["objects/pack-published", 70],
+  ] as const) {
+    test(`[D1 D4] a full disk at ${point} with ${count} contents is said as such, and nothing half-written is visible`, async () => {
       const folder = tempFolder();
       const script = `
         import { basePaths } from ${JSON.stringify(join(import.meta.dir, "../../src/run/paths.ts"))};
@@ -109,8 +119,8 @@ describe("blobs", () => {
         prepareBase(base);
         const batch = new BlobBatch(base);
         try {
-          for (const text of ["one", "two"]) {
-            const writer = batch.begin(new Bun.CryptoHasher("sha256").update(text).digest("hex"));
+          for (const text of ${JSON.stringify(texts(count))}) {
+            const writer = batch.begin(new Bun.CryptoHasher("sha256").update(text).digest("hex"), text.length);
             writer.write(new TextEncoder().encode(text));
             writer.end();
           }
@@ -123,7 +133,7 @@ describe("blobs", () => {
       const done = Bun.spawnSync([process.execPath, file, base.base], { env });
       expect(done.stdout.toString()).toContain("no_space storing the code failed: the disk is full, or out of inodes");
       expect(fs.readdirSync(base.staging)).toEqual([]);
-      for (const text of ["one", "two"]) {
+      for (const text of texts(count)) {
         if (hasBlob(base, sha256(text))) expect(Buffer.from(readBlob(base, sha256(text))).toString()).toBe(text);
       }
     }, 120_000);

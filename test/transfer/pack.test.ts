@@ -129,9 +129,9 @@ describe("a pack", () => {
     const limits = { ...receiveLimits, totalBytes: 1_000_000 };
     const zeros = await collected([entry(new Uint8Array(900_000)), entry(new Uint8Array(900_001))]);
     expect(zeros.length).toBeLessThan(1000);
-    await expect(receivePack(base, chunks(zeros), limits)).rejects.toMatchObject({ code: "too_large" });
+    await expect(receivePack(base, chunks(zeros), { limits })).rejects.toMatchObject({ code: "too_large" });
     const many = await collected([entry("1"), entry("2"), entry("3")]);
-    await expect(receivePack(base, chunks(many), { ...receiveLimits, entries: 2 })).rejects.toThrow(
+    await expect(receivePack(base, chunks(many), { limits: { ...receiveLimits, entries: 2 } })).rejects.toThrow(
       "more than 2 files",
     );
     checkAll(base);

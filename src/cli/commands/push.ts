@@ -104,7 +104,9 @@ async function pushFolder(
     const cacheFolder = cacheFolderOf(context);
     const tree = await collectTree({ cwd: folder, limits: noLimits, cacheFolder, everything: true });
     const connection = await opening;
-    const sent = await sendTree(context, tree, { connection, signal: stage.signal, bytesPerSecond, label: "pushing" });
+    const sent = await sendTree(context, tree, {
+      ...{ connection, signal: stage.signal, bytesPerSecond, label: "pushing", asFiles: true },
+    });
     const stored = await stage.finishing(() => connection.ask("data.put", { name, snapshot: tree.hash }));
     return { tree, sent, stored };
   });

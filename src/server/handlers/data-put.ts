@@ -9,8 +9,9 @@ import { syncFolder } from "../../core/durable.ts";
 import { asMlError, MlError } from "../../core/error.ts";
 import { syncFiles } from "../../core/sync-batch.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { copyBlob, loosePath } from "../../run/blobs.ts";
-import { lacking, readSnapshot } from "../../run/objects.ts";
+import { copyLarge, loosePath } from "../../run/blobs.ts";
+import { lacking, readBlob, readSnapshot } from "../../run/objects.ts";
+import { mostPackedBytes } from "../../run/pack-writer.ts";
 import type { BasePaths } from "../../run/paths.ts";
 import { whileRelying } from "../../run/reliance.ts";
 import type { Snapshot, SnapshotFile } from "../../run/snapshot.ts";
@@ -30,7 +31,11 @@ function placeFile(base: BasePaths, file: SnapshotFile, path: string): string | 
   } catch {
     // No hard links there, too many of this one, or no file of its own.
   }
-  if (!copyBlob(base, file.hash, { path, mode: isExecutable ? 0o555 : 0o444 })) throw lacking([file.hash]);
+  const mode = isExecutable ? 0o555 : 0o444;
+  if (file.size <= mostPackedBytes) {
+    fs.writeFileSync(path, readBlob(base, file.hash), { flag: "wx" });
+    fs.chmodSync(path, mode);
+  } else if (!copyLarge(base, file.hash, { path, mode })) throw lacking([file.hash]);
   return path;
 }
 
