@@ -16,9 +16,9 @@ import { MlError, messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { tryLock } from "../core/file-lock.ts";
 import type { ProcessRecord } from "../execute/records.ts";
-import { processesOf } from "../execute/stragglers.ts";
+import { processesOf, type RunProcess } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
-import { type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
+import { isRemoved, type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
 import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
@@ -141,6 +141,13 @@ async function tryToAttend(shop: Shop, run: LiveRun, own: OwnSupervisor | null):
   }
 }
 
+/** Nobody can ask for its end any more, as no run of that name is known: the command is the kernel's. */
+function unrecorded({ runId }: LiveRun, left: readonly RunProcess[]): string {
+  const names = left.map(({ name, pid }) => `${name} (${pid})`).join(", ");
+  const command = `kill ${left.map(({ pid }) => pid).join(" ")}`;
+  return `the folder of run \`${runId}\` was removed while it runs: nothing is recorded any more, and it keeps what it holds until its processes end: ${names}; \`${command}\` ends them`;
+}
+
 /**
  * Attends a started run to its end, or until the worker closes. False where another worker attends it. One run's trouble
  * is written to the problems and never leaves this function; it is tried again while it may pass or a process lives.
@@ -150,9 +157,12 @@ export async function attendRun(shop: Shop, run: LiveRun, own: OwnSupervisor | n
     try {
       return await tryToAttend(shop, run, own);
     } catch (cause) {
-      shop.problems.set(run.runId, `run \`${run.runId}\` cannot be attended: ${messageOf(cause)}`);
+      const left = processesOf(run.runId, run.script);
+      if (!isRemoved(run)) shop.problems.set(run.runId, `run \`${run.runId}\` cannot be attended: ${messageOf(cause)}`);
+      else if (left.length > 0) shop.problems.set(run.runId, unrecorded(run, left));
+      else shop.problems.delete(run.runId);
       run.stopping = null;
-      run.holding = processesOf(run.runId, run.script).length > 0;
+      run.holding = left.length > 0;
       shop.changed(run.runId);
       if (!run.holding && !isPassing(cause)) {
         shop.live.delete(run.runId);

@@ -3,6 +3,8 @@
  * processes. Nothing here writes to the run folder but events, and the names of damaged records that are kept aside.
  */
 import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { MlError, systemCode } from "../core/error.ts";
 import { bootId, isSameProcess, type ProcessIdentity } from "../core/process-identity.ts";
 import {
   type ExitRecord,
@@ -97,6 +99,16 @@ export interface Attended {
   startedAtMs: number;
 }
 
+/** Somebody removed the folder of the run. False where a whole base is away, as an unmounted one is. */
+export function isRemoved({ paths }: LiveRun): boolean {
+  try {
+    fs.lstatSync(paths.folder);
+    return false;
+  } catch (cause) {
+    return systemCode(cause) === "ENOENT" && fs.existsSync(dirname(paths.folder));
+  }
+}
+
 /** Waits for the exit record; null where there will be none, because supervisor and script are gone. */
 async function waitForExit(shop: Shop, run: LiveRun, attended: Attended): Promise<ExitRecord | null> {
   const { manifest, started } = attended;
@@ -104,6 +116,7 @@ async function waitForExit(shop: Shop, run: LiveRun, attended: Attended): Promis
   const limitMs = (manifest.resources.requested.max_runtime_hours ?? 0) * 3_600_000;
   let orphan = false;
   while (!shop.closing) {
+    if (isRemoved(run)) throw new MlError("not_found", "its folder was removed");
     const lives = started.supervisor !== null && isSameProcess(started.supervisor);
     const exit = await exitOf(shop, run);
     if (exit !== null) return exit;

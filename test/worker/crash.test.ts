@@ -426,3 +426,19 @@ test("a clean stop leaves the run running and takes the heartbeat away; a drain 
   await drained;
   expect(bench.manifest(paths).exit_code).toBe(5);
 });
+
+test("a run whose folder is removed while it runs is told of, and holds what it has until its processes end", async () => {
+  const worker = await bench.work();
+  const paths = await bench.submit({ argv: ["sleep", "60"] });
+  const pid = (await running(paths)).script?.pid ?? 0;
+  fs.rmSync(paths.folder, { recursive: true });
+  worker.poke();
+  await until("the problem", () => worker.state().problems.join().includes(`\`kill ${pid}\` ends them`));
+  expect(worker.state().running).toEqual([paths.runId]);
+  process.kill(pid, "SIGKILL");
+  await until("the end", () => {
+    worker.poke();
+    return worker.state().running.length === 0 && worker.state().problems.length === 0;
+  });
+  expect(fs.existsSync(paths.folder)).toBeFalse();
+}, 60_000);
