@@ -4,6 +4,7 @@ import { MlError } from "../../core/error.ts";
 import { quoteWord } from "../../core/shell-quote.ts";
 import { curves } from "../../view/metric.ts";
 import { metricTable } from "../../view/metric-page.ts";
+import { guessPattern } from "../../view/pattern-guess.ts";
 import { patternPage } from "../../view/pattern-page.ts";
 import { visible } from "../../view/safe-text.ts";
 import { type Context, defineCommand } from "../command.ts";
@@ -67,10 +68,25 @@ export const command = defineCommand({
         return pageText(metricTable(curves(points), faceOf(output, serverNowMs(connection))), output);
       },
     });
-    if (points.length === 0 && output.mode === "human") output.say(`run ${runId} has logged no metrics`);
+    if (points.length === 0 && output.mode === "human") await sayNone(context, connection, runId);
     return undefined;
   },
 });
+
+const guessedFromBytes = 64 * 1024;
+
+/** Nothing was logged; where its printed lines have numbers with names, the pattern that would find them. */
+async function sayNone({ output }: Context, connection: Connection, runId: string): Promise<void> {
+  output.say(`run ${runId} has logged no metrics`);
+  const { encoding, data } = await connection.ask("log.read", { run: runId, tail_bytes: guessedFromBytes });
+  const pattern = encoding === "utf8" ? guessPattern(data) : null;
+  if (pattern === null) return;
+  const { matched } = await connection.ask("metrics.try", { run: runId, pattern });
+  if (matched === 0) return;
+  output.say(
+    `its printed lines have numbers: \`ml metrics --try ${quoteWord(pattern)} ${runId}\` shows what would be found`,
+  );
+}
 
 async function tryPattern(
   context: Context,
