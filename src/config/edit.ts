@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { writeDurable } from "../core/durable.ts";
-import { asMlError, MlError, systemCode } from "../core/error.ts";
+import { asMlError, MlError, messageOf, systemCode } from "../core/error.ts";
 import type { SettingKey } from "./settings.ts";
 
 export type Changes = Partial<Record<SettingKey, string | number | boolean | null>>;
@@ -17,6 +17,18 @@ function tomlValue(value: string | number | boolean): string {
 
 function parse(text: string): Record<string, unknown> {
   return Bun.TOML.parse(text.replace(/^\uFEFF/, "")) as Record<string, unknown>;
+}
+
+/** What stands in it, as it was written. Throws `bad_config` where it is no TOML. */
+export function settingsIn(text: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new MlError("bad_config", "the config file is damaged", {
+      cause: messageOf(cause).split("\n")[0],
+      hint: "open it in an editor: `ml config path` tells where it is",
+    });
+  }
 }
 
 function trailingComment(line: string): string {

@@ -32,6 +32,8 @@ export const sweepPlanSchema = z.object({
     .default("seed"),
   /** How a parameter is given to the script: `--lr 1`, `--lr=1`, `lr=1`. */
   style: z.enum(["flag", "equals", "bare"]).default("flag"),
+  /** Evenly spaced values in few digits (dimension.ts). Set by the server that expands it first: what was expanded otherwise stays so. */
+  few_digits: z.boolean().default(false),
 });
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
 

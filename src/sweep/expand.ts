@@ -41,7 +41,7 @@ function drawn(dimension: Dimension, random: () => number): string {
 
 /** Zipped parameters as one: the first value of each goes with the first of the others. */
 function zipped(plan: SweepPlan): Record<string, string>[] {
-  const dimensions = plan.zip.map(parseDimension);
+  const dimensions = plan.zip.map((text) => parseDimension(text, { fewDigits: plan.few_digits }));
   const [first] = dimensions;
   if (first === undefined) return [{}];
   const lists = dimensions.map((dimension) => {
@@ -140,7 +140,7 @@ export interface Expansion {
  * `limit` (the count is named, and worked out without making the points of a grid).
  */
 export function expand(plan: SweepPlan, limit: number): Expansion {
-  const dimensions = plan.grid.map(parseDimension);
+  const dimensions = plan.grid.map((text) => parseDimension(text, { fewDigits: plan.few_digits }));
   const zips = zipped(plan);
   const constants = plan.constants.map(parseConstant);
   const names = [

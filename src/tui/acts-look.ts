@@ -5,6 +5,7 @@ import { inList } from "./acts-move.ts";
 import { usageRows } from "./asides.ts";
 import type { ActEntry, Desk } from "./desk.ts";
 import type { Act } from "./key-table.ts";
+import { followMention, noMention } from "./mentions.ts";
 import { sorts, type Tab, type View } from "./state.ts";
 import { datasetOf, noRun } from "./targets.ts";
 
@@ -83,11 +84,13 @@ function copy(desk: Desk, what: "id" | "command"): void {
 export const lookActs = {
   open: {
     why: (desk) => {
-      if (desk.ui.panel !== "list" || desk.pages.current !== null) return "nothing to open here";
+      if (desk.pages.current !== null) return noMention(desk);
+      if (desk.ui.panel !== "list") return "nothing to open here";
       if (desk.ui.view === "data") return datasetOf(desk) === null ? "no dataset is selected" : null;
       return isList(desk) ? noRun(desk) : "nothing to open here";
     },
     run(desk) {
+      if (desk.pages.current !== null) return followMention(desk);
       desk.ui.panel = "detail";
       if (desk.ui.zoom === "list") desk.ui.zoom = "detail";
       desk.changed();

@@ -2,6 +2,7 @@
 import type { ActEntry, Desk } from "./desk.ts";
 import { chosenCurve } from "./draw/metrics.ts";
 import type { Act } from "./key-table.ts";
+import { chooseMention } from "./mentions.ts";
 import { hasPanels, type Tab, tabs, type UiState } from "./state.ts";
 import { noRun } from "./targets.ts";
 
@@ -117,8 +118,12 @@ function turnTab(desk: Desk, by: 1 | -1): void {
   desk.setTab(tabs[(at + by + tabs.length) % tabs.length] ?? "overview");
 }
 
-function turnPanel(desk: Desk): void {
+function turnPanel(desk: Desk, by: 1 | -1): void {
   const { ui } = desk;
+  if (desk.pages.current !== null) {
+    chooseMention(desk, by);
+    return;
+  }
   if (!hasPanels(ui.view)) return;
   ui.panel = ui.panel === "list" ? "detail" : "list";
   if (ui.zoom !== "both") ui.zoom = ui.panel;
@@ -136,8 +141,8 @@ export const moveActs = {
   bottom: { run: (desk) => toEdge(desk, "bottom") },
   left: { why: inWrappedOrNoLog, run: (desk) => slide(desk, -10) },
   right: { why: inWrappedOrNoLog, run: (desk) => slide(desk, 10) },
-  next_panel: { run: turnPanel },
-  last_panel: { run: turnPanel },
+  next_panel: { run: (desk) => turnPanel(desk, 1) },
+  last_panel: { run: (desk) => turnPanel(desk, -1) },
   tab_left: { why: noRun, run: (desk) => turnTab(desk, -1) },
   tab_right: { why: noRun, run: (desk) => turnTab(desk, 1) },
 } satisfies Partial<Record<Act, ActEntry>>;

@@ -3,8 +3,10 @@
  * cannot be undone, or is not one's own, is asked about first, with the command line that would do the same.
  */
 import { formatSize } from "../core/size.ts";
+import type { RunSummary } from "../protocol/summary.ts";
 import type { ActEntry, Desk } from "./desk.ts";
 import type { RunDetail } from "./detail.ts";
+import type { FormState } from "./form.ts";
 import type { Act } from "./key-table.ts";
 import {
   annotateForm,
@@ -87,14 +89,31 @@ function hold(desk: Desk): void {
 }
 
 /** Opens a form that needs the run's whole record first. */
-function withDetail(desk: Desk, open: (detail: RunDetail) => void | Promise<void>): void {
-  const run = desk.selected();
-  if (run === null) return;
+function withDetail(
+  desk: Desk,
+  open: (detail: RunDetail) => void | Promise<void>,
+  run: RunSummary | null | undefined = desk.selected(),
+): void {
+  if (run == null) return;
   desk.opening(async () => {
     const known = desk.details.get(run.run_id)?.detail ?? (await desk.connection.ask("run.get", { run: run.run_id }));
     await open(known);
   });
 }
+
+/** Words about the marked runs, by a form of their own where they are several. */
+const onTargets = (
+  one: (desk: Desk, run: RunSummary) => void,
+  many: (forms: typeof import("./many-forms.ts"), desk: Desk, runs: readonly RunSummary[]) => FormState,
+): ActEntry => ({
+  why: (desk) => unless(desk, () => true, ""),
+  run(desk) {
+    const targets = desk.targets();
+    const [run] = targets;
+    if (targets.length === 1 && run !== undefined) one(desk, run);
+    else desk.opening(async () => desk.openForm(many(await import("./many-forms.ts"), desk, targets)));
+  },
+});
 
 export const runActs = {
   new_run: { why: closedTo, run: (desk) => desk.openForm(newRunForm(desk)) },
@@ -121,23 +140,20 @@ export const runActs = {
     run: (desk) => cancel(desk, true),
   },
   delete: { why: (desk) => unless(desk, ended, "it has not ended; cancel it first"), run: remove },
-  annotate: {
-    why: (desk) => oneRun(desk),
-    run(desk) {
-      const run = desk.selected();
-      if (run !== null) desk.openForm(annotateForm(desk, run));
-    },
-  },
-  verdict: {
-    why: (desk) => oneRun(desk),
-    run: (desk) => withDetail(desk, (detail) => desk.openForm(verdictForm(desk, detail))),
-  },
+  annotate: onTargets(
+    (desk, run) => desk.openForm(annotateForm(desk, run)),
+    (forms, desk, runs) => forms.annotateManyForm(desk, runs),
+  ),
+  verdict: onTargets(
+    (desk, run) => withDetail(desk, (detail) => desk.openForm(verdictForm(desk, detail)), run),
+    (forms, desk, runs) => forms.verdictManyForm(desk, runs),
+  ),
   edit_narrative: {
     why: (desk) => oneRun(desk),
     run: (desk) => withDetail(desk, (detail) => desk.openForm(narrativeForm(desk, detail))),
   },
-  tag: {
-    why: (desk) => oneRun(desk),
-    run: (desk) => withDetail(desk, (detail) => desk.openForm(tagForm(desk, detail))),
-  },
+  tag: onTargets(
+    (desk, run) => withDetail(desk, (detail) => desk.openForm(tagForm(desk, detail)), run),
+    (forms, desk, runs) => forms.tagManyForm(desk, runs),
+  ),
 } satisfies Partial<Record<Act, ActEntry>>;

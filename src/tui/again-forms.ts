@@ -9,6 +9,7 @@ import type { Desk } from "./desk.ts";
 import type { Field, FormState, PageWish, Values } from "./form.ts";
 import { choice, filled, flagsOf, form, lastWords, line, queueBy, text } from "./form-parts.ts";
 import { keyLabel } from "./keys.ts";
+import { naming } from "./mentions.ts";
 import { queueWords } from "./run-forms.ts";
 import { ids, whatOf } from "./targets.ts";
 
@@ -112,7 +113,7 @@ export function reproducedWish({ connection }: Desk, run: RunSummary): PageWish 
     everyMs: 5000,
     async load() {
       const found = await connection.ask("run.reproduced", { run: run.run_id });
-      return (face) => reproductionPage(found, face);
+      return naming(found, (face) => reproductionPage(found, face));
     },
   };
 }

@@ -18,6 +18,7 @@ import { similarPage } from "../view/similar-page.ts";
 import type { Desk } from "./desk.ts";
 import type { FormState, PageLines, PageWish, Values } from "./form.ts";
 import { filled, flagsOf, form, line } from "./form-parts.ts";
+import { naming } from "./mentions.ts";
 
 const name = (run: RunSummary) => safeText(run.name);
 const likeRuns = 20;
@@ -30,7 +31,7 @@ export function similarWish({ connection }: Desk, run: RunSummary): PageWish {
     runId: run.run_id,
     async load() {
       const reply = await connection.ask("run.similar", { run: run.run_id, limit: likeRuns });
-      return (face) => similarPage(reply, face);
+      return naming(reply, (face) => similarPage(reply, face));
     },
   };
 }
@@ -44,7 +45,7 @@ export function diffWish({ connection }: Desk, [a, b]: Pair): PageWish {
     runId: null,
     async load() {
       const diff = await connection.ask("run.diff", { a, b });
-      return (face) => diffPage(diff, { face, lines: true });
+      return naming(diff, (face) => diffPage(diff, { face, lines: true }));
     },
   };
 }
@@ -56,7 +57,7 @@ export function explainWish({ connection }: Desk, [a, b]: Pair): PageWish {
     runId: null,
     async load() {
       const explained = await connection.ask("run.explain", { a, b });
-      return (face) => explainPage(explained, face);
+      return naming(explained, (face) => explainPage(explained, face));
     },
   };
 }
@@ -68,7 +69,7 @@ export function lineageWish({ connection }: Desk, run: RunSummary): PageWish {
     runId: run.run_id,
     async load() {
       const { nodes } = await connection.ask("memory.lineage", { run: run.run_id });
-      return (face) => lineagePage(nodes, face);
+      return naming(nodes, (face) => lineagePage(nodes, face));
     },
   };
 }
@@ -80,7 +81,7 @@ export function toldWish({ connection }: Desk, run: RunSummary): PageWish {
     runId: run.run_id,
     async load() {
       const told = await connection.ask("narrative.get", { target: run.run_id });
-      return (face) => narrativePage(told, { face, history: true });
+      return naming(told, (face) => narrativePage(told, { face, history: true }));
     },
   };
 }
@@ -92,7 +93,7 @@ export function auditWish({ connection }: Desk, run: RunSummary): PageWish {
     runId: run.run_id,
     async load() {
       const reply = await connection.ask("audit.list", { run: run.run_id, limit: auditLines });
-      return (face) => auditPage(reply, face);
+      return naming(reply, (face) => auditPage(reply, face));
     },
   };
 }
@@ -150,10 +151,10 @@ export const scopedKinds = {
         kind: "learnings",
       });
       const none = "no run has one; v on a run writes one down";
-      return (face) => [
+      return naming(reply, (face) => [
         ...orSentence(lessonsPage(reply.lessons, face), none),
         ...lookedAt(reply.more, reply.looked_at),
-      ];
+      ]);
     },
   },
   dead_ends: {
@@ -162,10 +163,10 @@ export const scopedKinds = {
     async load(desk, scope) {
       const reply = await desk.connection.ask("memory.dead_ends", asked(scope, desk.model.nowMs()));
       const none = `none among ${reply.looked_at} runs: nothing was refuted, and nothing failed the same way each time`;
-      return (face) => [
+      return naming(reply, (face) => [
         ...orSentence(deadEndsPage(reply.dead_ends, face), none),
         ...lookedAt(reply.more, reply.looked_at),
-      ];
+      ]);
     },
   },
   insights: {
@@ -180,7 +181,7 @@ export const scopedKinds = {
         ...(filled(metric) === "" ? {} : { metric: filled(metric) }),
       };
       const insights = await desk.connection.ask("memory.insights", body);
-      return (face) => [...insightsPage(insights, face), ...lookedAt(insights.more, insights.runs)];
+      return naming(insights, (face) => [...insightsPage(insights, face), ...lookedAt(insights.more, insights.runs)]);
     },
   },
   notebook: {
@@ -197,7 +198,7 @@ export const scopedKinds = {
       const facts = await desk.connection.ask("runs.facts", { ...asked(scope, nowMs), ...time, limit: 500 });
       const about = [scope.group, scope.tag, scope.user].filter((one) => one !== undefined).join(", ");
       const markdown = notebookText(facts, ["Notebook", span?.name, about].filter((part) => part).join(", "));
-      return (face) => markdownLines(markdown, face);
+      return naming(facts, (face) => markdownLines(markdown, face));
     },
   },
 } satisfies Record<string, ScopedKind>;

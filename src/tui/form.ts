@@ -35,7 +35,8 @@ export interface Confirmation {
   form?: FormState;
 }
 
-export type PageLines = (face: Face) => Line[];
+/** Lines for a face, and ids of the runs that they may name. */
+export type PageLines = ((face: Face) => Line[]) & { readonly named?: ReadonlySet<string> };
 
 export interface PageWish {
   title: string;

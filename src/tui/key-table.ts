@@ -46,15 +46,21 @@ export const keyTable = {
   half_up: { keys: ["ctrl+u", "pageup"], group: "move", about: "half a page up" },
   left: { keys: ["left"], group: "move", about: "scroll a long line to the left" },
   right: { keys: ["right"], group: "move", about: "scroll a long line to the right" },
-  open: { keys: ["enter"], group: "move", about: "open what is selected", short: "open", commands: ["info", "why"] },
+  open: {
+    keys: ["enter"],
+    group: "move",
+    about: "open what is selected; on a page go to the run",
+    short: "open",
+    commands: ["info", "why"],
+  },
   back: {
     keys: ["esc"],
     group: "move",
     about: "back: close, clear the filter, leave the panel; never quits",
     short: "back",
   },
-  next_panel: { keys: ["tab"], group: "move", about: "next panel" },
-  last_panel: { keys: ["shift+tab"], group: "move", about: "panel before" },
+  next_panel: { keys: ["tab"], group: "move", about: "next panel; on a page the next run that it names" },
+  last_panel: { keys: ["shift+tab"], group: "move", about: "panel before; on a page the run named before" },
 
   logs: { keys: ["l"], group: "look", about: "the log of the run", short: "logs", commands: ["logs"] },
   metrics: {

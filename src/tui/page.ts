@@ -6,6 +6,7 @@
 import { messageOf } from "../core/error.ts";
 import { type Face, type Line, span } from "../view/face.ts";
 import type { PageLines, PageWish } from "./form.ts";
+import { type Mention, mentionsIn } from "./mentions.ts";
 
 export interface OpenPage {
   wish: PageWish;
@@ -16,6 +17,11 @@ export interface OpenPage {
   top: number;
   askedAtMs: number;
   busy: boolean;
+  /** Rows that the screen has for it. */
+  height: number;
+  /** Runs that its lines name, as they were last laid out; and which of them is chosen, by its place among them. */
+  mentions: readonly Mention[];
+  chosen: number | null;
   /** The lines as they were last laid out, and for what. */
   laid: { stamp: string; lines: readonly Line[] } | null;
 }
@@ -33,7 +39,8 @@ export class Pages {
 
   /** Lies over those that are open; the oldest goes where there are too many. */
   open(wish: PageWish): void {
-    const page = { wish, lines: null, problem: null, top: 0, askedAtMs: 0, busy: false, laid: null };
+    const fresh = { lines: null, problem: null, top: 0, askedAtMs: 0, busy: false, laid: null };
+    const page: OpenPage = { wish, ...fresh, height: 0, mentions: [], chosen: null };
     this.stack.push(page);
     if (this.stack.length > mostPages) this.stack.shift();
     this.onChange();
@@ -85,6 +92,8 @@ export class Pages {
       // A server of another version may answer in another shape: that costs the page, not the screen.
       page.laid = { stamp, lines: [[span(`this page cannot be shown: ${messageOf(cause)}`, "bad")]] };
     }
+    page.mentions = mentionsIn(page.laid.lines, page.lines?.named ?? new Set());
+    if (page.chosen !== null && page.chosen >= page.mentions.length) page.chosen = null;
     return page.laid.lines;
   }
 }

@@ -8,6 +8,7 @@ import { previewLines, sweepListPage, sweepPage } from "../view/sweep-page.ts";
 import type { Desk } from "./desk.ts";
 import type { Confirmation, FormState, PageWish, Values } from "./form.ts";
 import { choice, filled, flagLines, flagsOf, form, line, linesOf, requireDone, text, wordsOf } from "./form-parts.ts";
+import { naming } from "./mentions.ts";
 import { queueWords } from "./run-forms.ts";
 
 type Summary = Reply<"sweep.get">["sweep"];
@@ -25,7 +26,7 @@ export function sweepWish({ connection }: Desk, sweepId: string): PageWish {
     everyMs: liveMs,
     async load() {
       const whole = await connection.ask("sweep.get", { sweep: sweepId });
-      return (face) => sweepPage(whole, face);
+      return naming(whole, (face) => sweepPage(whole, face));
     },
   };
 }

@@ -67,8 +67,19 @@ test("set checks key and value, keeps the rest, and mends permissions", async ()
   expect([wrong.code, wrong.stderr.includes("wants a whole number")]).toEqual([2, true]);
   const unknown = await runMl(["config", "set", "slotz", "3"], { home });
   expect([unknown.code, unknown.stderr.includes("did you mean `slots`?")]).toEqual([2, true]);
-  expect((await runMl(["config", "set", "slots", "--unset"], { home })).code).toBe(0);
+  expect((await runMl(["config", "set", "priority", "7"], { home })).code).toBe(0);
+  const gone = await runMl(["config", "unset", "slots", "python", "slots"], { home });
+  expect([gone.code, gone.stdout]).toEqual([
+    0,
+    `slots is no longer set in ${configOf(home)}\npython was not set in ${configOf(home)}\n`,
+  ]);
   expect((await runMl(["config", "get", "slots"], { home })).stdout).toBe("");
+  expect((await runMl(["config", "get", "priority"], { home })).stdout).toBe("7\n");
+  expect(readFileSync(configOf(home), "utf8")).toContain("api_key");
+  expect((await runMl(["config", "set", "priority", "--unset"], { home })).code).toBe(0);
+  expect((await runMl(["config", "get", "priority"], { home })).stdout).toBe("5\n");
+  const mistyped = await runMl(["config", "unset", "slotz"], { home });
+  expect([mistyped.code, mistyped.stderr.includes("did you mean `slots`?")]).toEqual([2, true]);
 });
 
 test("[I3] a broken config stops commands with line, column and caret; what mends it goes on", async () => {

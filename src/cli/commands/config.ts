@@ -1,6 +1,6 @@
-/** `ml config show·get·set·path`: every setting with its value and where that came from. Keys are never printed in full. */
+/** `ml config show·get·set·unset·path`: every setting with its value and where that came from. Keys are never printed in full. */
 import { resolve } from "node:path";
-import { editConfig, readConfigText, writeConfigText } from "../../config/edit.ts";
+import { type Changes, editConfig, readConfigText, settingsIn, writeConfigText } from "../../config/edit.ts";
 import { environmentName, parseSetting, readConfig, settingKeys } from "../../config/resolve.ts";
 import { type SettingKey, settings } from "../../config/settings.ts";
 import { MlError } from "../../core/error.ts";
@@ -116,25 +116,22 @@ const set = defineCommand({
       optional: true,
     },
   ],
-  flags: { unset: flag.on("take it out of the file") },
-  examples: [
-    ["ml config set server_url wss://worker.local", "a server elsewhere"],
-    ["ml config set python --unset", "back to the default"],
-  ],
+  flags: { unset: flag.on("as `ml config unset KEY`") },
+  examples: [["ml config set server_url wss://worker.local", "a server elsewhere"]],
   schemas: { "ml.config.set/1": "`key`, `value` (masked where secret), `path`" },
   async run(context, args) {
     const key = requireKey(args.words[0] ?? "");
     const given = args.words[1];
     if ((given === undefined) !== args.flags.unset) {
-      throw new MlError("usage", "`ml config set` wants a value, or `--unset`", { hint: `ml config set ${key} VALUE` });
+      throw new MlError("usage", "`ml config set` wants a value", {
+        hint: `ml config set ${key} VALUE; \`ml config unset ${key}\` goes back to the default`,
+      });
     }
     const text = given === "-" ? (await Bun.stdin.text()).trim() : given;
     const value =
       text === undefined ? null : checkValue(key, atHome.has(key) && text !== "" ? resolve(context.cwd, text) : text);
     const path = context.configPath;
-    const edited = editConfig(readConfigText(path), { [key]: value });
-    readConfig({ path, text: edited, mode: null });
-    writeConfigText(path, edited);
+    writeChanges(path, { [key]: value });
     const shown = settings[key].secret && typeof value === "string" ? maskSecret(value) : value;
     context.output.result({
       schema: "ml.config.set/1",
@@ -143,8 +140,51 @@ const set = defineCommand({
       rows: () => [[key, shown, path]],
       human: () => (value === null ? `${key} is no longer set in ${path}\n` : `${key} = ${shown} (in ${path})\n`),
     });
-    const env = environmentName(key);
-    if (context.env[env]) context.output.warn(`\`${env}\` in the environment goes before the file`);
+    warnOfEnvironment(context, key);
+  },
+});
+
+function writeChanges(path: string, changes: Changes): void {
+  const edited = editConfig(readConfigText(path), changes);
+  readConfig({ path, text: edited, mode: null });
+  writeConfigText(path, edited);
+}
+
+function warnOfEnvironment({ env, output }: Context, key: SettingKey): void {
+  const name = environmentName(key);
+  if (env[name]) output.warn(`\`${name}\` in the environment goes before the file`);
+}
+
+const unset = defineCommand({
+  name: "unset",
+  group: "set up",
+  summary: "take settings out of the config file, back to their defaults, keeping the rest of it",
+  brokenConfig: true,
+  positionals: [{ name: keyWord.name, about: keyWord.about, complete: "setting", many: true }],
+  flags: {},
+  examples: [
+    ["ml config unset python", "back to the default"],
+    ["ml config unset server_url api_key", "a server elsewhere no more"],
+  ],
+  schemas: { "ml.config.unset/1": "`path`, `settings`: each `key`, `was_set` (whether it stood in the file)" },
+  async run(context, args) {
+    const keys = [...new Set(args.words.map(requireKey))];
+    const path = context.configPath;
+    const written = settingsIn(readConfigText(path));
+    const rows = keys.map((key) => ({ key, was_set: key in written }));
+    const gone = rows.filter((row) => row.was_set);
+    if (gone.length > 0) writeChanges(path, Object.fromEntries(gone.map(({ key }) => [key, null])));
+    context.output.result({
+      schema: "ml.config.unset/1",
+      value: () => ({ path, settings: rows }),
+      ids: () => keys,
+      rows: () => rows.map(({ key, was_set }) => [key, was_set, path]),
+      human: () =>
+        rows
+          .map(({ key, was_set }) => `${key} ${was_set ? "is no longer set" : "was not set"} in ${safeText(path)}\n`)
+          .join(""),
+    });
+    for (const key of keys) warnOfEnvironment(context, key);
   },
 });
 
@@ -188,6 +228,6 @@ export const command = defineCommand({
   positionals: [],
   flags: {},
   examples: [],
-  actions: { show, get, set, path },
+  actions: { show, get, set, unset, path },
   run: (context, args) => show.run(context, args),
 });

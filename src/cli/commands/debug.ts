@@ -71,8 +71,10 @@ export const command: Command = defineCommand({
     const failing = failingLine(source.manifest.failure?.traceback ?? null, launched.folder);
     const looked: Looked = { source, launched, failing };
     const inPlace = here || (!queue && ranHere(source) && source.manifest.resources.requested.gpus === 0);
+    if (!inPlace) await requireReach(connection, source);
     if (dryRun) return tellPlan(context, args, { ...looked, inPlace });
     sayWhere(context, looked);
+    sayMachine(context, source, inPlace ? hostname() : connection.hello.host);
     if (!inPlace) return debugThere(context, connection, { ...looked, args });
     const { debugHere } = await import("../debug-session.ts");
     const planFor = (argv: string[], work: string) => planOf(args, looked, { argv, work });
@@ -124,6 +126,37 @@ async function launchOf(connection: Connection, { manifest }: Source): Promise<L
 /** It ran on this machine, and its folder is here to be seen. */
 function ranHere({ manifest, folder }: Reply<"run.get">): boolean {
   return manifest.resources.host === hostname() && fs.existsSync(join(folder, "run_manifest.json"));
+}
+
+/**
+ * The terminal of a run is a device of the machine that it runs on, and the server reaches its own alone; nobody chooses which
+ * worker takes a run. Throws `conflict` where a session might start out of reach.
+ */
+async function requireReach(connection: Connection, { manifest }: Source): Promise<void> {
+  const { host: reached } = connection.hello;
+  const { workers } = await connection.ask("workers", { watch: false });
+  const far = workers.find((worker) => worker.alive && worker.host !== reached)?.host;
+  if (far === undefined) return;
+  const { run_id: runId, resources } = manifest;
+  const ranOn =
+    resources.host === null || resources.host === reached ? "" : `run \`${runId}\` ran on \`${resources.host}\`, and `;
+  const place =
+    resources.host === null || resources.host === reached
+      ? ""
+      : `; on \`${resources.host}\` itself it is that run's machine`;
+  throw new MlError(
+    "conflict",
+    `${ranOn}a session that is queued may start on \`${far}\`, where this server on \`${reached}\` reaches no terminal`,
+    { hint: `\`ml debug ${shortId(runId)} --here\` is in this terminal, on this machine${place}` },
+  );
+}
+
+function sayMachine({ output }: Context, { manifest }: Source, host: string): void {
+  const ranOn = manifest.resources.host;
+  if (ranOn !== null && ranOn !== host)
+    output.say(
+      `it ran on \`${safeText(ranOn)}\`, and this is on \`${safeText(host)}\`: hardware and what is installed may differ`,
+    );
 }
 
 function planOf(args: Given, { source, failing }: Looked, at: { argv: string[]; work: string | null }): DebugPlan {

@@ -39,6 +39,8 @@ function requirePlan(sweep: Sweep, body: Body): void {
     throw new MlError("usage", "extending a sweep needs parameters", { hint: "try `--grid lr=1e-4`" });
   const style = sweep.plans[0]?.style;
   if (style !== undefined) body.plan.style = style;
+  // As its first plan has it, so that values that it has are not run again as others.
+  body.plan.few_digits = sweep.plans[0]?.few_digits ?? true;
   expansionOf(body.plan, body.limit);
   sweep.plans.push(body.plan);
 }

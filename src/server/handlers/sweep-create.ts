@@ -82,14 +82,15 @@ function draft(context: Context, body: Body): { sweep: Sweep; spec: Spec } {
     throw new MlError("usage", "halving compares runs by a metric, and the sweep has no goal", {
       hint: "name it: `--goal val_acc`, or `--goal min:loss`",
     });
-  const { names } = expansionOf(body.plan, body.limit);
+  const plan = { ...body.plan, few_digits: true };
+  const { names } = expansionOf(plan, body.limit);
   const { argv, submit_id: _, ...wishes } = body.run;
   const sweep = sweepSchema.parse({
     sweep_id: sweepIdOf(context, body.create_id),
     name: nameOf(context, body, spec.argv, names),
     user: context.asker.user,
     created_at: isoTime(context.clock.nowMs()),
-    plans: [body.plan],
+    plans: [plan],
     argv: spec.argv,
     wishes: body.max_concurrent === null ? wishes : { ...wishes, group_limit: body.max_concurrent },
     max_concurrent: body.max_concurrent,

@@ -28,7 +28,7 @@ const shownActs: readonly Act[] = [
   "palette",
 ];
 /** On a page. */
-const pageActs: readonly Act[] = ["back", "filter"];
+const pageActs: readonly Act[] = ["back", "open", "filter"];
 /** On the page of a sweep besides. */
 const sweepActs: readonly Act[] = ["sweep_pause", "sweep_resume", "sweep_retry", "sweep_extend", "sweep_cancel"];
 /** In the data view. */

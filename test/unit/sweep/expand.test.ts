@@ -10,7 +10,7 @@ const plan = (given: Partial<SweepPlan>) => sweepPlanSchema.parse(given);
 const points = (given: Partial<SweepPlan>, limit = 1000) =>
   expand(plan(given), limit).points.map((point) => Object.values(point).join(" "));
 const values = (text: string) => {
-  const dimension = parseDimension(text);
+  const dimension = parseDimension(text, { fewDigits: true });
   return dimension.kind === "values" ? dimension.values : [dimension.spread, dimension.low, dimension.high];
 };
 
@@ -23,6 +23,12 @@ test.each([
   ["p=0.1:0.5:0.1", ["0.1", "0.2", "0.3", "0.4", "0.5"]],
   ["lr=1e-4:1e-1:log4", ["0.0001", "0.001", "0.01", "0.1"]],
   ["x=0:1:lin5", ["0", "0.25", "0.5", "0.75", "1"]],
+  // Between the ends four digits, more where neighbours are nearer; what is whole or short stays as it is.
+  ["lr=0.001:3:log9", ["0.001", "0.00272", "0.007401", "0.02013", "0.05477", "0.149", "0.4054", "1.103", "3"]],
+  ["x=0:1:lin4", ["0", "0.3333", "0.6667", "1"]],
+  ["x=1000:1001:lin4", ["1000", "1000.33", "1000.67", "1001"]],
+  ["n=1:1048576:log21", Array.from({ length: 21 }, (_, at) => String(2 ** at))],
+  ["lr=0.123456789:1:lin2", ["0.123456789", "1"]],
   ["lr=1e-5:1e-2:log", ["log", 1e-5, 1e-2]],
   ["k=1:8:int", ["int", 1, 8]],
   ["opt=adam,sgd", ["adam", "sgd"]],
@@ -45,7 +51,12 @@ test.each([
   ["k=0.5:2:int", "whole"],
   ["n=0:1e9:1", "more than"],
 ])("`%s` is refused: %s", (text, why) => {
-  expect(() => parseDimension(text)).toThrow(why);
+  expect(() => parseDimension(text, { fewDigits: true })).toThrow(why);
+});
+
+test("a definition from before values were rounded has the points that it had", () => {
+  expect(points({ grid: ["lr=0.001:3:log3"] })[1]).toBe("0.0547722557505");
+  expect(points({ grid: ["lr=0.001:3:log3"], few_digits: true })[1]).toBe("0.05477");
 });
 
 describe("points", () => {

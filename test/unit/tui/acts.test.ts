@@ -67,6 +67,42 @@ describe("pages", () => {
     expect(await stage.screen()).toContain("╭ Runs ");
   });
 
+  test("a run that a page names is chosen with tab and gone to with enter, also one that the list does not have", async () => {
+    const old = summary({ run_id: "2025-01-05_zzzzzz", name: "long_ago" });
+    const stage = await openStage({ runs });
+    const like = (run: typeof old) => ({
+      ...{ run, score: 0.9, same_code: true, learnings: [], outcome: "passed aaaaab" },
+      differs: [],
+    });
+    stage.replies.set("run.similar", {
+      ...{ run_id: running.run_id, behind: 0 },
+      runs: [like(completed), ...Array.from({ length: 30 }, () => like(failed)), like(old)],
+    });
+    const text = await open(stage, "i", "s");
+    expect(text).toMatch(/tab one of 32 runs/);
+    expect(text).not.toContain("▸");
+    stage.press("tab");
+    expect(await stage.screen()).toMatch(/▸.*aaaaaa/);
+    stage.press("shift+tab");
+    const last = await stage.screen();
+    expect(last).toMatch(/▸.*zzzzzz/);
+    expect(last).toContain("run 32 of 32");
+    stage.replies.set("run.get", { summary: old });
+    stage.press("enter");
+    const list = await stage.opened();
+    expect(stage.last("run.get")).toEqual({ run: old.run_id });
+    expect(list).toContain("╭ Runs ");
+    expect(stage.app.selected()?.name).toBe("long_ago");
+  });
+
+  test("a page that names no run says so", async () => {
+    const stage = await openStage({ runs });
+    stage.replies.set("memory.lessons", { lessons: [], more: false, looked_at: 3, query: null });
+    await open(stage, "i", "l");
+    stage.press("enter");
+    expect(await stage.screen()).toContain("this page names no run");
+  });
+
   test("about two runs: the marked ones, the elder first", async () => {
     const elder = summary({ run_id: "2026-11-20_eeeeee", name: "elder", queued_at: "2026-11-20T10:00:00Z" });
     const stage = await openStage({ runs: [running, elder] });
@@ -164,6 +200,46 @@ describe("forms that change", () => {
     await stage.opened();
     expect(stage.commands.at(-1)).toEqual(["sweep", "-q", "--yes", "--grid", "lr=1e-3,3e-4", "--", "train.py"]);
     expect(stage.last("sweep.get")).toMatchObject({ sweep: "sweep_1" });
+  });
+
+  test("tags, verdicts and notes go to all marked runs, after a question that says how many", async () => {
+    const stage = await openStage({ runs: [completed, failed, running] });
+    stage.press("space", "space");
+    const both = [...stage.app.ui.marked];
+    expect(both).toHaveLength(2);
+    expect(await open(stage, "t")).toContain("Tags of 2 marked runs");
+    stage.type("ablation");
+    const [one = "", other = ""] = both.map((runId) => runId.split("_")[1]);
+    expect(await stage.screen()).toContain(`$ ml tag add ablation ${one} ${other}`);
+    stage.press("ctrl+s");
+    expect(await stage.opened()).toContain("Put ablation on 2 runs?");
+    expect(stage.last("narrative.change")).toBeUndefined();
+    stage.press("y");
+    await stage.opened();
+    expect(stage.last("narrative.change")).toEqual({
+      targets: both,
+      change: { add: { tags: ["ablation"] }, remove: { tags: [] } },
+    });
+
+    expect(await open(stage, "v")).toContain("What came of 2 marked runs");
+    stage.press("right", "ctrl+s");
+    expect(await stage.opened()).toContain("Write `validates` of 2 runs?");
+    stage.press("y");
+    await stage.opened();
+    expect(stage.last("narrative.change")).toEqual({
+      targets: both,
+      change: { set: { validation_status: "validates" }, add: { learnings: [], next_steps: [] } },
+    });
+
+    await open(stage, "a");
+    stage.type("same spike");
+    stage.press("ctrl+s");
+    expect(await stage.opened()).toContain("Note this on 2 runs?");
+    stage.press("y");
+    await stage.opened();
+    const noted = stage.asked.filter(({ name }) => name === "run.annotate").map(({ body }) => body);
+    expect(noted).toEqual(both.map((run) => ({ run, note: "same spike" })));
+    expect(await stage.screen()).toContain("noted on 2 runs");
   });
 
   test("pruning shows what would go, and frees it only after a yes", async () => {
