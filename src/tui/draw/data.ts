@@ -24,7 +24,7 @@ function columnsFor(width: number): Fitted[] {
   const state = { name: "state", width: Math.max(18, Math.min(46, width - 18)) };
   if (width < roomyFrom) return [{ name: "name", width: width - state.width - 2 }, state];
   const more: Fitted[] = [
-    { name: "version", width: 8 },
+    { name: "version", width: width < 76 ? 8 : 12 },
     { name: "size", width: 7, align: "right" },
     { ...state, width: Math.min(40, Math.floor(width * 0.45)) },
   ];

@@ -1,7 +1,7 @@
 /** GPUs and workers: a strip under the lists, and a view of its own. */
 import { formatSize } from "../../core/size.ts";
 import type { WorkerState } from "../../protocol/requests.ts";
-import { type Line, type Span, span } from "../../view/face.ts";
+import { type Line, lineWidth, type Span, span } from "../../view/face.ts";
 import { gpusPage } from "../../view/gpus-page.ts";
 import { unknown } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
@@ -95,7 +95,7 @@ function slotLine(scene: Scene, worker: WorkerState, width: number): Line {
     `RAM ${size(free.ram_gb)} of ${size(capacity.ram_gb)} free`,
   ];
   const running = worker.running.map((runId) => nameOf(scene, runId)).join(", ");
-  return [
+  const line = [
     span(safeText(worker.worker), worker.alive ? "strong" : "warn"),
     span("  slots ", "dim"),
     ...bar,
@@ -104,9 +104,15 @@ function slotLine(scene: Scene, worker: WorkerState, width: number): Line {
     ...dataSpans(worker, scene),
     ...(worker.alive ? [] : [span(`   last seen ${ago(worker.seen_at, scene.nowMs)}`, "warn")]),
     ...(worker.draining ? [span("   draining", "warn")] : []),
-    ...(running === "" ? [] : [span(`   ${running}`, "live")]),
   ];
+  // A letter or two of a name tell nobody anything.
+  const room = width - lineWidth(line) - 4;
+  return running === "" || room < Math.min(running.length, fewestLetters)
+    ? line
+    : [...line, span(`   ${running}`, "live")];
 }
+
+const fewestLetters = 12;
 
 /** How many lines the strip would like: one a worker and one a GPU. */
 export function stripRows(scene: Scene): number {

@@ -2,7 +2,7 @@
 import { brailleChart } from "../../view/braille-chart.ts";
 import { curveOf } from "../../view/curve-points.ts";
 import type { Line } from "../../view/face.ts";
-import { span } from "../../view/face.ts";
+import { span, wrapText } from "../../view/face.ts";
 import { type Curve, headline, type Point } from "../../view/metric.ts";
 import { metricTable } from "../../view/metric-page.ts";
 import { metricFact } from "../../view/verdict-block.ts";
@@ -51,8 +51,10 @@ export function metricsPage(scene: Scene, area: Area): Page {
     const text =
       selected.status === "queued"
         ? "It has not started, so it has logged no metrics."
-        : "It has logged no metrics: `from ml_runner import log_metric`, or print `ml:metric loss=0.5 step=1`.";
-    return { rows: [[piece(` ${text}`, "dim")]], foot: [] };
+        : selected.status === "running" || selected.status === "starting"
+          ? "It has logged no metrics so far. Lines `ml:metric loss=0.5 step=1` that it prints are read when it has ended; what `ml_runner` logs is there at once."
+          : "It has logged no metrics: `from ml_runner import log_metric`, or print `ml:metric loss=0.5 step=1`.";
+    return { rows: wrapText(text, area.width - 2).map((line) => [piece(` ${line}`, "dim")]), foot: [] };
   }
   const width = area.width - 2;
   const table = metricTable(known.curves, faceFor(scene, width)).map((line) => [span(" "), ...line]);

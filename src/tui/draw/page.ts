@@ -10,9 +10,9 @@ import { faceFor, type Scene } from "../scene.ts";
 /** How to go to a run that the page names. */
 function mentionFoot({ keymap, unicode }: Scene, { mentions, chosen }: OpenPage): Row {
   const [next] = keymap.keysOf("next_panel");
-  if (mentions.length === 0 || next === undefined) return [];
-  const which = chosen === null ? `one of ${mentions.length} runs` : `run ${chosen + 1} of ${mentions.length}`;
-  return [piece(keyLabel(next, unicode), "accent"), piece(` ${which}  `, "dim")];
+  const count = mentions.length;
+  const which = chosen !== null ? `run ${chosen + 1} of ${count}` : count === 1 ? "the run" : `one of ${count} runs`;
+  return next === undefined ? [] : [piece(keyLabel(next, unicode), "accent"), piece(` ${which}`, "dim")];
 }
 
 export function drawPage(scene: Scene, page: OpenPage, area: Area): Layer {
@@ -33,16 +33,16 @@ export function drawPage(scene: Scene, page: OpenPage, area: Area): Layer {
     page.lines !== null
       ? lines.slice(page.top, last).map((line, index) => rowOf(line, page.top + index))
       : says(problem === null ? "reading …" : safeText(problem), problem === null ? "dim" : "warn");
-  const old = problem !== null && page.lines !== null ? [piece(`${safeText(problem)}  `, "warn")] : [];
+  const parts: Row[] = [
+    ...(problem !== null && page.lines !== null ? [[piece(safeText(problem), "warn")]] : []),
+    ...(page.mentions.length === 0 ? [] : [mentionFoot(scene, page)]),
+    ...(most === 0 ? [] : [[piece(`${page.top + 1}–${last} of ${lines.length}`, "dim")]]),
+  ];
   return box({
     ...area,
     title: [piece(wish.title, "strong")],
     corner: [piece(`$ ${wish.command}`, "dim")],
-    foot: [
-      ...old,
-      ...mentionFoot(scene, page),
-      ...(most === 0 ? [] : [piece(`${page.top + 1}–${last} of ${lines.length}`, "dim")]),
-    ],
+    foot: parts.flatMap((part, at) => (at === 0 ? part : [piece("  "), ...part])),
     rows,
     focused: true,
     unicode: scene.unicode,

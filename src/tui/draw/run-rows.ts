@@ -99,15 +99,15 @@ export const runStyle: ListStyle = {
 
 /** Columns of the waiting line: place, who, how important, what it needs, when, since when. */
 export const queueStyle: ListStyle = {
-  columns(width) {
+  columns(width, { showUser }) {
     const more: Fitted[] = [
-      { name: "user", width: 9 },
+      ...(showUser ? [{ name: "user", width: 9 }] : []),
       { name: "priority", width: 3, align: "right" },
       { name: "when", width: 12, align: "right" },
     ];
     if (width >= 96) more.push({ name: "needs", width: 13 });
     if (width >= 110) more.push({ name: "since", width: 9, align: "right" });
-    if (width >= 66) more.push({ name: "detail", width: Math.min(34, width - 48) });
+    if (width >= 66) more.push({ name: "detail", width: Math.min(34, width - 54) });
     const used = more.reduce((sum, column) => sum + column.width + 2, 0) + 6;
     return [{ name: "place", width: 4, align: "right" }, { name: "name", width: Math.max(10, width - used) }, ...more];
   },
