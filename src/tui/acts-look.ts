@@ -4,8 +4,8 @@ import { quoteCommand } from "../core/shell-quote.ts";
 import { inList } from "./acts-move.ts";
 import { usageRows } from "./asides.ts";
 import type { ActEntry, Desk } from "./desk.ts";
+import { followMention, noMention } from "./follow-mention.ts";
 import type { Act } from "./key-table.ts";
-import { followMention, noMention } from "./mentions.ts";
 import { sorts, type Tab, type View } from "./state.ts";
 import { datasetOf, noRun } from "./targets.ts";
 

@@ -1,8 +1,8 @@
 /** Moving: in lists by run, in pages by line, in logs by line of the window. */
 import type { ActEntry, Desk } from "./desk.ts";
 import { chosenCurve } from "./draw/metrics.ts";
+import { chooseMention } from "./follow-mention.ts";
 import type { Act } from "./key-table.ts";
-import { chooseMention } from "./mentions.ts";
 import { hasPanels, type Tab, tabs, type UiState } from "./state.ts";
 import { noRun } from "./targets.ts";
 

@@ -1,11 +1,10 @@
 /**
- * Runs that a page names, so that a reader can go to one: which words of its lines are ids of runs, which one is chosen, and
- * going there. What may be an id is known from the answer that the page shows, never guessed from how a word looks.
+ * Runs that a page names: which words of its lines are ids of runs, and how the chosen one looks. What may be an id is known
+ * from the answer that the page shows, never guessed from how a word looks. Pure; going there is follow-mention.ts.
  */
 import type { Line, Span } from "../view/face.ts";
 import { shortId } from "../view/mark.ts";
 import { type Piece, piece, type Row } from "./cells.ts";
-import type { Desk } from "./desk.ts";
 import type { PageLines } from "./form.ts";
 
 /** A word of a page that is a run. */
@@ -62,50 +61,5 @@ export function withMention(line: readonly Span[], { from, to }: Mention): Row {
       { ...piece(part.text.slice(begin, end), "accent"), ground: "found" as const },
       { ...part, text: part.text.slice(end) },
     ].filter(({ text }) => text !== "");
-  });
-}
-
-/** Why none can be gone to; null where one can. */
-export function noMention(desk: Desk): string | null {
-  const page = desk.pages.current;
-  if (page === null) return "no page is open";
-  return page.mentions.length === 0 ? "this page names no run" : null;
-}
-
-/** The next one, or the one before; from nowhere the first that is on the screen. */
-export function chooseMention(desk: Desk, by: 1 | -1): void {
-  const page = desk.pages.current;
-  if (page === null || page.mentions.length === 0) return;
-  const { length } = page.mentions;
-  if (page.chosen === null) {
-    const first = page.mentions.findIndex(({ line }) => line >= page.top);
-    page.chosen = first < 0 ? 0 : first;
-  } else page.chosen = (page.chosen + by + length) % length;
-  const line = page.mentions[page.chosen]?.line ?? 0;
-  if (line < page.top || line >= page.top + page.height) page.top = Math.max(0, line - Math.floor(page.height / 2));
-  desk.changed();
-}
-
-/** Leaves the page for the chosen run in the list of runs; where none is chosen, chooses first. */
-export function followMention(desk: Desk): void {
-  const page = desk.pages.current;
-  if (page === null) return;
-  const only = new Set(page.mentions.map(({ runId }) => runId)).size === 1 ? page.mentions[0] : undefined;
-  const mention = page.chosen === null ? only : page.mentions[page.chosen];
-  if (mention === undefined) {
-    chooseMention(desk, 1);
-    return;
-  }
-  const { runId } = mention;
-  desk.attempt(async () => {
-    if (!desk.model.runs.has(runId)) {
-      const { summary } = await desk.connection.ask("run.get", { run: runId });
-      desk.model.learn([summary]);
-    }
-    desk.setView("runs");
-    desk.ui.filter = "";
-    desk.ui.panel = "list";
-    if (desk.ui.zoom === "detail") desk.ui.zoom = "both";
-    desk.select(runId);
   });
 }
