@@ -135,12 +135,12 @@ with zipfile.ZipFile(sys.argv[1]+"/tinypkg-1.0-py3-none-any.whl","w") as z:
       files: { "requirements.txt": "tinypkg==1.0\n" },
       argv: ["python3", "-c", "import tinypkg; print(tinypkg.word)"],
     });
-    const { environment, failure } = await bench.sealed(paths);
+    const { environment, failure } = await bench.sealed(paths, 240_000);
     expect(failure).toBeNull();
     expect(fs.readFileSync(paths.outputLog, "utf8")).toBe("installed\n");
     expect(environment.venv?.tool).toMatch(/^(pip|uv) \d/);
     expect(environment.venv?.size_gb).toBeGreaterThan(0);
-  });
+  }, 300_000);
 });
 
 describe("an environment that cannot be built", () => {
