@@ -33,7 +33,7 @@ import { attemptLimit, type ClaimRecord, readClaimRecord } from "./claim-record.
 import { finishRun, sealFinal } from "./finish.ts";
 import { assignedPlacement } from "./placement.ts";
 import { noteEvent } from "./run-events.ts";
-import { goOn, letGo, newLiveRun, type Shop } from "./shop.ts";
+import { goOn, letGo, newLiveRun, noteDisorder, type Shop } from "./shop.ts";
 
 export type Finding =
   | "waiting"
@@ -130,7 +130,7 @@ async function waitAgain(shop: Shop, paths: RunPaths, { manifest, claim }: Unsta
     return;
   }
   const held = heldBy(paths, claim);
-  noteEvent(paths, shop.clock.nowMs(), { event: "never started: the worker ended first; it waits again" });
+  noteEvent(paths, shop.clock.nowMs(), { event: "never started; it waits again" });
   forgetLaunch(paths);
   changeManifest(paths, (now) => {
     if (now.status !== "starting") return false;
@@ -167,7 +167,7 @@ async function seal(shop: Shop, paths: RunPaths, manifest: Manifest): Promise<vo
   try {
     await sealFinal(shop, run);
   } catch (cause) {
-    shop.problems.set(paths.runId, `run \`${paths.runId}\` cannot be sealed: ${messageOf(cause)}`);
+    noteDisorder(shop, paths.runId, { cause, what: "cannot be sealed" });
   }
 }
 
@@ -183,9 +183,19 @@ export async function adoptRun(shop: Shop, runId: string): Promise<Finding> {
     else if (found.finding === "perhaps-started") await giveUp(shop, paths, { manifest, claim, failure: cutOff });
     else if (found.finding === "unsealed") await seal(shop, paths, manifest);
   } catch (cause) {
-    shop.problems.set(runId, `run \`${runId}\` cannot be taken over: ${messageOf(cause)}`);
+    noteDisorder(shop, runId, { cause, what: "cannot be taken over" });
   }
   return found.finding;
+}
+
+/** What a full or failing disk has kept us from doing for runs that are in nobody's hands. Throws nothing. */
+export async function adoptAgain(shop: Shop): Promise<void> {
+  for (const runId of [...shop.disordered]) {
+    if (shop.closing || !shop.disordered.delete(runId) || shop.live.has(runId)) continue;
+    shop.problems.delete(runId);
+    const paths = shop.base.run(runId);
+    if (fs.existsSync(paths.folder) && !isSealed(paths)) await adoptRun(shop, runId);
+  }
 }
 
 /** Entries that the queue holds for us from an earlier life and that no folder accounts for wait again. */

@@ -4,6 +4,7 @@
  */
 import type { captureEnvironment } from "../capture/capture.ts";
 import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/error.ts";
 import type { ProcessIdentity } from "../core/process-identity.ts";
 import type { MountWatch } from "../data/mount-watch.ts";
 import type { StopReason } from "../execute/evidence.ts";
@@ -24,6 +25,7 @@ import type { Door } from "./door.ts";
 import type { Gpus } from "./gpus.ts";
 import type { ImageSettings, Images } from "./images.ts";
 import type { LineView } from "./line-view.ts";
+import { isPassing } from "./passing.ts";
 import type { Prewarmer, PrewarmSettings } from "./prewarm.ts";
 import type { ReadTrace } from "./read-trace.ts";
 import type { RunMeter } from "./run-meter.ts";
@@ -249,6 +251,8 @@ export interface Shop {
   readonly aside: AsideReader;
   /** Cards that are set aside, by id, with the reason. */
   readonly blockedCards: Map<string, string>;
+  /** Runs whose folder a full or failing disk kept us from bringing in order: looked at again (adopt.ts). */
+  readonly disordered: Set<string>;
   /** Claims that the queue did not take back yet. */
   readonly unsettled: Map<string, Claim>;
   /** What a clean end waits for. */
@@ -321,6 +325,12 @@ export function letGo(shop: Shop, run: LiveRun): void {
   shop.prewarmer?.release(run.runId);
   shop.venvs?.release(run.runId);
   freeResources(shop, run);
+}
+
+/** Says what could not be done for a run; what may pass is looked at again. */
+export function noteDisorder(shop: Shop, runId: string, { cause, what }: { cause: unknown; what: string }): void {
+  shop.problems.set(runId, `run \`${runId}\` ${what}: ${messageOf(cause)}`);
+  if (isPassing(cause)) shop.disordered.add(runId);
 }
 
 /** Tells the queue to forget a claimed entry; what it cannot take now is told again at each look. */

@@ -10,7 +10,7 @@ import { appendHistory } from "../run/history.ts";
 import type { ParentState } from "../run/parent.ts";
 import { sealRun } from "../run/seal.ts";
 import { changeManifest } from "../run/store.ts";
-import type { Shop } from "./shop.ts";
+import { noteDisorder, type Shop } from "./shop.ts";
 
 /** Longer than ending one takes. */
 const leaseMs = 30_000;
@@ -56,6 +56,10 @@ export async function skipRun(shop: Shop, entry: WaitingEntry, reason: string): 
     ...{ action: "skip", result: "done", runs: [entry.runId], detail: reason },
   });
   shop.changed(entry.runId);
-  await sealRun(paths);
+  try {
+    await sealRun(paths);
+  } catch (cause) {
+    noteDisorder(shop, entry.runId, { cause, what: "cannot be sealed" });
+  }
   shop.changed(entry.runId);
 }

@@ -24,7 +24,7 @@ import { finishRun, sealFinal } from "./finish.ts";
 import { noteImage } from "./image-use.ts";
 import { isPassing } from "./passing.ts";
 import { assignedCards } from "./placement.ts";
-import { freeResources, type LiveRun, letGo, type Shop, settleClaim, visibleGpus } from "./shop.ts";
+import { freeResources, type LiveRun, letGo, noteDisorder, type Shop, settleClaim, visibleGpus } from "./shop.ts";
 import { DataIsSilent } from "./silent-data.ts";
 import { readStopRequest } from "./stop-request.ts";
 import { giveVenv } from "./venv-use.ts";
@@ -239,18 +239,17 @@ async function afterTrouble(shop: Shop, run: LiveRun, trouble: { claim: Claim; c
       shop.notBeforeMs = shop.clock.monotonicMs() + holdOffMs;
     }
     await handBack(shop, run, claim);
+    if (isPassing(cause)) shop.disordered.add(run.runId);
     return;
   }
   const hint = cause instanceof MlError ? (cause.detail.hint ?? null) : "look at the folder, then queue it again";
   try {
     await endUnstarted(shop, run, failed("start_failed", `it could not be started: ${messageOf(cause)}`, hint));
+    letGo(shop, run);
   } catch (second) {
-    shop.problems.set(
-      run.runId,
-      `run \`${run.runId}\` could not be started nor recorded as failed: ${messageOf(second)}`,
-    );
+    letGo(shop, run);
+    noteDisorder(shop, run.runId, { cause: second, what: "could not be started nor recorded as failed" });
   }
-  letGo(shop, run);
 }
 
 /** Nothing was started: the run waits again, in its old place. */
@@ -258,12 +257,13 @@ async function handBack(shop: Shop, run: LiveRun, claim: Claim): Promise<void> {
   try {
     if (readClaimRecord(run.paths)?.token === claim.token) {
       forgetLaunch(run.paths);
+      // First, since it needs no room: a start that the disk did not take is no attempt.
+      removeClaimRecord(run.paths);
       changeManifest(run.paths, (now) => {
         if (now.status !== "starting") return false;
         now.status = "queued";
         return true;
       });
-      removeClaimRecord(run.paths);
     }
     run.claim = null;
     await shop.queue.giveBack(claim);

@@ -29,7 +29,7 @@ import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
 import { rebuildUse, trimUse } from "../run/use-ledger.ts";
 import { policyOf } from "../schedule/policy.ts";
-import { adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
+import { adoptAgain, adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
 import { Bell } from "./bell.ts";
 import { Cgroups } from "./cgroup.ts";
 import { Door } from "./door.ts";
@@ -45,7 +45,7 @@ import { Planning } from "./planning.ts";
 import { Prewarmer } from "./prewarm.ts";
 import { refillEveryMs, refillLine } from "./refill.ts";
 import { Sampler } from "./sampler.ts";
-import { quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
+import { goOn, quietSettings, type Shop, type WorkerOptions } from "./shop.ts";
 import { Venvs } from "./venvs.ts";
 import { isWatched } from "./watched.ts";
 
@@ -59,6 +59,8 @@ export interface Worker {
 
 /** Other workers are looked after at every so manieth poll. */
 const deadWorkersPolls = 15;
+/** What a full disk kept us from doing is tried again at every so manieth poll. */
+const disorderedPolls = 5;
 /** With nothing in hand the line is polled less often: the queue wakes us, and idle ticks are most of what an idle worker costs. */
 const idlePolls = 5;
 /** How long a clean end waits for runs that are just being started or sealed. */
@@ -171,6 +173,7 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     pollMs: options.pollMs ?? 1000,
     live: new Map(),
     problems: new Map(),
+    disordered: new Set(),
     unsettled: new Map(),
     tasks: new Set(),
     draining: false,
@@ -254,6 +257,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   const stopBeats = [
     onBeat(leaseMs / 3, () => void renewClaims(shop)),
     onBeat(deadWorkersPolls * shop.pollMs, () => void adoptFromDeadWorkers(shop, deadSeen)),
+    onBeat(disorderedPolls * shop.pollMs, () => goOn(shop, adoptAgain(shop))),
     onBeat(refillEveryMs, () => {
       refilling ??= refillLine(shop).finally(() => {
         refilling = null;

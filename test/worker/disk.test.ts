@@ -1,36 +1,22 @@
 /** A full disk, a real one: a small tmpfs. Needs root for the mount. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Bench, openBench } from "../support/queued-run.ts";
-import { tempFolder, until } from "../support/temp.ts";
+import { fillDisk, onRoot, smallDisk, unmountAfterEach } from "../support/small-disk.ts";
+import { until } from "../support/temp.ts";
 
-const mounted: string[] = [];
 let bench: Bench | null = null;
-
+unmountAfterEach();
 afterEach(async () => {
   await bench?.close();
   bench = null;
-  for (const folder of mounted.splice(0)) Bun.spawnSync(["umount", "-l", folder]);
 });
-
-function smallDisk(sizeMb: number): string | null {
-  const folder = tempFolder("ml-small-");
-  const mount = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${sizeMb}m`, "tmpfs", folder], { stderr: "ignore" });
-  if (mount.exitCode !== 0) return null;
-  mounted.push(folder);
-  return folder;
-}
-
-const probe = smallDisk(1);
-for (const folder of mounted.splice(0)) Bun.spawnSync(["umount", "-l", folder]);
-if (probe === null) console.log("SKIPPED a full disk: a tmpfs cannot be mounted here (no root)");
-const onRoot = probe === null ? test.skip : test;
 
 onRoot(
   "[D2 D3] a script that fills the disk fails as disk_full, and its record is finished when there is space again",
   async () => {
-    const folder = smallDisk(6)!;
+    const folder = smallDisk("size=6m");
     bench = openBench(join(folder, "base"));
     const worker = await bench.work();
     fs.writeFileSync(join(folder, "ballast"), Buffer.alloc(1024 * 1024));
@@ -47,7 +33,7 @@ onRoot(
 );
 
 onRoot("[D2] space that is made before anybody could look at a run's end changes no verdict", async () => {
-  const folder = smallDisk(6)!;
+  const folder = smallDisk("size=6m");
   bench = openBench(join(folder, "base"));
   const worker = await bench.work();
   fs.writeFileSync(join(folder, "ballast"), Buffer.alloc(1024 * 1024));
@@ -60,4 +46,21 @@ onRoot("[D2] space that is made before anybody could look at a run's end changes
   fs.rmSync(join(folder, "ballast"));
   await bench.work();
   expect(await bench.sealed(paths)).toMatchObject({ status: "failed", exit_code: 9, failure: { kind: "disk_full" } });
+});
+
+onRoot("[D3] a record that a full disk kept from being sealed is sealed once there is room, by itself", async () => {
+  const folder = smallDisk("size=6m");
+  bench = openBench(join(folder, "base"));
+  const first = await bench.work();
+  const paths = await bench.submit({ argv: ["true"] });
+  await bench.sealed(paths);
+  await first.stop();
+  // As a worker leaves it that dies just before the seal.
+  fs.rmSync(paths.sums);
+  const ballast = fillDisk(folder);
+  const worker = await bench.work({ pollMs: 20 });
+  await until("the problem", () => worker.state().problems.some((one) => one.includes("cannot be sealed")));
+  fs.rmSync(ballast);
+  expect((await bench.sealed(paths)).status).toBe("completed");
+  await until("the problem to go", () => worker.state().problems.length === 0);
 });
