@@ -47,6 +47,8 @@ class HealingConnection implements Connection {
   place = "";
   private target!: Target;
   private link: Link | null = null;
+  /** By the monotonic clock. */
+  private lostAtMs = 0;
   private healing: Promise<void> | null = null;
   private subscription: { body: Body<"subscribe">; watcher: Watcher } | null = null;
   private readonly listeners = new Set<(state: ConnectionState, why: string | null) => void>();
@@ -144,6 +146,7 @@ class HealingConnection implements Connection {
   private onLost(link: Link, why: string): void {
     if (this.link !== link) return;
     this.link = null;
+    this.lostAtMs = performance.now();
     if (this.ended !== null) return;
     this.setState("reconnecting", why);
     if (this.subscription !== null) void this.heal().catch(() => {});
@@ -187,10 +190,14 @@ class HealingConnection implements Connection {
     else this.subscription?.watcher.onEvent(event);
   }
 
-  private async ready(name: string, options: { deadline: number; signal: AbortSignal | undefined }): Promise<Link> {
+  private async ready(
+    name: string,
+    options: { deadline: number; awayMs?: number | undefined; signal: AbortSignal | undefined },
+  ): Promise<Link> {
     while (this.link === null) {
       if (this.ended !== null) throw this.ended;
-      const leftMs = options.deadline - performance.now();
+      const back = this.lostAtMs + (options.awayMs ?? Number.POSITIVE_INFINITY);
+      const leftMs = Math.min(options.deadline, back) - performance.now();
       if (leftMs <= 0) {
         throw new MlError(
           "unreachable",
@@ -208,7 +215,7 @@ class HealingConnection implements Connection {
   async ask<A extends Ask>(name: A, body: Body<A>, options: AskOptions = {}): Promise<Reply<A>> {
     const deadline = performance.now() + (options.timeoutMs ?? askTimeoutMs);
     for (;;) {
-      const link = await this.ready(name, { deadline, signal: options.signal });
+      const link = await this.ready(name, { deadline, awayMs: options.awayMs, signal: options.signal });
       options.signal?.throwIfAborted();
       try {
         const early = this.takeEarly(link, name, body);

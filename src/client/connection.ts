@@ -12,6 +12,8 @@ export type Transport = "socket" | "websocket" | "polling";
 export interface AskOptions {
   /** Default 30 s, over reconnections; then `unreachable`. */
   timeoutMs?: number;
+  /** So long a lost connection may take to come back; by default as long as the answer may. For answers that take very long. */
+  awayMs?: number;
   signal?: AbortSignal | undefined;
 }
 

@@ -40,14 +40,27 @@ export async function rebuildQueue(
     }
   }
   found.sort((a, b) => a.sequence - b.sequence || compareText(a.entry.runId, b.entry.runId));
-  const entries = found.map(({ entry }) => entry);
+  return {
+    restored: await addRebuilt(
+      queue,
+      found.map(({ entry }) => entry),
+    ),
+    damaged,
+  };
+}
+
+/** Adds every run that waits, oldest first, as whoever keeps an account of them knows them. Returns how many were missing. */
+export async function addRebuilt(
+  queue: Pick<QueueBackend, "add" | "rebuilt">,
+  entries: readonly QueueEntry[],
+): Promise<number> {
   let restored = 0;
   for (let from = 0; from < entries.length; from += batchSize) {
     restored += await queue.add(entries.slice(from, from + batchSize));
     fault("queue/rebuilding");
   }
   await queue.rebuilt();
-  return { restored, damaged };
+  return restored;
 }
 
 function compareText(a: string, b: string): number {

@@ -4,6 +4,9 @@ import { formatDuration } from "../../core/duration.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { defineCommand } from "../command.ts";
 
+/** A server that was killed meanwhile is not waited for: one that is started anew makes the index again where that is needed. */
+const awayMs = 10_000;
+
 export const command = defineCommand({
   name: "reindex",
   group: "set up",
@@ -15,7 +18,7 @@ export const command = defineCommand({
   schemas: { "ml.reindex/1": "`runs`, `damaged` (each `run_id`, `reason`), `took_seconds`, `queue_restored`" },
   async run(context) {
     const connection = await context.connect();
-    const reply = await connection.ask("reindex", {}, { timeoutMs: 3_600_000 });
+    const reply = await connection.ask("reindex", {}, { timeoutMs: 3_600_000, awayMs });
     const { runs, damaged } = reply;
     context.output.result({
       schema: "ml.reindex/1",

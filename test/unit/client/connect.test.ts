@@ -112,6 +112,23 @@ test("an ask sent ahead is asked once, its reply given once, and asked again whe
   expect(broken).toBe(2);
 });
 
+test("[N3] an answer may take an hour, but a server that died meanwhile is waited for no longer than it may be away", async () => {
+  const asked = Promise.withResolvers<void>();
+  const server = serve({
+    answer: () => {
+      asked.resolve();
+      return null;
+    },
+  });
+  const { connection } = await connectTo(at(server));
+  const failed = failure(connection.ask("reindex", {}, { timeoutMs: 3_600_000, awayMs: 50 }));
+  await asked.promise;
+  await server.stop();
+  const error = await failed;
+  expect([error.code, error.detail.hint]).toEqual(["unreachable", "ml server status"]);
+  expect(error.message).toContain("did not come back in time for `reindex`");
+});
+
 test("an ask that may not be repeated fails and says that it may have been done", async () => {
   const server = serve({
     answer: (_ask, _body, ws) => {
