@@ -84,14 +84,17 @@ export class RowDrawer {
 
   /** Runs that are gone are left out. Best called with thousands, of which none was given before. */
   draw(runIds: readonly string[]): DrawnRows {
+    return this.rowsOf(runIds.flatMap((runId) => gather(this.base, runId, this.code) ?? []));
+  }
+
+  /** As `draw`, of what was gathered already. */
+  rowsOf(gathered: readonly Gathered[]): DrawnRows {
     this.rows = noRows();
     const refused: string[] = [];
     const placed: { doc: number; one: Gathered }[] = [];
-    for (const runId of runIds) {
-      const one = gather(this.base, runId, this.code);
-      if (one === null) continue;
+    for (const one of gathered) {
       const doc = firstDoc(one.keyed.sequence);
-      if (this.taken.has(doc)) refused.push(runId);
+      if (this.taken.has(doc)) refused.push(one.keyed.record.run_id);
       else placed.push({ doc, one });
       this.taken.add(doc);
     }

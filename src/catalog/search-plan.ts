@@ -190,21 +190,25 @@ interface Along {
 /** In the order of a value; runs that lack it are left out. Equal values newest first. */
 function byValue(plan: Plan, sort: Sort): Hit[] {
   const { words } = plan.context;
-  const ids = words.idsOf(sort.space, sort.name);
-  if (sort.best) ids.push(...words.idsOf("metric", `best_${sort.name}`));
+  const ids = [...(sort.best ? words.idsOf("metric", `best_${sort.name}`) : []), ...words.idsOf(sort.space, sort.name)];
   const along: Along = { ids, descending: sort.descending };
   const few = shortest(plan, Math.max(shortList, Math.floor(plan.context.runs() / 20)));
   if (few !== null) return listByValue(plan, few.condition, along);
   // As by arrival: where the first do not fill the page, what is looked for may be rare or nowhere among them.
   // Not with words: all their hits are read for each attempt, which costs more than the attempt.
   if (plan.match === null) {
-    const first = ids.map((id) => valuesOf(plan, id, { ...along, most: testedFirst }));
+    const first = ids.map((id) => firstOf(plan, id, along));
     if (first.every((hits) => hits.length >= plan.wanted.limit)) return merged(plan, first, along);
     const list = shortest(plan, Math.floor(plan.context.runs() / 2));
     if (list !== null) return listByValue(plan, list.condition, along);
   }
-  const all = ids.map((id) => valuesOf(plan, id, { ...along, most: null }));
-  return merged(plan, all, along);
+  let found: Hit[] = [];
+  for (const id of ids) {
+    // What is no better than a whole page of another name is not read.
+    const worst = found.length < plan.wanted.limit ? null : (found.at(-1)?.by ?? null);
+    found = merged(plan, [found, allOf(plan, id, { ...along, worst })], along);
+  }
+  return found;
 }
 
 /** The `+` keeps SQLite from going through all numbers of the name for each run. */
@@ -223,15 +227,31 @@ function listByValue(plan: Plan, condition: Condition, along: Along): Hit[] {
   return rows(plan, sql, [...list.values, one ? id : JSON.stringify(along.ids), ...rest.values]);
 }
 
-/** Along one name's index: of its first `most` values, those of runs that fulfil the rest; equal values newest first. */
-function valuesOf(plan: Plan, id: number, { descending, most }: Along & { most: number | null }): Hit[] {
-  const rest = everything(plan);
-  const first =
-    most === null ? valuesWhere("num IS NOT NULL", [id]) : firstValues(plan.database, id, { descending, most });
-  const { from, doc, of } = listed(first, rest);
+/** Of the first values of a name, those of runs that fulfil the rest; equal values newest first. */
+function firstOf(plan: Plan, id: number, along: Along): Hit[] {
+  return valuesOf(plan, { list: firstValues(plan.database, id, along), rest: where(plan.others) }, along);
+}
+
+/**
+ * The same of all values that are no worse than `worst`. Hits of the words are told apart before a row is looked at: a
+ * row costs ten times as much.
+ */
+function allOf(plan: Plan, id: number, along: Along & { worst: number | null }): Hit[] {
+  const { worst, descending } = along;
+  const [test, values] = worst === null ? ["num IS NOT NULL", []] : [`num ${descending ? ">=" : "<="} ?`, [worst]];
+  const list = valuesWhere(test, [id, ...values]);
+  if (plan.match !== null) {
+    list.sql += " AND +doc IN (SELECT rowid FROM texts WHERE texts MATCH ?)";
+    list.values.push(plan.match);
+  }
+  return valuesOf(plan, { list, rest: where(plan.others) }, along);
+}
+
+function valuesOf(plan: Plan, { list, rest }: { list: Sql; rest: Sql }, { descending }: Along): Hit[] {
+  const { from, doc, of } = listed(list, rest);
   const sql = `SELECT ${doc} AS doc, ${of}.num AS num FROM ${from}
-    WHERE ${rest.sql} ORDER BY ${of}.num ${descending ? "DESC" : "ASC"}, ${doc} DESC LIMIT ${plan.wanted.limit * 2}`;
-  return rows(plan, sql, [...first.values, ...rest.values]);
+    WHERE ${rest.sql} ORDER BY ${of}.num ${descending ? "DESC" : "ASC"}, ${doc} DESC LIMIT ${plan.wanted.limit}`;
+  return rows(plan, sql, [...list.values, ...rest.values]);
 }
 
 const valuesWhere = (test: string, values: SQLQueryBindings[]): Sql => ({
@@ -243,7 +263,8 @@ const valuesWhere = (test: string, values: SQLQueryBindings[]): Sql => ({
  * The index has equal values oldest first. Read backwards that is the wanted order; read forwards, the last of the values that
  * are read may have more runs than were read of it, and the newest of all of these are taken.
  */
-function firstValues(database: Database, id: number, { descending, most }: { descending: boolean; most: number }): Sql {
+function firstValues(database: Database, id: number, { descending }: Along): Sql {
+  const most = testedFirst;
   const all = valuesWhere("num IS NOT NULL", [id]);
   if (descending) return { ...all, sql: `${all.sql} ORDER BY num DESC, doc DESC LIMIT ${most}` };
   const last = database.query(`${all.sql} ORDER BY num LIMIT 1 OFFSET ${most - 1}`).get(id) as { num: number } | null;
