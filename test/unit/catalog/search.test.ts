@@ -10,7 +10,7 @@ import { type Manifest, manifestText, newManifest } from "../../../src/run/manif
 import { storeBlob, storeSnapshot } from "../../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../../src/run/paths.ts";
 import { listRunIds, prepareBase, requireManifest } from "../../../src/run/store.ts";
-import { writeCorpus } from "../../support/corpus.ts";
+import { corpus, writeCorpus } from "../../support/corpus.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const open: Catalog[] = [];
@@ -148,6 +148,41 @@ test("newest first, pages follow each other, and sorting is by the value", () =>
   });
   const losses = narrowed.runs.map(({ values }) => Number(values.val_loss));
   expect(losses).toEqual([...losses].sort((a, b) => a - b));
+});
+
+test("the best of a metric among hits of a word is by whichever of its names says more, up and down", () => {
+  const base = basePaths(join(tempFolder(), "data"));
+  prepareBase(base);
+  const runs = [...corpus({ count: 150, seed: 9 })];
+  for (const [at, run] of runs.entries()) {
+    const { val_acc: acc, val_loss: loss } = run.metrics;
+    run.metrics = {};
+    // Rounded, so that many are equal; some have both names, some only one.
+    if (acc !== undefined && at % 4 !== 0) run.metrics.val_acc = Number(Number(acc).toFixed(2));
+    if (acc !== undefined && at % 3 !== 0) run.metrics.best_val_acc = Number((Number(acc) + (at % 5) / 100).toFixed(2));
+    if (loss !== undefined && at % 4 !== 0) run.metrics.val_loss = Number(Number(loss).toFixed(2));
+    if (loss !== undefined && at % 3 !== 0)
+      run.metrics.best_val_loss = Number((Number(loss) - (at % 5) / 100).toFixed(2));
+    write(base, run);
+  }
+  const catalog = upToDate(base);
+  const hits = new Set(idsOf(catalog, "warmup"));
+  expect(hits.size).toBeGreaterThan(15);
+  for (const [name, sign] of [
+    ["val_acc", -1],
+    ["val_loss", 1],
+  ] as const) {
+    const scored = runs.flatMap(({ run_id: runId, metrics }, at) => {
+      const values = [metrics[name], metrics[`best_${name}`]].filter((value) => value !== undefined).map(Number);
+      const best = sign < 0 ? Math.max(...values) : Math.min(...values);
+      return values.length > 0 && hits.has(runId) ? [{ runId, best, at }] : [];
+    });
+    scored.sort((a, b) => sign * (a.best - b.best) || b.at - a.at);
+    for (const limit of [1, 5, 20]) {
+      const page = catalog.finder.page(`best ${name} with warmup`, { ...asked, limit });
+      expect(page.runs.map(({ record }) => record.run_id)).toEqual(scored.slice(0, limit).map(({ runId }) => runId));
+    }
+  }
 });
 
 test("runs with one value come newest first, up and down, however many there are", async () => {
