@@ -7,6 +7,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { quoteWord } from "../core/shell-quote.ts";
+import { labelled } from "../run/container-command.ts";
 import { withDatasets } from "../run/dataset-record.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths, RunPaths } from "../run/paths.ts";
@@ -20,16 +21,17 @@ const builtFolder = (paths: RunPaths) => join(paths.private, "venv");
 /** Appears when the environment is whole. */
 export const builtMark = (paths: RunPaths) => join(paths.private, "venv-built");
 
-/** The arguments with the folders of datasets filled in. */
-function filledArgv({ argv, datasets }: Manifest): string[] {
+/** The arguments with the folders of datasets filled in, and the container that they start labelled with the run. */
+function filledArgv({ argv: given, datasets, run_id }: Manifest): string[] {
+  const argv = labelled(given, run_id);
   if (datasets.length === 0) return argv;
   const folders = new Map(datasets.map(({ name, local_path: local, nas_path: nas }) => [name, local ?? nas]));
   return argv.map((word) => withDatasets(word, (name) => folders.get(name) ?? null));
 }
 
 /**
- * What is started: the manifest's arguments, with the folders of its datasets, and with the interpreter of the new
- * environment where they begin with one.
+ * What is started: the manifest's arguments, with the folders of its datasets, with the interpreter of the new environment where
+ * they begin with one, and with a label where they start a container.
  */
 export function launchedArgv(paths: RunPaths, manifest: Manifest): string[] {
   const argv = filledArgv(manifest);

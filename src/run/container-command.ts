@@ -16,6 +16,8 @@ export interface ContainerStart {
   pullFlags: string[];
   /** `--pull`, in lower case. */
   pull: string;
+  /** Where the flags of the verb begin. */
+  flagsAt: number;
 }
 
 /** Flags that take no value; nothing else tells them from those that do. */
@@ -94,10 +96,21 @@ export function containerStart(argv: readonly string[]): ContainerStart | null {
       pullFlags.test(name) ? [value === null ? name : `${name}=${value}`] : [],
     ),
     pull: (flags.findLast((flag) => flag.name === "--pull")?.value ?? "missing").toLowerCase(),
+    flagsAt: verb + 1,
   };
 }
 
 export const isEngine = (tool: string) => tools.get(tool)?.switches === engineSwitches;
+
+/** By which a container can be told to be that of a run. */
+export const runLabel = (runId: string) => `ml.run=${runId}`;
+
+/** The same command, its container labelled with the run; any other as it is. */
+export function labelled(argv: readonly string[], runId: string): string[] {
+  const start = containerStart(argv);
+  if (start === null || !isEngine(start.tool)) return [...argv];
+  return [...argv.slice(0, start.flagsAt), `--label=${runLabel(runId)}`, ...argv.slice(start.flagsAt)];
+}
 
 /** An image in a registry: no file, no other transport, nothing that could be taken for a flag. */
 export function isRegistryImage(word: string): boolean {
@@ -168,7 +181,7 @@ export function imageNeedOf(image: string, tool: string): ImageNeed {
 }
 
 function needFrom(
-  { tool, program, globals, image, pullFlags: flags, pull }: ContainerStart,
+  { tool, program, globals, image, pullFlags: flags, pull }: Omit<ContainerStart, "flagsAt">,
   { env, forRun }: Pick<ImageNeed, "env" | "forRun">,
 ): ImageNeed {
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => engineVariable.test(name)));

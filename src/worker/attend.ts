@@ -20,6 +20,7 @@ import { processesOf, type RunProcess } from "../execute/stragglers.ts";
 import { changeManifest, requireManifest } from "../run/store.ts";
 import { isRemoved, type OwnSupervisor, waitForEnding, waitForProcess } from "./await-run.ts";
 import { beginCapture } from "./capturing.ts";
+import { endContainer } from "./container-end.ts";
 import { beginDataLooks } from "./data-use.ts";
 import { type Ending, finishRun, snapshotOf } from "./finish.ts";
 import { beginHarvest } from "./harvesting.ts";
@@ -118,9 +119,10 @@ async function attendLocked(shop: Shop, run: LiveRun, own: OwnSupervisor | null)
   fault("worker/after-settle");
   const end = await waitForEnding(shop, run, { manifest, started, startedAtMs });
   if (end === null) return;
+  const remarks = await endContainer(shop, run, { manifest, end });
   freeResources(shop, run);
   await letOthersStart(shop);
-  await finishStubbornly(shop, run, end);
+  await finishStubbornly(shop, run, { ...end, remarks });
 }
 
 /** One try at attending; what it throws is the caller's to judge. False where another worker attends the run. */

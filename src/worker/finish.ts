@@ -50,6 +50,8 @@ export interface Ending {
   diskFreeBytes: number | null;
   /** Set where the verdict is known without evidence (nothing was started). */
   verdict?: Verdict;
+  /** What else is to be said in the record. */
+  remarks?: readonly string[];
 }
 
 /** Appends the metrics that the script printed to metrics.jsonl, marked as such; exactly once over any number of attempts. */
@@ -209,7 +211,13 @@ async function makeFinal(shop: Shop, run: LiveRun, ending: Ending): Promise<Disc
     now.exit_code = verdict.exit_code;
     now.signal = verdict.signal;
     now.failure = verdict.failure;
-    now.remarks = [...now.remarks, ...(verdict.remarks ?? []), ...readsRemarks(reads), ...metricRemarks(metrics)];
+    now.remarks = [
+      ...now.remarks,
+      ...(ending.remarks ?? []),
+      ...(verdict.remarks ?? []),
+      ...readsRemarks(reads),
+      ...metricRemarks(metrics),
+    ];
     if (verdict.status === "cancelled") now.cancelled ??= cancelledBy(run, ending);
     now.started_at ??= startedAtMs === null ? null : isoTime(startedAtMs);
     now.ended_at = isoTime(ending.endedAtMs);

@@ -75,17 +75,19 @@ async function inTheWay() {
 }
 
 describe("the image of a run", () => {
-  test("is pulled while the run waits; the run finds it there, runs in it, and its record says hit, digest and time saved", async () => {
+  test("is pulled while the run waits; its record says hit, digest and time saved; what cannot be had holds nobody", async () => {
     const worker = await work({ capture: captureEnvironment });
     const go = await inTheWay();
     const image = `${lab.registry}/said:1`;
     const byTag = await bench.submit({ argv: running(image, "cat", "/said") });
     const byDigest = await bench.submit({ argv: running(`${lab.registry}/said@${digest}`, "cat", "/said") });
-    const images = await until("both", () => {
+    const nowhere = await bench.submit({ argv: running(`${lab.registry}/nowhere:1`) });
+    const images = await until("all three", () => {
       const facts = worker.state().images;
-      return facts?.warm === 2 ? facts : null;
+      return facts?.warm === 2 && facts.failed.length === 1 ? facts : null;
     });
-    expect(images).toMatchObject({ needed: 2, pulling: [], failed: [] });
+    expect(images).toMatchObject({ needed: 3, pulling: [], failed: [{ for_run: nowhere.runId, tries: 1 }] });
+    expect(images.failed[0]?.reason).toContain("manifest unknown");
     expect(images.pulled.find((one) => one.image === image)).toMatchObject({ engine: "podman", digest, hits: 0 });
     expect(lab.has(image)).toBe(true);
     go();
@@ -99,29 +101,30 @@ describe("the image of a run", () => {
     expect(manifest.environment).toMatchObject({ container_image: image, container_digest: digest });
     expect(containerCheck.look({ manifest } as never)).toMatchObject({ state: "ok", actual: `${image} ${digest}` });
     const second = await bench.sealed(byDigest);
-    expect(second.status).toBe("completed");
-    expect(second.environment.container_digest).toBe(digest);
-  });
-
-  test("that cannot be had holds nobody: the run starts, and its own command says why", async () => {
-    const worker = await work();
-    const go = await inTheWay();
-    const image = `${lab.registry}/nowhere:1`;
-    const paths = await bench.submit({ argv: running(image) });
-    const failed = await until("the failure", () => worker.state().images?.failed[0]);
-    expect(failed).toMatchObject({ image, tries: 1, reason: expect.stringContaining("manifest unknown") });
-    go();
-    const { status, exit_code, environment } = await bench.sealed(paths);
+    expect(second).toMatchObject({ status: "completed", environment: { container_digest: digest } });
+    expect(second.environment.image).toMatchObject({ pulled_via: "there", digest, pull_seconds: null });
+    const { status, exit_code, environment } = await bench.sealed(nowhere);
     expect([status, exit_code]).toEqual(["failed", 125]);
     expect(environment.image).toMatchObject({ pulled_via: "command", digest: null, time_saved_seconds: null });
     expect(environment.image?.pulled_why).toStartWith("miss; `podman` says: ");
   });
 
-  test("that is there already is left alone, and the record says so", async () => {
-    await work();
-    lab.podman("pull", "--quiet", `${lab.registry}/said:1`);
-    const { environment } = await bench.sealed(await bench.submit({ argv: running(`${lab.registry}/said:1`, "true") }));
-    expect(environment.image).toMatchObject({ pulled_via: "there", digest, pull_seconds: null });
+  test("whose command is killed does not run on: the container is found by its label and killed", async () => {
+    const worker = await work();
+    const image = `${lab.registry}/said:1`;
+    // As its first process a shell does not hear SIGTERM.
+    const paths = await bench.submit({ argv: running(image, "sh", "-c", "echo up; while true; do sleep 0.1; done") });
+    const log = () => (fs.existsSync(paths.outputLog) ? fs.readFileSync(paths.outputLog, "utf8") : "");
+    await until("it is up", () => /^up$/m.test(log()));
+    expect(lab.podman("ps", "--quiet", "--filter", `label=ml.run=${paths.runId}`).out).not.toBe("");
+    askToStop(paths, { now: true });
+    worker.poke();
+    const { status, remarks } = await bench.sealed(paths);
+    expect(status).toBe("cancelled");
+    expect(remarks).toEqual([
+      expect.stringMatching(/^its container [0-9a-f]{12} had outlived its command, and was killed$/),
+    ]);
+    expect(lab.podman("ps", "--quiet").out).toBe("");
   });
 });
 

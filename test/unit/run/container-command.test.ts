@@ -1,6 +1,12 @@
 /** What the words of a command say of the container that it starts, and which images may be pulled ahead of it. */
 import { describe, expect, test } from "bun:test";
-import { containerStart, imageNeed, isRegistryImage, toldDigest } from "../../../src/run/container-command.ts";
+import {
+  containerStart,
+  imageNeed,
+  isRegistryImage,
+  labelled,
+  toldDigest,
+} from "../../../src/run/container-command.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const other = `sha256:${"cd".repeat(32)}`;
@@ -29,6 +35,7 @@ describe("the image is found", () => {
       {
         ...{ tool: "podman", program: "podman", globals: ["--root", "/r", "-c", "far"], image: "img", pull: "always" },
         pullFlags: ["--platform=linux/arm64", "--tls-verify=false"],
+        flagsAt: 6,
       },
     );
   });
@@ -73,6 +80,15 @@ describe("an image may be pulled ahead", () => {
     const env = { PATH: "/mine", LD_PRELOAD: "/mine.so", DOCKER_CONFIG: "/cfg" };
     expect(need("podman run img", env)?.env).toEqual({ DOCKER_CONFIG: "/cfg" });
   });
+});
+
+test("a container is labelled with its run, behind the verb; any other command is as it was", () => {
+  const words = (text: string) => labelled(text.split(" "), "2026-01-01_abc").join(" ");
+  expect(words("podman --root /r run --rm img a")).toBe(
+    "podman --root /r run --label=ml.run=2026-01-01_abc --rm img a",
+  );
+  for (const other of ["podman pull img", "apptainer exec box.sif true", "python run docker"])
+    expect(words(other)).toBe(other);
 });
 
 test("of an image that was pulled from several repositories, the digest is that of the one it is named by", () => {
