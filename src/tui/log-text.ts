@@ -107,15 +107,18 @@ function plainRow(text: string): Row {
   return joined(glyphs);
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** Made for the first line that needs it: that takes milliseconds. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** With carriage returns and backspaces, played on one row of cells. */
 function playedRow(text: string): Row {
   const cells: Glyph[] = [];
   let style: Style = {};
   let column = 0;
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  const graphemes = segmenter;
   const put = (part: string) => {
-    for (const { segment } of segmenter.segment(part)) {
+    for (const { segment } of graphemes.segment(part)) {
       const width = textWidth(segment);
       if (width === 0) continue;
       while (cells.length < column) cells.push({ text: " ", style: {} });

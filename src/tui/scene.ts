@@ -20,7 +20,7 @@ export interface Scene {
   /** The server's present. */
   nowMs: number;
   ui: UiState;
-  model: Pick<LiveModel, "runs" | "server" | "workers" | "totals" | "complete" | "loading" | "samples">;
+  model: Pick<LiveModel, "runs" | "version" | "server" | "workers" | "totals" | "complete" | "loading" | "samples">;
   link: LinkState;
   /** Runs of the current view, in order, filtered. */
   list: readonly RunSummary[];

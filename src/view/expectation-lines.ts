@@ -35,11 +35,18 @@ export function understoodText({ clauses, unread }: { clauses: readonly string[]
   return `expected: ${clauses.map(safeText).join(", and ")}; checked when it ends${rest}`;
 }
 
+const plainSigns: Readonly<Record<string, string>> = { "≥": ">=", "≤": "<=", "≠": "!=" };
+
+/** Signs of comparison as one types them, where the terminal has no others. */
+const inCharset = (text: string, { unicode }: Face) =>
+  unicode ? text : text.replaceAll(/[≥≤≠]/g, (sign) => plainSigns[sign] ?? sign);
+
 /** Empty where nothing of the expectation can be checked. */
 export function expectationLines(expectation: ExpectationReply, manifest: Manifest, face: Face): Line[] {
   if (expectation.checks.length === 0) return [];
-  const width = Math.max(...expectation.checks.map((check) => textWidth(check.understood)));
-  const lines = expectation.checks.map((check) => checkLine(check, width, face));
+  const checks = expectation.checks.map((check) => ({ ...check, understood: inCharset(check.understood, face) }));
+  const width = Math.max(...checks.map((check) => textWidth(check.understood)));
+  const lines = checks.map((check) => checkLine(check, width, face));
   if (!expectation.final) {
     const sofar = manifest.started_at === null ? "not started yet" : "so far";
     return [...lines.map((line, index) => (index === 0 ? [...line, span(`  ${sofar}`, "dim")] : line))];

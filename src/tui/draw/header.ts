@@ -1,7 +1,6 @@
 /** The two rows on top: the state of everything at a glance, and the views with their numbers. */
 
 import { localOffsetMs } from "../../core/local-offset.ts";
-import type { RunSummary } from "../../protocol/summary.ts";
 import { lineWidth } from "../../view/face.ts";
 import { dot } from "../../view/mark.ts";
 import { safeText } from "../../view/safe-text.ts";
@@ -19,20 +18,36 @@ function dayStartMs(nowMs: number): number {
   return local - (local % dayMs) - localOffsetMs(nowMs);
 }
 
-function count(runs: Iterable<RunSummary>, status: RunSummary["status"]): number {
-  let found = 0;
-  for (const run of runs) if (run.status === status) found += 1;
-  return found;
+interface Counts {
+  running: number;
+  queued: number;
+  /** Since the reader's midnight. */
+  failed: number;
+  completed: number;
+}
+
+/** The last counting: of the same runs on the same day nothing is counted again with each frame. */
+let counted: { model: Scene["model"]; version: number; sinceMs: number; counts: Counts } | null = null;
+
+function countsOf(model: Scene["model"], sinceMs: number): Counts {
+  const { version } = model;
+  if (counted?.model === model && counted.version === version && counted.sinceMs === sinceMs) return counted.counts;
+  const counts: Counts = { running: 0, queued: 0, failed: 0, completed: 0 };
+  for (const run of model.runs.values()) {
+    if (run.status === "running" || run.status === "starting") counts.running += 1;
+    else if (run.status === "queued") counts.queued += 1;
+  }
+  counts.failed = endedToday(model.runs.values(), "failed", sinceMs);
+  counts.completed = endedToday(model.runs.values(), "completed", sinceMs);
+  counted = { model, version, sinceMs, counts };
+  return counts;
 }
 
 /** `ml · gpu01 · 2 running · 3 queued · 1 failed today · GPU 2/2`; facts that do not fit go, the last first. */
 export function headerRow(scene: Scene, width: number): Row {
   const { model, nowMs } = scene;
-  const runs = () => model.runs.values();
-  const running = count(runs(), "running") + count(runs(), "starting");
-  const queued = model.totals.queued ?? count(runs(), "queued");
-  const failed = endedToday(runs(), "failed", dayStartMs(nowMs));
-  const done = endedToday(runs(), "completed", dayStartMs(nowMs));
+  const { running, failed, completed: done, ...counts } = countsOf(model, dayStartMs(nowMs));
+  const queued = model.totals.queued ?? counts.queued;
   const facts: Row[] = [
     [piece(safeText(scene.host), "strong")],
     [piece(`${running} running`, running > 0 ? "live" : "dim")],

@@ -6,6 +6,7 @@ import { keyLabel } from "../keys.ts";
 import { withMention } from "../mentions.ts";
 import type { OpenPage } from "../page.ts";
 import { faceFor, type Scene } from "../scene.ts";
+import { placeOf } from "./text-tab.ts";
 
 /** How to go to a run that the page names. */
 function mentionFoot({ keymap, unicode }: Scene, { mentions, chosen }: OpenPage): Row {
@@ -36,7 +37,7 @@ export function drawPage(scene: Scene, page: OpenPage, area: Area): Layer {
   const parts: Row[] = [
     ...(problem !== null && page.lines !== null ? [[piece(safeText(problem), "warn")]] : []),
     ...(page.mentions.length === 0 ? [] : [mentionFoot(scene, page)]),
-    ...(most === 0 ? [] : [[piece(`${page.top + 1}–${last} of ${lines.length}`, "dim")]]),
+    ...(most === 0 ? [] : [[placeOf(scene, { top: page.top, last, count: lines.length })]]),
   ];
   return box({
     ...area,

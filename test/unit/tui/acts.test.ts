@@ -95,6 +95,18 @@ describe("pages", () => {
     expect(stage.app.selected()?.name).toBe("long_ago");
   });
 
+  test("[C4] a page without UTF-8 is ASCII, with the mark of what was chosen and where one is", async () => {
+    const stage = await openStage({ runs, unicode: false });
+    const like = { run: completed, score: 0.9, same_code: true, learnings: [], outcome: "diverged", differs: [] };
+    stage.replies.set("run.similar", { run_id: running.run_id, behind: 0, runs: Array(40).fill(like) });
+    await open(stage, "i", "s");
+    stage.press("tab");
+    const text = await stage.screen();
+    expect(text).toMatch(/\|> *90%/);
+    expect(text).toMatch(/tab run 1 of 40 {2}1-\d+ of 80/);
+    expect(text).toMatch(/^[\n -~]*$/);
+  });
+
   test("a page that names no run says so", async () => {
     const stage = await openStage({ runs });
     stage.replies.set("memory.lessons", { lessons: [], more: false, looked_at: 3, query: null });
