@@ -4,8 +4,9 @@
  */
 import * as fs from "node:fs";
 import { readForecasts } from "../run/forecasts.ts";
-import type { BasePaths } from "../run/paths.ts";
-import { checkManifest, type ManifestRead, readManifest } from "../run/store.ts";
+import type { BasePaths, RunPaths } from "../run/paths.ts";
+import { isFinal, type Status } from "../run/status.ts";
+import { checkManifest, isSealed, type ManifestRead, readManifest } from "../run/store.ts";
 import type { CodeFiles } from "./code-files.ts";
 import { damagedRecord, type Keyed, recordOf } from "./record.ts";
 import { type SearchFacts, searchFacts } from "./search-facts.ts";
@@ -48,16 +49,27 @@ function readStamped(path: string): { stamp: string; read: ManifestRead } {
   return { stamp: stampOf(path), read: readManifest(path) };
 }
 
+/** A run is sealed once its manifest is final: a sealed one that claims to wait or to run was changed by somebody. Null where all is well. */
+function contradiction(paths: RunPaths, status: Status): string | null {
+  if (isFinal(status) || !isSealed(paths)) return null;
+  // It may have ended, and been sealed, since it was read.
+  const again = readManifest(paths.manifest);
+  if (again.kind === "ok" && isFinal(again.manifest.status)) return null;
+  return `\`${paths.manifest}\` says \`${status}\`, but the run ended and was sealed: it was changed since`;
+}
+
 /** The row of a run whose manifest was read; null where there is no such run. */
 export function keyedOf(base: BasePaths, runId: string, read: ManifestRead): Keyed | null {
   const paths = base.run(runId);
   if (read.kind === "ok") {
+    const wrong = contradiction(paths, read.manifest.status);
+    if (wrong !== null) return damagedRecord(runId, paths.manifest, { reason: wrong, status: "failed" });
     const foretold = read.manifest.ended_at === null ? [] : readForecasts(paths);
     return recordOf({ ...read.manifest, run_id: runId }, foretold);
   }
-  if (read.kind === "damaged") return damagedRecord(runId, paths.manifest, read.reason);
+  if (read.kind === "damaged") return damagedRecord(runId, paths.manifest, { reason: read.reason });
   if (!fs.existsSync(paths.folder)) return null;
-  return damagedRecord(runId, paths.manifest, `\`${paths.manifest}\` is missing`);
+  return damagedRecord(runId, paths.manifest, { reason: `\`${paths.manifest}\` is missing` });
 }
 
 /** Null where there is no such run any more. */

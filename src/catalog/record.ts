@@ -8,7 +8,7 @@ import type { Forecast } from "../run/forecasts.ts";
 import type { Manifest, Terms } from "../run/manifest.ts";
 import { type PastRun, pastRunOf } from "../run/past-run.ts";
 import type { RunRecord } from "../run/run-record.ts";
-import { statuses } from "../run/status.ts";
+import { type Status, statuses } from "../run/status.ts";
 
 /** What the catalog must know besides what it shows. */
 export interface Keyed {
@@ -113,7 +113,11 @@ export function recordOf(manifest: Manifest, foretold: readonly Forecast[] = [])
  * The record of a run whose manifest is damaged: what can still be made out of its text (a torn file has lost its
  * end, not its first keys), the rest unknown. Never `completed`: success is not guessed.
  */
-export function damagedRecord(runId: string, path: string, reason: string): Keyed {
+export function damagedRecord(
+  runId: string,
+  path: string,
+  { reason, status: known }: { reason: string; status?: Status },
+): Keyed {
   let text = "";
   try {
     text = readFileSync(path, "utf8");
@@ -121,7 +125,7 @@ export function damagedRecord(runId: string, path: string, reason: string): Keye
     // The reason says already that it cannot be read.
   }
   const queuedAt = salvage(text, "queued_at") ?? `${runId.slice(0, 10)}T00:00:00.000Z`;
-  const status = statuses.find((known) => known === salvage(text, "status")) ?? "failed";
+  const status = known ?? statuses.find((one) => one === salvage(text, "status")) ?? "failed";
   return {
     // Kept as long as it can be read, so that a repeated submission does not make a second run.
     submitId: salvage(text, "submit_id"),

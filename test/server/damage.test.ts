@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { basePaths } from "../../src/run/paths.ts";
+import { until } from "../support/temp.ts";
 import { queued, serve, spec } from "./harness.ts";
 
 test("[K9] damaged manifests stop nothing: they are named, copied aside, and everything else goes on", async () => {
@@ -36,6 +37,23 @@ test("[K9] damaged manifests stop nothing: they are named, copied aside, and eve
   const reindexed = await again.ask("reindex", {});
   expect(reindexed.damaged.map((run) => run.run_id).sort()).toEqual(ids.slice(0, 4).sort());
 });
+
+test("[K9] a sealed run whose manifest was made to say that it runs is named as damaged, and can be deleted", async () => {
+  const server = await serve({ worker: true });
+  const runId = await queued(server, { argv: ["true"] });
+  await server.ask("run.wait", { runs: [runId], timeout_ms: 20_000 });
+  const paths = basePaths(server.base).run(runId);
+  await until("the seal", () => existsSync(paths.sums));
+  writeFileSync(paths.manifest, readFileSync(paths.manifest, "utf8").replace('"completed"', '"running"'));
+  server.services.catalog.apply(runId);
+  const [row] = (await server.ask("runs.list", {})).runs;
+  expect(row).toMatchObject({
+    status: "failed",
+    problem: expect.stringContaining("says `running`, but the run ended"),
+  });
+  expect((await server.ask("status", {})).running).toEqual([]);
+  expect((await server.ask("run.delete", { runs: [runId] })).runs).toHaveLength(1);
+}, 60_000);
 
 test("[K9] a manifest cut at any length never stops a start nor a listing", async () => {
   const server = await serve();
