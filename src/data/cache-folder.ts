@@ -1,6 +1,7 @@
 /**
  * Copies of datasets on a local disk: a folder each, named by checksum, with a JSON file beside it that appears only when the
- * copy is whole and verified. Everything in here may be deleted at any time while no run reads it. One folder a machine.
+ * copy is whole and verified. Everything in here may be deleted at any time while no run reads it. One folder a machine. Who
+ * touches it is copy-store.ts, here or in a child process.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -17,8 +18,8 @@ const recordFile = (cache: string, checksum: string) => `${copyFolder(cache, che
 export const isGone = (name: string) => /\.gone-[0-9a-z]+$/.test(name);
 
 /** Whole copies. Throws nothing. */
-export function readCopies(cache: string): Map<string, CopyRecord> {
-  const found = new Map<string, CopyRecord>();
+function readCopies(cache: string): CopyRecord[] {
+  const found: CopyRecord[] = [];
   let names: string[] = [];
   try {
     names = fs.readdirSync(cache).filter((name) => name.endsWith(".json") && !name.startsWith("."));
@@ -28,18 +29,18 @@ export function readCopies(cache: string): Map<string, CopyRecord> {
   for (const name of names) {
     const record = readJsonFile(join(cache, name)) as CopyRecord | null;
     if (typeof record?.checksum !== "string" || fileName(record.checksum) !== name.slice(0, -5)) continue;
-    if (fs.existsSync(copyFolder(cache, record.checksum))) found.set(record.checksum, record);
+    if (fs.existsSync(copyFolder(cache, record.checksum))) found.push(record);
   }
   return found;
 }
 
 /** Throws system errors. */
-export function writeCopy(cache: string, record: CopyRecord): void {
+function writeCopy(cache: string, record: CopyRecord): void {
   writeDurable(recordFile(cache, record.checksum), `${JSON.stringify(record, null, 2)}\n`, { sync: false });
 }
 
 /** What was copied becomes a whole copy. Throws system errors. */
-export function completeCopy(cache: string, record: CopyRecord): void {
+function completeCopy(cache: string, record: CopyRecord): void {
   const part = partFolder(cache, record.checksum);
   fs.rmSync(copyFolder(cache, record.checksum), { recursive: true, force: true });
   fs.renameSync(part, copyFolder(cache, record.checksum));
@@ -47,14 +48,62 @@ export function completeCopy(cache: string, record: CopyRecord): void {
   writeCopy(cache, record);
 }
 
-/** The record goes first: what a cut leaves is no copy. Never rejects. */
-export async function removeCopy(cache: string, checksum: string): Promise<void> {
-  fs.rmSync(recordFile(cache, checksum), { force: true });
-  const going = `${copyFolder(cache, checksum)}.gone-${Date.now().toString(36)}`;
+/** The record goes first: what a cut leaves is no copy. Throws nothing: what stays is swept by the next copy. */
+function removeCopy(cache: string, checksum: string): void {
   try {
-    fs.renameSync(copyFolder(cache, checksum), going);
-    await fs.promises.rm(going, { recursive: true, force: true });
+    fs.rmSync(recordFile(cache, checksum), { force: true });
+    fs.renameSync(copyFolder(cache, checksum), `${copyFolder(cache, checksum)}.gone-${Date.now().toString(36)}`);
   } catch {
-    // Swept by the next copy.
+    // It was not there.
   }
+}
+
+/** False where it is not there. Throws nothing: the note only says when it was last used. */
+function useCopy(cache: string, record: CopyRecord): boolean {
+  if (!fs.existsSync(copyFolder(cache, record.checksum))) return false;
+  try {
+    writeCopy(cache, record);
+  } catch {
+    // The disk is full.
+  }
+  return true;
+}
+
+/** Throws system errors. */
+function roomIn(cache: string): { freeBytes: number; totalBytes: number } {
+  fs.mkdirSync(cache, { recursive: true, mode: 0o755 });
+  const { bavail, blocks, bsize } = fs.statfsSync(cache);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+}
+
+/** One touch of the folder. */
+export type CacheAct =
+  | { do: "read" }
+  | { do: "use"; record: CopyRecord }
+  | { do: "complete"; record: CopyRecord }
+  | { do: "remove"; checksum: string }
+  | { do: "room" };
+
+export interface CacheOutcomes {
+  read: CopyRecord[];
+  use: boolean;
+  complete: null;
+  remove: null;
+  room: { freeBytes: number; totalBytes: number };
+}
+
+export interface CacheJob {
+  kind: "cache";
+  folder: string;
+  act: CacheAct;
+}
+
+/** Throws system errors. */
+export function workOnCache({ folder, act }: CacheJob): CacheOutcomes[CacheAct["do"]] {
+  if (act.do === "read") return readCopies(folder);
+  if (act.do === "room") return roomIn(folder);
+  if (act.do === "use") return useCopy(folder, act.record);
+  if (act.do === "complete") completeCopy(folder, act.record);
+  else removeCopy(folder, act.checksum);
+  return null;
 }

@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
+import { workOnCache } from "./cache-folder.ts";
 import type { Job } from "./child.ts";
 import { copyDataset } from "./copy.ts";
 import { crewMain } from "./crew.ts";
@@ -28,10 +29,10 @@ function teller(): (progress: object) => void {
   };
 }
 
-async function outcomeOf(job: Job): Promise<object> {
+async function outcomeOf(job: Job): Promise<unknown> {
   if (job.kind === "scan") return scanDataset(job, teller());
   if (job.kind === "copy") return copyDataset(job, teller());
-  return probePlace(job);
+  return job.kind === "cache" ? workOnCache(job) : probePlace(job);
 }
 
 export async function dataMain(words: readonly string[]): Promise<never> {

@@ -3,19 +3,23 @@
  * sign for `stallMs` is killed with its hands and left to the kernel: a process stuck on a dead mount may never go, and
  * nobody here waits for it. As long as it has not gone, nobody is sent after it (stuck.ts).
  */
+import { dirname } from "node:path";
 import { isoTime } from "../core/clock.ts";
-import { MlError } from "../core/error.ts";
+import { asMlError, MlError } from "../core/error.ts";
+import { hangingMountOf } from "../core/mount-table.ts";
 import { gently, ownCommand, ownEnvironment } from "../core/own-command.ts";
+import type { CacheJob } from "./cache-folder.ts";
 import type { Copied, CopyJob } from "./copy.ts";
 import type { Probed, ProbeJob } from "./probe.ts";
 import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
 import { leaveStuck, silentSince } from "./stuck.ts";
 
-export type Job = ScanJob | CopyJob | ProbeJob;
+export type Job = ScanJob | CopyJob | ProbeJob | CacheJob;
 export interface Outcomes {
   scan: Scanned;
   copy: Copied;
   probe: Probed;
+  cache: unknown;
 }
 
 export interface JobOptions {
@@ -41,8 +45,27 @@ interface Told {
   failed?: { code: string | null; message: string };
 }
 
-/** `root` or `path`: what the job is about. */
-const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.root);
+/** What the job is about. */
+const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.kind === "cache" ? job.folder : job.root);
+
+/** Where else it may hang: a copy at its other end. */
+function otherEndOf(job: Job): string | null {
+  const end = job.kind === "copy" ? dirname(job.target) : null;
+  return end !== null && hangingMountOf(end) !== null ? end : null;
+}
+
+const endMs = 2000;
+
+/** Of a copy that hangs one of the two ends does: both are asked. */
+async function hangingEndOf(place: string, other: string): Promise<string> {
+  const isSilent = (path: string) =>
+    runJob({ kind: "probe", path, toList: false }, { stallMs: endMs }).then(
+      () => false,
+      (cause) => asMlError(cause).code === "try_later",
+    );
+  const [atPlace, atOther] = await Promise.all([isSilent(place), isSilent(other)]);
+  return atOther && !atPlace ? other : place;
+}
 
 function failureOf(job: Job, failed: NonNullable<Told["failed"]>): MlError {
   const place = placeOf(job);
@@ -69,6 +92,8 @@ const goingMs = 1000;
 export async function runJob<J extends Job>(job: J, options: JobOptions): Promise<Outcomes[J["kind"]]> {
   const { stallMs, signal, onProgress, onPid } = options;
   requireAnswering(placeOf(job));
+  const other = otherEndOf(job);
+  if (other !== null) requireAnswering(other);
   const child = Bun.spawn(gently([...ownCommand("__data"), JSON.stringify(job)]), {
     cwd: "/",
     env: ownEnvironment(),
@@ -80,7 +105,11 @@ export async function runJob<J extends Job>(job: J, options: JobOptions): Promis
   child.unref();
   onPid?.(child.pid);
   let signOf = new Date();
-  const leave = () => leaveStuck(placeOf(job), { group: child.pid, since: signOf });
+  const leave = () => {
+    const left = { group: child.pid, since: signOf };
+    if (other === null) leaveStuck(placeOf(job), left);
+    else void hangingEndOf(placeOf(job), other).then((place) => leaveStuck(place, left));
+  };
   const gaveUp = Promise.withResolvers<never>();
   gaveUp.promise.catch(() => {});
   const stop = (message: string, hint?: string) => {
@@ -88,7 +117,10 @@ export async function runJob<J extends Job>(job: J, options: JobOptions): Promis
     gaveUp.reject(new MlError("try_later", message, { hint }));
   };
   const hung = () => {
-    stop(`\`${placeOf(job)}\` gave no answer in ${stallMs / 1000} s`, healthHint);
+    stop(
+      `\`${placeOf(job)}\`${other === null ? "" : `, or \`${other}\`,`} gave no answer in ${stallMs / 1000} s`,
+      healthHint,
+    );
     leave();
   };
   let timer = setTimeout(hung, stallMs);

@@ -8,9 +8,11 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
+  unlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { isGone } from "./cache-folder.ts";
@@ -74,17 +76,27 @@ function putLinks(job: CopyJob, list: readonly ListedFile[]): void {
   }
 }
 
-/** What was on its way out when somebody was killed: nobody reads it any more. */
-function sweepGone(cache: string): void {
+/** Millions of files take long: each is a sign of life. */
+function removeTree(path: string, sign: () => void): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeTree(join(path, entry.name), sign);
+    else unlinkSync(join(path, entry.name));
+    sign();
+  }
+  rmdirSync(path);
+}
+
+/** What was removed, and what a killed worker was removing: nobody reads it any more. */
+function sweepGone(cache: string, sign: () => void): void {
   try {
-    for (const name of readdirSync(cache).filter(isGone)) rmSync(join(cache, name), { recursive: true, force: true });
+    for (const name of readdirSync(cache).filter(isGone)) removeTree(join(cache, name), sign);
   } catch {
     // The next copy tries again.
   }
 }
 
 export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) => void): Promise<Copied> {
-  sweepGone(dirname(job.target));
+  sweepGone(dirname(job.target), () => tell({ phase: "looking", files: 0, doneBytes: 0, totalBytes: null }));
   // A mount that is gone is no dataset that has changed.
   statSync(job.root);
   const list = [...readList(job.listPath)];

@@ -30,6 +30,11 @@ export class MountHealth {
     return this.#state;
   }
 
+  /** Since when it is in that state, where that is a bad one. */
+  get sinceMs(): number | null {
+    return this.#sinceMs;
+  }
+
   #become(state: State, sinceMs: number): void {
     if (state === this.#state) return;
     const open = this.#silences.at(-1);
@@ -77,11 +82,11 @@ export class MountHealth {
     );
   }
 
-  facts(datasets: string[]): MountFacts {
+  facts(datasets: string[], copies = false): MountFacts {
     const { point, type, source } = this.mount;
     const last = this.#state === "ok" || this.#state === "slow" ? (this.#answers.at(-1) ?? null) : null;
     return {
-      ...{ point, type, source, datasets, state: this.#state },
+      ...{ point, type, source, datasets, copies, state: this.#state },
       since: this.#sinceMs === null ? null : isoTime(this.#sinceMs),
       answer_ms: last,
       answered_at: this.#answeredMs === null ? null : isoTime(this.#answeredMs),

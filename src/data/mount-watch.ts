@@ -1,5 +1,5 @@
 /**
- * Watches the network mounts that hold datasets: asks each for a sign of life, in a child process, and says of each how
+ * Watches the network mounts that hold datasets or copies of them: asks each for a sign of life, in a child process, and says of each how
  * it does. How often depends on who would care: every four seconds while data is read, while somebody watches, and after
  * trouble; every minute while runs wait; every five minutes otherwise. Where no dataset lies on a network mount nothing
  * is asked, and where a mount holds a process of ours already (stuck.ts) that process is watched and the mount left alone.
@@ -7,7 +7,7 @@
  * Which mount a folder is on is read from the mount table, by its real path once that is known.
  */
 import { asMlError } from "../core/error.ts";
-import { isNetworkType, type Mount, mountOf, readMounts } from "../core/mount-table.ts";
+import { hangingMountOf, isNetworkType, type Mount, mountOf, readMounts } from "../core/mount-table.ts";
 import type { MountFacts, Silence } from "../run/mount-facts.ts";
 import { askPlace } from "./ask-place.ts";
 import { MountHealth, silentAfterMs } from "./mount-health.ts";
@@ -22,6 +22,8 @@ export interface WatchedPlace {
 
 export interface MountWatchOptions {
   places(): readonly WatchedPlace[];
+  /** Where copies of datasets lie; null where none are made. */
+  copies: string | null;
   /** How much depends on the mounts now. */
   interest(): "much" | "some" | "little";
   stallMs: number;
@@ -41,6 +43,7 @@ const isIn = (path: string, point: string) => path === point || path.startsWith(
 interface Watched {
   health: MountHealth;
   names: string[];
+  holdsCopies: boolean;
   asking: boolean;
   /** Monotonic. */
   askedMs: number;
@@ -54,7 +57,8 @@ export class MountWatch {
 
   /** Asks whom it is time to ask; to be called every few seconds. Throws nothing and waits for nothing. */
   look(): void {
-    if (this.options.places().length === 0 && this.#mounts.size === 0) return;
+    const { places, copies } = this.options;
+    if (places().length === 0 && copies === null && this.#mounts.size === 0) return;
     try {
       this.#sort();
     } catch {
@@ -74,33 +78,43 @@ export class MountWatch {
   #sort(): void {
     const table = readMounts();
     const { nowMs } = this.options;
-    const found = new Map<number, { mount: Mount; names: string[] }>();
+    const found = new Map<number, { mount: Mount; names: string[]; holdsCopies: boolean }>();
     const points = new Set<string>();
+    const on = (mount: Mount) => {
+      const one = found.get(mount.mountId) ?? { mount, names: [], holdsCopies: false };
+      found.set(mount.mountId, one);
+      points.add(mount.point);
+      return one;
+    };
     for (const { name, path } of this.options.places()) {
       const mount = this.#mountOf(path, table);
       if (mount === null) continue;
-      const names: string[] = found.get(mount.mountId)?.names ?? [];
+      const { names } = on(mount);
       if (!names.includes(name)) names.push(name);
-      found.set(mount.mountId, { mount, names });
-      points.add(mount.point);
     }
+    const { copies } = this.options;
+    const copiesOn = copies === null ? null : hangingMountOf(copies, table);
+    if (copiesOn !== null) on(copiesOn).holdsCopies = true;
     for (const [mountId, watched] of this.#mounts) {
       if (found.has(mountId)) continue;
-      const stillMeant = this.options.places().some(({ path }) => isIn(path, watched.health.mount.point));
+      const { point } = watched.health.mount;
+      const stillMeant =
+        this.options.places().some(({ path }) => isIn(path, point)) || (copies !== null && isIn(copies, point));
       if (!stillMeant || points.has(watched.health.mount.point)) this.#mounts.delete(mountId);
       else if (!table.some((mount) => mount.mountId === mountId))
         this.#told(watched, () => watched.health.gone(nowMs()));
     }
-    for (const [mountId, { mount, names }] of found) {
+    for (const [mountId, { mount, names, holdsCopies }] of found) {
       const known = this.#mounts.get(mountId);
       if (known === undefined)
         this.#mounts.set(mountId, {
           health: new MountHealth(mount),
           names,
+          holdsCopies,
           asking: false,
           askedMs: Number.NEGATIVE_INFINITY,
         });
-      else known.names = names;
+      else Object.assign(known, { names, holdsCopies });
     }
   }
 
@@ -165,7 +179,7 @@ export class MountWatch {
   }
 
   facts(): MountFacts[] {
-    return [...this.#mounts.values()].map(({ health, names }) => health.facts(names));
+    return [...this.#mounts.values()].map(({ health, names, holdsCopies }) => health.facts(names, holdsCopies));
   }
 
   /** Null where it lies on no network mount. */
@@ -174,10 +188,16 @@ export class MountWatch {
     return found === undefined ? null : { calmMs: found.health.fastestMs() };
   }
 
-  /** When the mount of a dataset was silent or gone in that time. */
-  silencesOf(name: string, fromMs: number, toMs: number): Silence[] {
+  /** When the mount of a dataset, or of the copies, was silent or gone in that time. */
+  silencesOf(what: { dataset: string } | "copies", fromMs: number, toMs: number): Silence[] {
     return [...this.#mounts.values()]
-      .filter(({ names }) => names.includes(name))
+      .filter(({ names, holdsCopies }) => (what === "copies" ? holdsCopies : names.includes(what.dataset)))
       .flatMap(({ health }) => health.silencesIn(fromMs, toMs));
+  }
+
+  /** Since when the mount of the copies gives no answer or is gone; null where it is well, or is none. */
+  copiesSilentSince(): Date | null {
+    const found = [...this.#mounts.values()].find(({ holdsCopies }) => holdsCopies)?.health;
+    return found?.state === "silent" || found?.state === "gone" ? new Date(found.sinceMs ?? 0) : null;
   }
 }

@@ -8,6 +8,8 @@ export interface MountFacts {
   source: string;
   /** The datasets that lie on it. */
   datasets: string[];
+  /** Copies of datasets lie on it too. */
+  copies?: boolean;
   /**
    *     ok        it answers as it usually does
    *     slow      it answers, far later than usual
@@ -43,10 +45,17 @@ export function mountSentence({
   answer_ms: took,
   usual_ms: usual,
   datasets,
+  copies = false,
 }: MountFacts): string | null {
   const what = `\`${point}\` (${source})`;
   const named = `${datasets.slice(0, 3).join(", ")}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}`;
-  const needs = `runs that need ${named} wait or fail`;
+  const hits = [
+    ...(datasets.length > 0 ? [`runs that need ${named} wait or fail`] : []),
+    ...(copies
+      ? ["copies of data lie there: nothing is copied, and runs read their data where it was registered"]
+      : []),
+  ];
+  const needs = hits.join("; ");
   if (state === "silent") return `${what} gives no answer since ${since}: ${needs}`;
   if (state === "gone") return `${what} is not there any more, since ${since}: ${needs}`;
   if (state !== "slow") return null;

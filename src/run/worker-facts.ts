@@ -83,6 +83,8 @@ export interface DataFacts {
   folder: string | null;
   mode: "network" | "all" | "off";
   used_bytes: number;
+  /** Since when that folder gives no answer; null where it does. */
+  silent_since?: string | null;
   /** Null: what the disk has, but for a tenth of it. */
   limit_bytes: number | null;
   copies: (CopyRecord & {

@@ -29,14 +29,21 @@ async function placesCheck({ base, state, workers }: Services): Promise<Check> {
   for (const folder of copies) places.set("copies of data", folder);
   const found = await Promise.all(
     [...places].map(async ([what, path]) => {
-      const probed = await probe(path);
-      // Made with the first copy.
-      if (typeof probed === "string")
-        return what === "base" ? `${what} ${probed}` : `${what} ${path}: nothing there yet`;
-      return `${what} ${path}: ${fullness(probed)}`;
+      try {
+        return { said: `${what} ${path}: ${fullness(await askPlace(path, { stallMs: probeMs }))}`, ok: true };
+      } catch (cause) {
+        const { code, message } = asMlError(cause);
+        // Made with the first copy.
+        if (code === "not_found" && what !== "base") return { said: `${what} ${path}: nothing there yet`, ok: true };
+        return { said: `${what} ${message}`, ok: false };
+      }
     }),
   );
-  return { name: "places", ok: true, found: found.join("; "), cure: null };
+  const ok = found.every((one) => one.ok);
+  return {
+    ...{ name: "places", ok, found: found.map(({ said }) => said).join("; ") },
+    cure: ok ? null : "look at the disk or mount that it lies on: `findmnt` lists what is mounted",
+  };
 }
 
 async function folderCheck(path: string, names: readonly string[]): Promise<Check> {
@@ -67,13 +74,13 @@ export function watchedMounts({ workers }: Pick<Services, "workers">): ({ worker
 }
 
 function mountCheck(mount: MountFacts): Check {
-  const { point, type, source, state, datasets, usual_ms: usual, longest_ms: longest } = mount;
+  const { point, type, source, state, datasets, copies, usual_ms: usual, longest_ms: longest } = mount;
   const wrong = mountSentence(mount);
   const answers = usual === null ? "not asked yet" : `usually answers in ${usual} ms, in ${longest} ms at the longest`;
   return {
     name: `mount ${point}`,
     ok: wrong === null ? (state === "unknown" ? null : true) : state === "slow" ? null : false,
-    found: `${wrong ?? source}; ${type}, ${answers}; ${datasets.slice(0, 3).join(", ")}${datasets.length > 3 ? " and more" : ""}`,
+    found: `${wrong ?? source}; ${type}, ${answers}; ${[...(copies ? ["copies of data"] : []), ...datasets.slice(0, 3)].join(", ")}${datasets.length > 3 ? " and more" : ""}`,
     cure: wrong === null ? null : "look at its server and the network",
   };
 }

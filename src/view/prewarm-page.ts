@@ -66,6 +66,10 @@ function storeLines(store: Store, face: Face): Line[] {
   const say = (text: string, tone: "live" | "warn" | "dim") => {
     for (const part of wrapText(text, face.width - 2)) lines.push([span("  "), span(part, tone)]);
   };
+  if (store.silent_since != null) {
+    const since = clockTime(store.silent_since, face.nowMs);
+    say(`no answer since ${since}: nothing is copied, and runs read their data where it was registered`, "warn");
+  }
   for (const copying of store.copying) {
     const who = copying.for_run === null ? "asked for" : `for ${shortId(copying.for_run)}`;
     say(`copying ${title(copying)} ${who}: ${copyingText(copying)}`, "live");

@@ -84,17 +84,20 @@ function foldLook(manifest: Manifest, use: DatasetUse, { moment, look }: { momen
   if (!known) manifest.remarks.push(driftSentence(use.name, moment, look.changes));
 }
 
-/** When the mounts of what it read in place gave no answer while it ran: that explains a slow hour. */
+/** When the mounts of what it read gave no answer while it ran: that explains a slow hour. */
 function foldSilences({ mounts, clock }: Shop, manifest: Manifest): void {
   if (manifest.started_at === null) return;
   const toMs = Date.parse(manifest.ended_at ?? "") || clock.nowMs();
   for (const { name, local_path: local, end_check: end } of manifest.datasets) {
-    const found = local === null ? (mounts?.silencesOf(name, Date.parse(manifest.started_at), toMs) ?? []) : [];
+    const where = local === null ? { dataset: name } : ("copies" as const);
+    const found = mounts?.silencesOf(where, Date.parse(manifest.started_at), toMs) ?? [];
     for (const { point, state, from, until } of found) {
       const back = until ?? (end?.problem === null ? end.at : null);
       const what = state === "silent" ? "gave no answer" : "was not there";
       const when = back === null ? `since ${from}` : `from ${from} to ${back}`;
-      manifest.remarks.push(`the mount \`${point}\` of its dataset ${name} ${what} ${when}`);
+      manifest.remarks.push(
+        `the mount \`${point}\` of its ${local === null ? "" : "copy of "}dataset ${name} ${what} ${when}`,
+      );
     }
   }
 }
@@ -176,7 +179,7 @@ export function savedSeconds(seconds: number | null, waited: number, whole: bool
 }
 
 function giftOfCopy(
-  { folder, record }: NonNullable<ReturnType<Prewarmer["hold"]>>,
+  { folder, record }: NonNullable<Awaited<ReturnType<Prewarmer["hold"]>>>,
   { via, why, waitedSeconds }: { via: "prewarm" | "on_demand"; why: string; waitedSeconds: number },
 ): { gift: Gift } {
   const { fetched_at, seconds } = record;
@@ -203,7 +206,7 @@ async function giftOf(
   { use, policy }: { use: DatasetUse; policy: Manifest["launch"]["data_policy"] },
 ): Promise<{ gift: Gift } | Omit<Unavailable, "name" | "path">> {
   const { prewarmer } = shop;
-  const warm = prewarmer?.hold(use.checksum, run.runId) ?? null;
+  const warm = (await prewarmer?.hold(use.checksum, run.runId)) ?? null;
   if (warm !== null) return giftOfCopy(warm, { via: "prewarm", why: "hit", waitedSeconds: 0 });
   const sinceMs = shop.clock.monotonicMs();
   const waited = () => Math.round(shop.clock.monotonicMs() - sinceMs) / 1000;
@@ -211,7 +214,7 @@ async function giftOf(
   if (policy !== "direct" && prewarmer !== null) {
     try {
       await prewarmer.fetch(neededOf(use, run.runId, null), true);
-      const fetched = prewarmer.hold(use.checksum, run.runId);
+      const fetched = await prewarmer.hold(use.checksum, run.runId);
       if (fetched !== null) return giftOfCopy(fetched, { via: "on_demand", why: "miss", waitedSeconds: waited() });
     } catch (cause) {
       const { message, code } = asMlError(cause);

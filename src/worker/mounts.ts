@@ -47,6 +47,7 @@ export function watchMounts(shop: Shop, onChange: () => void): MountWatch {
   };
   const watch = new MountWatch({
     places: placesReader(shop),
+    copies: shop.prewarmer?.folder ?? null,
     interest: () => interestIn(shop),
     stallMs: shop.settings.dataStallMs,
     nowMs: () => shop.clock.nowMs(),

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { localZone, parseTariff, priceAt } from "../core/hours.ts";
+import { hangingMountOf } from "../core/mount-table.ts";
 import { openAmd } from "../measure/amd.ts";
 import type { GpuMeter } from "../measure/gpu.ts";
 import { openNvidia } from "../measure/nvidia.ts";
@@ -31,6 +32,12 @@ function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): 
   return program === null
     ? null
     : new PowerCap({ program, env: { PATH: env.PATH }, stateDir: state.stateDir, worker: name });
+}
+
+/** Environments are built and read by too much to hang: where copies lie on a mount that may, they do not lie beside them. */
+function venvsFolder({ settings, base, state }: MachinePlaces): string {
+  const cache = settings.cache_dir ?? join(base.base, "cache");
+  return join(hangingMountOf(cache) === null ? cache : state.stateDir, "venvs");
 }
 
 export function openMachine(
@@ -89,7 +96,7 @@ export function openMachine(
       stallMs: settings.data_timeout_seconds * 1000,
     },
     venvs: {
-      folder: join(settings.cache_dir ?? join(base.base, "cache"), "venvs"),
+      folder: venvsFolder(places),
       limitBytes: settings.venv_max_gb * 1e9,
       longestMs: settings.venv_build_minutes * 60_000,
     },

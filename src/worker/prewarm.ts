@@ -5,13 +5,13 @@
  *
  * What is warm is what cache-folder.ts says; a copy that a run was given stays until that run has ended.
  */
-import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { askPlace } from "../data/ask-place.ts";
-import { completeCopy, copyFolder, partFolder, readCopies, removeCopy, writeCopy } from "../data/cache-folder.ts";
+import { copyFolder, partFolder } from "../data/cache-folder.ts";
 import { runJob } from "../data/child.ts";
 import type { Copied } from "../data/copy.ts";
+import { CopyStore } from "../data/copy-store.ts";
 import { makeRoom } from "../data/eviction.ts";
 import type { Courtesy } from "../data/pace.ts";
 import { silentSince } from "../data/stuck.ts";
@@ -64,6 +64,8 @@ export interface PrewarmerOptions {
   nowMs(): number;
   /** How its source is to be treated; null: it is a disk of this machine. */
   courtesyAt(dataset: string): Courtesy | null;
+  /** Since when the watch over the mount of the copies has had no answer; null where it had, or there is none. */
+  storeSilentSince(): Date | null;
   /** A copy has got on. */
   onProgress(): void;
   /** A copy is whole, or is given up. */
@@ -75,8 +77,6 @@ const retryMs = 60_000;
 const roomRetryMs = 2000;
 const networkKnownMs = 300_000;
 const toldEvictions = 10;
-/** Without a quota this share of the disk stays free. */
-const keptFree = 0.1;
 
 const firstOf = (names: readonly string[]) => `${names.slice(0, 3).join(", ")}${names.length > 3 ? " and more" : ""}`;
 
@@ -94,7 +94,9 @@ function isDue({ needed, atMs, againMs, silent }: Failed, nowMs: number): boolea
 }
 
 export class Prewarmer {
-  readonly #copies: Map<string, CopyRecord>;
+  /** Null where nothing is copied. */
+  readonly #store: CopyStore | null;
+  #storeAnswers = true;
   readonly #copying = new Map<string, Copying>();
   readonly #failed = new Map<string, Failed>();
   readonly #holds = new Map<string, Set<string>>();
@@ -109,7 +111,14 @@ export class Prewarmer {
     private readonly settings: PrewarmSettings,
     private readonly options: PrewarmerOptions,
   ) {
-    this.#copies = settings.folder === null ? new Map() : readCopies(settings.folder);
+    const { folder, stallMs } = settings;
+    const watchedSince = () => options.storeSilentSince();
+    this.#store = folder === null ? null : new CopyStore(folder, { stallMs, watchedSince });
+  }
+
+  /** Where copies lie; null where none are made. */
+  get folder(): string | null {
+    return this.settings.mode === "off" ? null : this.settings.folder;
   }
 
   isCopying(): boolean {
@@ -117,7 +126,7 @@ export class Prewarmer {
   }
 
   isWarm(checksum: string | null): boolean {
-    return checksum !== null && this.#copies.has(checksum);
+    return checksum !== null && this.#store?.has(checksum) === true && this.#store.silentSince() === null;
   }
 
   /** A run that asked to wait for its data may start: a copy is here, or none will be made. */
@@ -128,25 +137,17 @@ export class Prewarmer {
   /** Grows with every copy that comes or goes. */
   changes = 0;
 
-  /** Gives a run the copy, until `release`; null where there is none. */
-  hold(checksum: string | null, runId: string): { folder: string; record: CopyRecord } | null {
-    const record = checksum === null ? undefined : this.#copies.get(checksum);
-    const { folder } = this.settings;
-    if (record === undefined || folder === null || !fs.existsSync(copyFolder(folder, record.checksum))) return null;
-    const holders = this.#holds.get(record.checksum) ?? new Set();
-    this.#holds.set(record.checksum, holders.add(runId));
-    this.#touch(record);
-    return { folder: copyFolder(folder, record.checksum), record };
-  }
-
-  #touch(record: CopyRecord): void {
-    record.last_used_at = isoTime(this.options.nowMs());
-    record.hits += 1;
-    try {
-      if (this.settings.folder !== null) writeCopy(this.settings.folder, record);
-    } catch {
-      // It only says when the copy was last used.
-    }
+  /** Gives a run the copy, until `release`; null where there is none, or it gives no answer. Never rejects. */
+  async hold(checksum: string | null, runId: string): Promise<{ folder: string; record: CopyRecord } | null> {
+    const store = this.#store;
+    const record = checksum === null ? undefined : store?.get(checksum);
+    if (store === null || record === undefined) return null;
+    // Before it is looked at: it must not be removed meanwhile.
+    this.adopt(record.checksum, runId);
+    const folder = await store.use(record, isoTime(this.options.nowMs()));
+    if (folder !== null) return { folder, record };
+    this.#letGo(record.checksum, runId);
+    return null;
   }
 
   /** For a run that an earlier worker started: its copies stay as well. */
@@ -155,10 +156,13 @@ export class Prewarmer {
   }
 
   release(runId: string): void {
-    for (const [checksum, holders] of this.#holds) {
-      holders.delete(runId);
-      if (holders.size === 0) this.#holds.delete(checksum);
-    }
+    for (const checksum of this.#holds.keys()) this.#letGo(checksum, runId);
+  }
+
+  #letGo(checksum: string, runId: string): void {
+    const holders = this.#holds.get(checksum);
+    holders?.delete(runId);
+    if (holders?.size === 0) this.#holds.delete(checksum);
   }
 
   /** Why it is read where it is, in a few words; null where a copy is worth making. */
@@ -177,7 +181,8 @@ export class Prewarmer {
 
   /** What is needed, soonest first, and what people wish for after that; starts the next copy. Throws nothing. */
   look(needed: readonly Needed[]): void {
-    if (this.settings.mode === "off" || this.settings.folder === null) return;
+    const store = this.#store;
+    if (this.settings.mode === "off" || store === null) return;
     const wishes = readWishes(this.base.prewarm).flatMap((wish) => this.#ofWish(wish) ?? []);
     const seen = new Set<string>();
     this.#needed = [...needed, ...wishes].filter(({ checksum }) => {
@@ -186,13 +191,23 @@ export class Prewarmer {
       return true;
     });
     for (const [checksum, { onDemand, stop }] of this.#copying) if (!onDemand && !seen.has(checksum)) stop.abort();
-    if (this.#copying.size > 0) return;
+    const answers = store.silentSince() === null;
+    if (answers !== this.#storeAnswers) this.changes += 1;
+    this.#storeAnswers = answers;
+    if (answers) void this.#open(store).catch(() => {});
+    if (this.#copying.size > 0 || !answers) return;
     const nowMs = this.options.nowMs();
     const next = this.#needed.find(({ checksum }) => {
       const failed = this.#failed.get(checksum ?? "");
       return !this.isReady(checksum ?? "") && (failed === undefined || isDue(failed, nowMs));
     });
     if (next !== undefined) void this.fetch(next, false).catch(() => {});
+  }
+
+  async #open(store: CopyStore): Promise<void> {
+    const known = store.all().length;
+    await store.open();
+    if (store.all().length !== known) this.changes += 1;
   }
 
   #ofWish({ name, version, checksum }: PrewarmWish): Needed | null {
@@ -236,20 +251,23 @@ export class Prewarmer {
 
   async #copy(copying: Copying): Promise<CopyRecord> {
     const { needed, startedMs } = copying;
-    const { folder, hands, bytesPerSecond, stallMs } = this.settings;
+    const { hands, bytesPerSecond, stallMs } = this.settings;
     const why = await this.#whyNot(needed);
     const checksum = needed.checksum ?? "";
-    if (why !== null || folder === null) {
+    const store = this.#store;
+    if (why !== null || store === null) {
       this.#inPlace.add(checksum);
       throw new MlError("refused", why ?? "prewarm is off");
     }
-    await this.#makeRoom(needed);
-    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    store.requireAnswering();
+    await store.open();
+    await this.#makeRoom(needed, store);
+    const { folder } = store;
     const copied = await runJob(
       {
         ...{ kind: "copy", root: needed.nas_path ?? "", target: partFolder(folder, checksum), hands, bytesPerSecond },
         listPath: datasetList(this.base, needed.name, needed.version ?? ""),
-        twins: this.#twinsOf(needed, folder),
+        twins: this.#twinsOf(needed, store),
         // Whom a run waits for needs no manners.
         courtesy: copying.onDemand ? null : this.options.courtesyAt(needed.name),
       },
@@ -269,32 +287,20 @@ export class Prewarmer {
       seconds: Math.round(this.options.nowMs() - startedMs) / 1000,
       ...(copied.resumedFiles > 0 ? { resumed: true } : {}),
     };
-    completeCopy(folder, record);
-    this.#copies.set(checksum, record);
+    await store.complete(record);
     this.#failed.delete(checksum);
     return record;
   }
 
   /** Other versions of the same dataset: most of their files are the same. */
-  #twinsOf({ name }: Needed, folder: string): { listPath: string; folder: string }[] {
-    return [...this.#copies.values()]
+  #twinsOf({ name }: Needed, store: CopyStore): { listPath: string; folder: string }[] {
+    return store
+      .all()
       .filter((record) => record.name === name)
       .map((record) => ({
         listPath: datasetList(this.base, name, record.version),
-        folder: copyFolder(folder, record.checksum),
+        folder: copyFolder(store.folder, record.checksum),
       }));
-  }
-
-  #limitBytes(usedBytes: number): number {
-    const { folder, limitBytes } = this.settings;
-    if (limitBytes !== null || folder === null) return limitBytes ?? 0;
-    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const { bavail, blocks, bsize } = fs.statfsSync(folder);
-    return usedBytes + Math.max(0, bavail * bsize - keptFree * blocks * bsize);
-  }
-
-  #usedBytes(): number {
-    return [...this.#copies.values()].reduce((sum, record) => sum + record.size_bytes, 0);
   }
 
   #pinned(): Set<string> {
@@ -302,36 +308,39 @@ export class Prewarmer {
     return new Set(wishes.map((wish) => wish.checksum));
   }
 
-  async #makeRoom(needed: Needed): Promise<void> {
-    const { folder } = this.settings;
-    if (folder === null) return;
+  async #makeRoom(needed: Needed, store: CopyStore): Promise<void> {
     const others = [...this.#copying.values()].filter((one) => one.needed.checksum !== needed.checksum);
-    const usedBytes = this.#usedBytes() + others.reduce((sum, one) => sum + one.needed.sizeBytes, 0);
+    const usedBytes = store.usedBytes + others.reduce((sum, one) => sum + one.needed.sizeBytes, 0);
     const pinned = this.#pinned();
     const useOf = (checksum: string) => {
       const at = this.#needed.findIndex((one) => one.checksum === checksum && one.forRun !== null);
       return at < 0 ? null : at;
     };
-    const copies = [...this.#copies.values()].map(({ checksum, size_bytes: sizeBytes, last_used_at: last }) => ({
+    const copies = store.all().map(({ checksum, size_bytes: sizeBytes, last_used_at: last }) => ({
       ...{ checksum, sizeBytes, lastUsedMs: Date.parse(last), pinned: pinned.has(checksum) },
       ...{ held: this.#holds.has(checksum), nextUse: useOf(checksum) },
     }));
-    const limitBytes = this.#limitBytes(usedBytes);
+    const limitBytes = this.settings.limitBytes ?? (await store.limitBytes(usedBytes));
     const wanted = { sizeBytes: needed.sizeBytes, nextUse: useOf(needed.checksum ?? "") };
     const gone = makeRoom(copies, wanted, { usedBytes, limitBytes });
     if (gone === null)
       throw new MlError("refused", "the cache has no room for it: what is there is in use, pinned or needed sooner");
     for (const { checksum, nextUse } of gone) {
-      const record = this.#copies.get(checksum);
-      if (record === undefined) continue;
-      this.#copies.delete(checksum);
+      const record = store.get(checksum);
+      // Somebody may have been given it while the disk was asked.
+      if (record === undefined || this.#holds.has(checksum)) continue;
       const why =
         nextUse === null ? "no waiting run needs it, and it was unused longest" : "it was needed later than all others";
       const { name, version, size_bytes } = record;
       this.#evicted.unshift({ name, version, size_bytes, at: isoTime(this.options.nowMs()), for: needed.name, why });
       this.#evicted.splice(toldEvictions);
-      await removeCopy(folder, checksum);
+      await store.remove(checksum);
     }
+  }
+
+  #silentSince(): string | null {
+    const since = this.#store?.silentSince() ?? null;
+    return since === null ? null : isoTime(since.getTime());
   }
 
   #toCopy(): Needed[] {
@@ -340,14 +349,14 @@ export class Prewarmer {
 
   facts(): DataFacts {
     const { folder, mode } = this.settings;
-    const usedBytes = this.#usedBytes();
     const pinned = this.#pinned();
     const forRun = (checksum: string) => this.#needed.find((one) => one.checksum === checksum)?.forRun ?? null;
     const nowMs = this.options.nowMs();
     return {
-      ...{ folder, mode, used_bytes: usedBytes, limit_bytes: this.settings.limitBytes },
+      ...{ folder, mode, used_bytes: this.#store?.usedBytes ?? 0, limit_bytes: this.settings.limitBytes },
       in_place: [...this.#inPlace],
-      copies: [...this.#copies.values()].map((record) => ({
+      silent_since: this.#silentSince(),
+      copies: (this.#store?.all() ?? []).map((record) => ({
         ...record,
         pinned: pinned.has(record.checksum),
         runs: [...(this.#holds.get(record.checksum) ?? [])],

@@ -23,7 +23,7 @@ import { MlError } from "../core/error.ts";
 import { type FileLock, takeLifeLock } from "../core/file-lock.ts";
 import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
-import type { Courtesy } from "../data/pace.ts";
+import type { MountWatch } from "../data/mount-watch.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
 import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
@@ -97,15 +97,16 @@ interface Hooks extends Pick<Shop, "changed" | "lookSoon"> {
 }
 
 interface PrewarmHooks extends Pick<Hooks, "lookSoon" | "beatSoon"> {
-  courtesyAt(dataset: string): Courtesy | null;
+  watch(): MountWatch | null;
 }
 
-function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon, courtesyAt }: PrewarmHooks): Prewarmer | null {
+function prewarmerOf(options: WorkerOptions, { lookSoon, beatSoon, watch }: PrewarmHooks): Prewarmer | null {
   if (options.prewarm == null) return null;
   const clock = options.clock ?? systemClock;
   return new Prewarmer(options.base, options.prewarm, {
     nowMs: () => clock.nowMs(),
-    courtesyAt,
+    courtesyAt: (dataset) => watch()?.courtesyAt(dataset) ?? null,
+    storeSilentSince: () => watch()?.copiesSilentSince() ?? null,
     onProgress: beatSoon,
     onEnd: () => {
       beatSoon();
@@ -181,7 +182,7 @@ function makeShop(options: WorkerOptions, hooks: Hooks): Shop {
     notBeforeMs: 0,
     line: new LineView(options.queue, options.clock ?? systemClock),
     idlePlan: null,
-    prewarmer: prewarmerOf(options, { ...hooks, courtesyAt: (name) => shop.mounts?.courtesyAt(name) ?? null }),
+    prewarmer: prewarmerOf(options, { ...hooks, watch: () => shop.mounts }),
     venvs: venvsOf(options, hooks),
     images: imagesOf(options, { ...hooks, isPreparing: (runId) => shop.live.get(runId)?.phase === "preparing" }),
     mounts: null,
