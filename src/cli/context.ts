@@ -10,7 +10,7 @@ import { type HomePaths, localPlaces, requireHome } from "../config/home.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import type { Command, CommandEntry, ConnectOptions, Context, LoadTerminalUi } from "./command.ts";
-import { isGone, noServer, readServerRecord, recordTarget } from "./local-server.ts";
+import { isGone, isLate, noServer, readServerRecord, recordTarget } from "./local-server.ts";
 import type { Output } from "./output.ts";
 import type { Environment } from "./terminal.ts";
 
@@ -70,6 +70,7 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
   try {
     return await connect(locate, settings);
   } catch (cause) {
+    if (isLate(cause)) throw await (await import("./silent-place.ts")).withSilentPlace(cause, places);
     if (!isGone(cause)) throw cause;
     if (!(options.start ?? parts.command.startsServer ?? false)) throw noServer(places.base);
   }

@@ -2,7 +2,7 @@
  * The server of this machine as a client sees it: found by the record that it leaves in its state folder, and believed
  * only once it answers. Starting one is start-server.ts, loaded only where there is none.
  */
-import { gone } from "../client/open-link.ts";
+import { gone, late } from "../client/open-link.ts";
 import type { Target } from "../client/target.ts";
 import { MlError } from "../core/error.ts";
 import { readText } from "./read-early.ts";
@@ -33,6 +33,10 @@ export async function readServerRecord(path: string): Promise<ServerRecord | nul
     return null;
   }
 }
+
+/** There is a server, and it does not answer in time; as opposed to none. */
+export const isLate = (cause: unknown): cause is MlError =>
+  cause instanceof MlError && cause.code === "unreachable" && cause.detail.data === late;
 
 export function recordTarget(record: ServerRecord, key: string | null): Target {
   if (record.socket !== null) return { kind: "socket", path: record.socket, key };

@@ -19,6 +19,9 @@ export interface OpenOptions {
 /** In an error's `data`: nothing listens at the address. */
 export const gone = "gone";
 
+/** In an error's `data`: it takes connections and gives no answer. */
+export const late = "late";
+
 export const greeting = { version, protocol: protocolVersion };
 
 /** Throws `unreachable`, `unauthenticated`, `not_allowed`, each with its cause and the next step. */
@@ -51,6 +54,7 @@ async function probe(target: Target, timeoutMs: number): Promise<void> {
     if (cause instanceof MlError && cause.code === "timed_out") {
       throw new MlError("unreachable", `${placeOf(target)} does not answer`, {
         cause: "no reply in time",
+        data: late,
         hint: target.kind === "socket" ? "ml server status" : checkHint(target),
       });
     }

@@ -84,10 +84,11 @@ export class CopyStore {
 
   /** Somebody uses it now: notes that, and gives the folder; null where it is not there, or gives no answer. Never rejects. */
   async use(record: CopyRecord, at: string): Promise<string | null> {
-    record.last_used_at = at;
-    record.hits += 1;
-    const isThere = this.silentSince() === null && (await this.#work({ do: "use", record }).catch(() => false));
-    return isThere ? copyFolder(this.folder, record.checksum) : null;
+    if (this.silentSince() !== null) return null;
+    const used = { ...record, last_used_at: at, hits: record.hits + 1 };
+    if (!(await this.#work({ do: "use", record: used }).catch(() => false))) return null;
+    Object.assign(record, used);
+    return copyFolder(this.folder, record.checksum);
   }
 
   /** What all copies together may take. Rejects with system errors and MlError. */

@@ -2,6 +2,8 @@
 import { expect } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withSilentPlace } from "../../src/cli/silent-place.ts";
+import { MlError } from "../../src/core/error.ts";
 import { onFuse, openNas } from "../support/nas.ts";
 import { serveFrom } from "../support/served.ts";
 import { tempFolder, until } from "../support/temp.ts";
@@ -42,4 +44,16 @@ onFuse("[D9] data that has changed when a run is queued is told of while it wait
     datasets: [{ drift: { seen: "queued", changed: 1, files: ["~ b"] } }],
   });
   expect((await lab.ml(["info", runId])).stdout).toContain("changed (seen when it was queued): 1 file changed: ~ b");
+});
+
+onFuse("a command whose server does not answer names the folder that hangs, and none where all answer", async () => {
+  const nas = await openNas();
+  const late = new MlError("unreachable", "the local server does not answer", { cause: "no reply in time" });
+  const places = { base: nas.point, stateDir: tempFolder() };
+  expect(await withSilentPlace(late, places)).toBe(late);
+  nas.obey("hang");
+  expect(await withSilentPlace(late, places)).toMatchObject({
+    ...{ code: "unreachable", exitCode: 69 },
+    message: `the local server does not answer: \`${nas.point}\`, where its data lies, gives no answer`,
+  });
 });

@@ -42,10 +42,13 @@ async function findLocal(context: Context): Promise<{ record: ServerRecord; conn
   } catch (cause) {
     if (!(cause instanceof MlError) || cause.code !== "unreachable") throw cause;
     if (isGone(cause) || !(await isServerProcess(record.pid))) return null;
-    throw new MlError("unreachable", `the server (pid ${record.pid}) is there and does not answer`, {
+    const { serverLog, stateDir } = placesOf(context);
+    const error = new MlError("unreachable", `the server (pid ${record.pid}) is there and does not answer`, {
       cause: cause.detail.cause ?? cause.message,
-      hint: `look at ${placesOf(context).serverLog}; \`kill -9 ${record.pid}\` harms no run, and \`ml server start\` starts another`,
+      hint: `look at ${serverLog}; \`kill -9 ${record.pid}\` harms no run, and \`ml server start\` starts another`,
     });
+    const { withSilentPlace } = await import("../silent-place.ts");
+    throw await withSilentPlace(error, { base: record.base, stateDir });
   }
 }
 
