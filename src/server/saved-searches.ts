@@ -44,17 +44,18 @@ export class SavedSearches {
   }
 
   of(user: string): Record<string, string> {
-    return this.read()[user] ?? {};
+    const table = this.read();
+    return Object.hasOwn(table, user) ? (table[user] ?? {}) : {};
   }
 
   /** `query` null forgets. Throws `not_found`, `too_large`, `bad_config` and system errors. */
   save(user: string, name: string, query: string | null): void {
     const table = this.read();
-    const own = { ...table[user] };
-    if (query === null) {
-      if (!Object.hasOwn(own, name)) throw unknown(name, own);
-      delete own[name];
-    } else own[name] = query;
+    const before = this.of(user);
+    if (query === null && !Object.hasOwn(before, name)) throw unknown(name, before);
+    // Made anew, since to assign `__proto__` keeps nothing.
+    const others = Object.entries(before).filter(([known]) => known !== name);
+    const own = Object.fromEntries(query === null ? others : [...others, [name, query]]);
     if (Object.keys(own).length > mostSaved)
       throw new MlError("too_large", `there are ${mostSaved} saved searches already`, {
         hint: "`ml find --forget NAME`",
@@ -67,9 +68,8 @@ export class SavedSearches {
     if (!text.includes("@")) return text;
     const own = this.of(user);
     return text.replaceAll(/(^|[\s(-])@([\w-]+)(?=$|[\s)])/g, (_, before: string, name: string) => {
-      const query = own[name];
-      if (query === undefined) throw unknown(name, own);
-      return `${before}(${query})`;
+      if (!Object.hasOwn(own, name)) throw unknown(name, own);
+      return `${before}(${own[name]})`;
     });
   }
 
