@@ -10,8 +10,9 @@ import type { RunPaths } from "../run/paths.ts";
 
 /** A value is judged this soon, and a look costs a hundredth of a core at most where it takes a millisecond. */
 const ringMs = 100;
-/** What a ring sets off may take up to this share of the time. */
+/** What a ring sets off may take up to this share of the time; but where it is slow because the disk is, nobody waits longer than this. */
 const mostShare = 0.05;
+const mostQuietMs = 1000;
 
 export class MetricBell {
   /** run id → its watch; null while it waits for the ring. */
@@ -79,7 +80,7 @@ export class MetricBell {
     for (const { paths } of this.watched.values()) this.listen(paths);
     await this.onRing().catch(() => {});
     const tookMs = performance.now() - beganMs;
-    this.notBeforeMs = beganMs + tookMs / mostShare;
+    this.notBeforeMs = performance.now() + Math.min(mostQuietMs, tookMs / mostShare);
     this.busy = false;
     if (this.again) this.ringSoon();
   }
