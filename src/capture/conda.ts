@@ -64,9 +64,14 @@ async function readMeta(prefix: string, meta: string): Promise<CondaTexts> {
   return { exported, explicit: ["@EXPLICIT", ...urls, ""].join("\n") };
 }
 
-/** `conda-forge` from `https://conda.anaconda.org/t/<token>/conda-forge/linux-64`: no part that could be a token. */
-function channelName(url: string): string {
-  const parts = url.split("/").filter((part) => part !== "");
-  const last = parts.at(-1) ?? url;
-  return /^(?:noarch|(?:linux|osx|win)-\w+)$/.test(last) ? (parts.at(-2) ?? last) : last;
+/**
+ * As `conda env export` names it: `conda-forge` for `https://conda.anaconda.org/t/<token>/conda-forge/linux-64`, `defaults` for what
+ * Anaconda serves, and any other by its URL, since its last word alone would be looked for elsewhere. No part that could be a token.
+ */
+function channelName(told: string): string {
+  const url = withoutUserInfo(told)
+    .replace(/\/t\/[^/]+(?=\/|$)/, "")
+    .replace(/\/(?:noarch|(?:linux|osx|win)-\w+)?\/*$/, "");
+  if (/^https?:\/\/repo\.anaconda\.com\/pkgs\//.test(url)) return "defaults";
+  return url.replace(/^https?:\/\/conda\.anaconda\.org\//, "");
 }

@@ -65,7 +65,18 @@ test("a conda environment is kept with the exact files that it was made of, with
     "conda/conda-meta/zlib-1.3-h1.json",
     JSON.stringify({ channel: url.replace(/\/zlib.*/, ""), files: [], md5: "0f", url }),
   );
+  const others = [
+    "https://repo.anaconda.com/pkgs/main/linux-64",
+    "file:///srv/channel/noarch",
+    "https://ana:pw@lab/t/tk-1/own",
+  ];
+  for (const [at, channel] of others.entries())
+    f.write(`conda/conda-meta/p${at}-1-0.json`, JSON.stringify({ channel, files: [], md5: "0f" }));
   await (await f.capture([join(f.folder, "conda/bin/python3")])).rest;
+  const listed = readFileSync(join(f.env, "conda.yml"), "utf8");
+  expect(listed).toContain(
+    "channels:\n  - conda-forge\n  - defaults\n  - file:///srv/channel\n  - https://lab/own\ndep",
+  );
   const explicit = "https://conda.anaconda.org/conda-forge/linux-64/zlib-1.3-h1.conda#0f";
   expect(readFileSync(join(f.env, "conda-explicit.txt"), "utf8")).toBe(`@EXPLICIT\n${explicit}\n`);
   expect(readFileSync(join(f.env, "conda.yml"), "utf8")).toContain("  - zlib=1.3=h1");
