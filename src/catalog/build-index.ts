@@ -1,7 +1,6 @@
 /**
  * Makes an index from nothing but run folders. Runs are read in the order of their ids, which is nearly that of their
- * arrival; reading and writing cost about the same, so with many runs another process reads (row-parts.ts) and this one
- * writes.
+ * arrival; with many runs other processes read (row-parts.ts) and this one writes.
  */
 import * as fs from "node:fs";
 import type { BasePaths } from "../run/paths.ts";
@@ -11,31 +10,36 @@ import { Catalog } from "./catalog.ts";
 import { type DrawnRows, RowDrawer } from "./draw-rows.ts";
 import { drawnApart } from "./row-parts.ts";
 
-/** Runs that are read and written together. */
-const runsAtOnce = 1000;
+const usualRunsAtOnce = 1000;
 /** Fewer runs than that are read before another process has started. */
 const readHere = 2000;
 
-/** The rows of these runs, a part at a time. */
-export function* drawAll(base: BasePaths, runIds: readonly string[]): Generator<DrawnRows> {
+/** The rows of these runs, a chunk at a time. */
+export function* drawAll(base: BasePaths, chunks: Iterable<readonly string[]>): Generator<DrawnRows> {
   const drawer = new RowDrawer(base);
-  for (let at = 0; at < runIds.length; at += runsAtOnce) yield drawer.draw(runIds.slice(at, at + runsAtOnce));
+  for (const chunk of chunks) yield drawer.draw(chunk);
 }
 
 export interface BuildOptions {
   onProgress?(runs: number): void;
   /** Up to so many runs are read by this process. */
   readHere?: number;
+  /** So many are read and written together. */
+  runsAtOnce?: number;
 }
 
 /** A whole index at `path`, on the disk; what lay there is removed. Returns how many runs it has. */
 export async function buildIndex(base: BasePaths, path: string, options: BuildOptions = {}): Promise<number> {
   const runIds = listRunIds(base).reverse();
   const alone = runIds.length <= (options.readHere ?? readHere);
+  const runsAtOnce = options.runsAtOnce ?? usualRunsAtOnce;
+  const chunks = Array.from({ length: Math.ceil(runIds.length / runsAtOnce) }, (_, at) =>
+    runIds.slice(at * runsAtOnce, (at + 1) * runsAtOnce),
+  );
   const fill = new BulkFill(base, path);
   const refused: string[] = [];
   try {
-    for await (const drawn of alone ? drawAll(base, runIds) : drawnApart(base, path, runIds)) {
+    for await (const drawn of alone ? drawAll(base, chunks) : drawnApart(base, path, chunks)) {
       fill.add(drawn);
       refused.push(...drawn.refused);
       options.onProgress?.(fill.count);

@@ -1,6 +1,6 @@
 /**
  * `ml __index build BASE PATH` makes an index in a process of its own, so that the server goes on answering; lines of JSON on
- * stdout say how far it is. `ml __index read BASE PATH` is a helper of it. Both end when nobody reads what they say any
+ * stdout say how far it is. `ml __index read BASE PATH NAME` is a helper of it. Both end when nobody reads what they say any
  * more, so that nothing is left over from a server that was killed.
  */
 import * as fs from "node:fs";
@@ -18,14 +18,16 @@ async function build(base: string, path: string): Promise<void> {
   say({ runs });
 }
 
-async function read(base: string, path: string): Promise<void> {
-  const runIds = (await Bun.stdin.text()).split("\n").filter((runId) => runId !== "");
-  leaveParts(path, drawAll(basePaths(base), runIds));
+/** On stdin a chunk of run ids a line. */
+async function read(base: string, path: string, name: string): Promise<void> {
+  const lines = (await Bun.stdin.text()).split("\n").filter((line) => line !== "");
+  const chunks = lines.map((line) => line.split(" "));
+  leaveParts(path, name, drawAll(basePaths(base), chunks));
 }
 
-export async function indexMain([act, base = "", path = ""]: readonly string[]): Promise<never> {
+export async function indexMain([act, base = "", path = "", name = ""]: readonly string[]): Promise<never> {
   try {
-    await (act === "build" ? build(base, path) : read(base, path));
+    await (act === "build" ? build(base, path) : read(base, path, name));
     process.exit(0);
   } catch (cause) {
     if (act === "build" && systemCode(cause) !== "EPIPE") say({ failed: messageOf(cause) });
