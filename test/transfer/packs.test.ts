@@ -238,6 +238,14 @@ describe("a damaged pack", () => {
   });
 });
 
+test("a pack of the first form is read as it was, for ever", () => {
+  const base = freshBase();
+  fs.mkdirSync(packsFolder(base));
+  fs.copyFileSync(join(import.meta.dir, "../data/pack-1.tar"), join(packsFolder(base), "first.tar"));
+  for (const text of ["", "one\n", "two ".repeat(200)])
+    expect(Buffer.from(readBlob(base, sha256(text))).toString()).toBe(text);
+});
+
 test("[K8] a pack is on the disk before it has its name, and has its name there before anybody is told", async () => {
   const base = freshBase();
   const done: string[] = [];
