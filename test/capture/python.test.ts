@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from "nod
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { needs } from "../support/require.ts";
+import { until } from "../support/temp.ts";
 import { type Fixture, fixture } from "./fixture.ts";
 
 /** A venv made by hand around a real interpreter, with packages of every kind that pip knows. */
@@ -133,14 +134,13 @@ describe("the Python of a run", () => {
     expect(captured.complete).toBe(false);
     expect(captured.partial).toContain("python: not known yet");
     expect(captured.environment.kernel).toBeNull();
+    const pidFile = join(at.folder, "pid");
+    const pid = await until("the interpreter", () => existsSync(pidFile) && Number(readFileSync(pidFile, "utf8")));
     stop.abort();
     const all = await captured.rest;
     expect(all.partial.join("\n")).toMatch(/python: .*had not answered when the run was sealed/);
-    const pid = Number(readFileSync(join(at.folder, "pid"), "utf8"));
     const alive = () => existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
-    const deadline = Date.now() + 5000;
-    while (alive() && Date.now() < deadline) await Bun.sleep(10);
-    expect(alive()).toBe(false);
+    await until("the interpreter's end", () => !alive());
     expect(existsSync(join(at.env, "hardware.json"))).toBe(true);
   });
 

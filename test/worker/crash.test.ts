@@ -396,7 +396,7 @@ test("the runs of a worker that died are taken over by another of the same host,
 });
 
 test("[Q2] a worker that slept beyond its lease does not start what another has started", async () => {
-  const sleeper = spawnWorker("worker/after-starting:1:delay=1500");
+  const sleeper = spawnWorker("worker/after-starting:1:delay=3000");
   const paths = await bench.submit({ argv: ["sh", "-c", patient], files: { go: "" } });
   await until("the sleeper's claim", () => fs.existsSync(paths.claim) && bench.manifest(paths).status === "starting");
   // Its lease is over: another takes the entry.
@@ -406,7 +406,7 @@ test("[Q2] a worker that slept beyond its lease does not start what another has 
   const manifest = await bench.sealed(paths);
   expect(manifest.exit_code).toBe(5);
   expect(JSON.parse(read(paths.claim)).worker).toBe("w2");
-  await Bun.sleep(1600);
+  await Bun.sleep(3100);
   expect(sleeper.exitCode).toBeNull();
   expect(startsOf(paths)).toBe(1);
   expect(bench.manifest(paths)).toEqual(manifest);
