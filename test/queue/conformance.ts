@@ -27,7 +27,7 @@ export type Check = (
 
 export function queueConformance(backend: string, options: SuiteOptions): void {
   const run = options.test ?? test;
-  const check: Check = (name, act, timeoutMs = 20_000) => {
+  const check: Check = (name, act, timeoutMs = 120_000) => {
     const reason = options.without?.[name];
     if (reason !== undefined) {
       console.log(`SKIPPED ${backend}: ${name}: ${reason}`);

@@ -39,7 +39,7 @@ async function setting(): Promise<Setting> {
   const open = () => {
     const redis = openRedisQueue(server.url, {
       namespace: folder,
-      timeoutMs: 500,
+      timeoutMs: 1500,
       pauseMs: 20,
       tendMs: 50,
       pollMs: 100,

@@ -24,7 +24,7 @@ async function setting(...more: string[]): Promise<{ server: RedisServer; queue:
   closing.push({ close: () => server.kill() });
   await server.start(...more);
   const open = () => {
-    const fast = { timeoutMs: 500, pauseMs: 20, tendMs: 50, pollMs: 60_000 };
+    const fast = { timeoutMs: 1500, pauseMs: 20, tendMs: 50, pollMs: 60_000 };
     const queue = openRedisQueue(server.url, { namespace: "test", ...fast });
     closing.push(queue);
     return queue;

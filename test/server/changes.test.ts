@@ -91,12 +91,12 @@ test("[Q11] many cancels at once agree", async () => {
 
 test("cancelling what runs leaves a stop request with who, when and how; `now` hurries it", async () => {
   const server = await serve();
-  const runId = await queued(server, { grace_seconds: 12 });
+  const runId = await queued(server, { grace_seconds: 60 });
   setStatus(pathsOf(server, runId), "starting");
   setStatus(pathsOf(server, runId), "running");
   const read = () => JSON.parse(readFileSync(pathsOf(server, runId).stopRequest, "utf8"));
   await server.ask("run.cancel", { runs: [runId], reason: "wrong data" });
-  expect(read()).toMatchObject({ now: false, reason: "wrong data", grace_seconds: 12 });
+  expect(read()).toMatchObject({ now: false, reason: "wrong data", grace_seconds: 60 });
   const [row] = (await server.ask("status", {})).running;
   expect(row?.stopping?.kill_in_seconds).toBeGreaterThan(10);
   await server.ask("run.cancel", { runs: [runId], now: true });

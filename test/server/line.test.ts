@@ -1,12 +1,14 @@
 /** The waiting line as people meet it: order, reasons, terms, reservations, and who did what. */
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Body, Reply } from "../../src/protocol/requests.ts";
 import { readReservations } from "../../src/run/reservations.ts";
 import { plainCards } from "../../src/schedule/fit.ts";
 import { startWorker } from "../../src/worker/worker.ts";
 import { afterTest } from "../support/after-test.ts";
-import { until } from "../support/temp.ts";
+import { tempFolder, until } from "../support/temp.ts";
 import { queued, serve, spec, type TestServer } from "./harness.ts";
 
 type Spec = Body<"submit">["runs"][number];
@@ -94,7 +96,11 @@ describe("a run that waits for others", () => {
   test("[Q7] starts after its parent; where that fails it is cancelled, and says why", async () => {
     const server = await serve();
     await work(server, { slots: 4 });
-    const bad = await queued(server, { argv: ["sh", "-c", "sleep 0.3; exit 3"], name: "bad" });
+    const go = join(tempFolder(), "go");
+    const bad = await queued(server, {
+      argv: ["sh", "-c", `until [ -e ${go} ]; do sleep 0.02; done; exit 3`],
+      name: "bad",
+    });
     const { runs } = await server.ask("submit", {
       runs: [
         spec({ name: "cleanup", after: ["bad"] }),
@@ -104,6 +110,7 @@ describe("a run that waits for others", () => {
     });
     const [cleanup = "", heir = "", grandchild = ""] = runs.map((run) => run.run_id);
     expect(await why(server, heir)).toMatchObject([{ kind: "parent", run_id: bad, need: "success" }]);
+    writeFileSync(go, "");
     await ended(server, [bad, cleanup, heir, grandchild]);
     expect(await record(server, cleanup)).toMatchObject({ status: "completed" });
     expect(await record(server, heir)).toMatchObject({
