@@ -37,6 +37,7 @@ export interface Running {
 export interface OnTerminal {
   screen(): string;
   type(text: string): void;
+  /** The exit code, once the screen has all of the output. */
   ended: Promise<number>;
 }
 
@@ -120,6 +121,7 @@ function startOnTerminal(
   options: Given & { cols?: number; rows?: number },
 ): OnTerminal {
   let screen = "";
+  const closed = Promise.withResolvers<void>();
   const decoder = new TextDecoder();
   const { cols = 100, rows = 30 } = options;
   const child = Bun.spawn({
@@ -132,13 +134,18 @@ function startOnTerminal(
       data(_, bytes) {
         screen += decoder.decode(bytes, { stream: true });
       },
+      exit: () => closed.resolve(),
     },
   });
   killAfterTest(child);
   return {
     screen: () => screen,
     type: (text) => child.terminal?.write(text),
-    ended: child.exited,
+    ended: child.exited.then(async (code) => {
+      // Its last words are on the screen then, unless something that it has left behind holds the terminal open.
+      await Promise.race([closed.promise, Bun.sleep(5000)]);
+      return code;
+    }),
   };
 }
 
