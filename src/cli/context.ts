@@ -67,10 +67,11 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
     if (record === null) throw noServer(places.base);
     return recordTarget(record, localKey(resolved));
   };
+  const whyLate = async (error: MlError) => (await import("./silent-place.ts")).withSilentPlace(error, places);
   try {
-    return await connect(locate, settings);
+    return await connect(locate, { ...settings, whyLate });
   } catch (cause) {
-    if (isLate(cause)) throw await (await import("./silent-place.ts")).withSilentPlace(cause, places);
+    if (isLate(cause)) throw await whyLate(cause);
     if (!isGone(cause)) throw cause;
     if (!(options.start ?? parts.command.startsServer ?? false)) throw noServer(places.base);
   }

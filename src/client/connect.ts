@@ -18,6 +18,8 @@ export interface ConnectSettings {
   timeoutMs?: number;
   /** Sent together with the greeting, without waiting for its answer; the `ask` with the very same body takes the reply. */
   ahead?: { name: Ask; body: object };
+  /** Why a question had no answer in time, where somebody can find out; else gives the error back. */
+  whyLate?(error: MlError): Promise<MlError>;
   /** Said once each: polling instead of WebSocket, clocks apart, versions apart. */
   warn(sentence: string): void;
 }
@@ -222,6 +224,8 @@ class HealingConnection implements Connection {
         if (early !== null) return await raceAbort(early, options.signal);
         return await link.ask(name, body, { timeoutMs: deadline - performance.now(), signal: options.signal });
       } catch (cause) {
+        const { whyLate } = this.settings;
+        if (cause instanceof MlError && cause.code === "timed_out" && whyLate !== undefined) throw await whyLate(cause);
         if (cause instanceof MlError) throw this.explain(cause, name);
         if (!(cause instanceof LinkLost)) throw cause;
         if (this.link === link) this.onLost(link, cause.why);

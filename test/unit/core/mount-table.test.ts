@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { isNetworkType, mountOf, readMounts } from "../../../src/core/mount-table.ts";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { hangingMountOf, isNetworkType, mountOf, readMounts } from "../../../src/core/mount-table.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 const mounts = readMounts(`21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 21 0:40 / /mnt/my\\040nas rw,relatime shared:2 master:1 - nfs4 nas:/export rw,vers=4.2
@@ -23,6 +26,19 @@ test("a path belongs to the innermost mount, and to the newest of one point", ()
 test("what the kernel says of this machine can be read, and nothing is said where it says nothing", () => {
   expect(mountOf("/proc/self")?.type).toBe("proc");
   expect(mountOf("/x", [])).toBeNull();
+});
+
+test("a mount that may hang is found behind symbolic links, which are followed no further than to it", () => {
+  const folder = tempFolder();
+  const far = { mountId: 9, point: join(folder, "far"), type: "fuse.anything", source: "x" };
+  const all = [...readMounts("21 1 8:1 / / rw - ext4 /dev/sda1 rw"), far];
+  symlinkSync("far/in", join(folder, "near"));
+  symlinkSync(join(folder, "near"), join(folder, "nearer"));
+  symlinkSync("loop", join(folder, "loop"));
+  for (const name of ["far", "far/in/it", "near", "nearer/x", "nearer/../.."])
+    expect(hangingMountOf(join(folder, name), all)?.mountId).toBe(name === "nearer/../.." ? undefined : 9);
+  expect(hangingMountOf(join(folder, "loop/x"), all)).toBeNull();
+  expect(hangingMountOf(join(folder, "not/there"), all)).toBeNull();
 });
 
 test("network types are told from local ones", () => {
