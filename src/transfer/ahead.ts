@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import type { SnapshotFile } from "../run/snapshot.ts";
 import { fileSource } from "./byte-source.ts";
+import { FollowedSums } from "./followed-sums.ts";
 import { type HashedFile, sameStat } from "./hash-file.ts";
 import type { PackEntry } from "./pack-content.ts";
 import { unnamedHash } from "./pack-format.ts";
@@ -62,7 +63,11 @@ export class Ahead {
       if (!stat.isFile() || stat.size !== size) return null;
       const sum = new Bun.CryptoHasher("sha256");
       const from = { source: fileSource(fd, size, { sum }) };
-      const put = this.#put({ hash: unnamedHash, size, path, from, by: { base, sums } }, sum, `${root}/${path}`);
+      const put = this.#put(
+        { hash: unnamedHash, size, path, from, by: { base, sums, followed: new FollowedSums(sums) } },
+        sum,
+        `${root}/${path}`,
+      );
       const hash = await put.read;
       if (hash === null || !sameStat(stat, fs.fstatSync(fd))) return null;
       this.#storing.set(hash, put.stored);

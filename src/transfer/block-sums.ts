@@ -12,10 +12,12 @@ export interface BlockSums {
   /** One of each a block; the last block may be shorter. */
   weak: Uint32Array;
   strong: Uint32Array;
+  /** Where each block begins, where that is not every `blockBytes`: see followed-sums.ts. */
+  starts?: Float64Array;
 }
 
-const leastBlock = 512;
-const mostBlock = 128 * 1024;
+export const leastBlock = 512;
+export const mostBlock = 128 * 1024;
 const headerBytes = 12;
 /** Of content whose sums are sent or taken: 2^21 blocks. */
 const mostBytes = 256 * 2 ** 30;
@@ -44,6 +46,15 @@ function weakSum(bytes: Uint8Array): number {
   return joinWeak(low, high);
 }
 
+export function sumOf(bytes: Uint8Array): { weak: number; strong: number } {
+  return { weak: weakSum(bytes), strong: strongSum(bytes) };
+}
+
+/** Where block `index` begins; for the one after the last, the end. */
+export function startOf({ size, blockBytes, starts }: BlockSums, index: number): number {
+  return starts === undefined ? Math.min(size, index * blockBytes) : (starts[index] ?? size);
+}
+
 /** Yields now and then, with nothing, so that the caller can let others have their turn. */
 export function* sumBlocks(source: ByteSource): Generator<undefined, BlockSums> {
   const { size } = source;
@@ -52,8 +63,9 @@ export function* sumBlocks(source: ByteSource): Generator<undefined, BlockSums> 
   const sums: BlockSums = { size, blockBytes, weak: new Uint32Array(count), strong: new Uint32Array(count) };
   for (let index = 0; index < count; index += 1) {
     const bytes = source.bytes(index * blockBytes, Math.min(blockBytes, size - index * blockBytes));
-    sums.weak[index] = weakSum(bytes);
-    sums.strong[index] = strongSum(bytes);
+    const { weak, strong } = sumOf(bytes);
+    sums.weak[index] = weak;
+    sums.strong[index] = strong;
     if (index % 64 === 63) yield;
   }
   return sums;

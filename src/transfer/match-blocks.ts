@@ -3,7 +3,7 @@
  * stand now. The block that would follow is tried first, by its strong sum alone, which runs at the speed of memory;
  * the weak sum is rolled from byte to byte only from a change to the next block that fits.
  */
-import { type BlockSums, joinWeak, strongSum } from "./block-sums.ts";
+import { type BlockSums, joinWeak, startOf, strongSum } from "./block-sums.ts";
 import type { ByteSource } from "./byte-source.ts";
 
 /** `length` bytes at `at` of the new content: the same as at `knownAt` of the other version, or new (null). */
@@ -11,6 +11,8 @@ export interface Stretch {
   at: number;
   length: number;
   knownAt: number | null;
+  /** Which block of the other version it is; null for new bytes. */
+  block: number | null;
 }
 
 /** New bytes come in stretches of no more than this. */
@@ -42,14 +44,14 @@ class Matcher {
   }
 
   lengthOf(index: number): number {
-    const { size, blockBytes } = this.#sums;
-    return Math.min(blockBytes, size - index * blockBytes);
+    return startOf(this.#sums, index + 1) - startOf(this.#sums, index);
   }
 
   /** True where block `index` stands at `at`. */
   stands(index: number, at: number): boolean {
+    if (index >= this.#sums.weak.length) return false;
     const length = this.lengthOf(index);
-    if (index >= this.#sums.weak.length || at + length > this.#source.size) return false;
+    if (at + length > this.#source.size) return false;
     return strongSum(this.#source.bytes(at, length)) === this.#sums.strong[index];
   }
 
@@ -88,14 +90,14 @@ export function* matchBlocks(source: ByteSource, sums: BlockSums): Generator<Str
   const matcher = new Matcher(source, sums);
   function* literals(from: number, to: number): Generator<Stretch> {
     for (let at = from; at < to; at += literalBytes) {
-      yield { at, length: Math.min(literalBytes, to - at), knownAt: null };
+      yield { at, length: Math.min(literalBytes, to - at), knownAt: null, block: null };
     }
   }
   for (let at = 0, expected = 0, fresh = 0; at < source.size || fresh < at; ) {
     if (at < source.size && matcher.stands(expected, at)) {
       yield* literals(fresh, at);
       const length = matcher.lengthOf(expected);
-      yield { at, length, knownAt: expected * sums.blockBytes };
+      yield { at, length, knownAt: startOf(sums, expected), block: expected };
       at += length;
       fresh = at;
       expected += 1;

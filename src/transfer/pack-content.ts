@@ -8,6 +8,7 @@ import { MlError, messageOf } from "../core/error.ts";
 import { shownPath } from "../run/snapshot.ts";
 import type { BlockSums } from "./block-sums.ts";
 import { type ByteSource, fileSource } from "./byte-source.ts";
+import type { FollowedSums } from "./followed-sums.ts";
 import { matchBlocks } from "./match-blocks.ts";
 import { partHeader } from "./pack-format.ts";
 
@@ -18,7 +19,7 @@ export interface PackEntry {
   path: string;
   from: { file: string } | { fd: number } | { source: ByteSource } | { bytes: Uint8Array };
   /** Only for files: what the other side has that the content can be told by. */
-  by?: { base: string; sums: BlockSums } | { arrivedBytes: number; arrivedHash: string };
+  by?: { base: string; sums: BlockSums; followed?: FollowedSums } | { arrivedBytes: number; arrivedHash: string };
 }
 
 /** A piece of the stream, and how many bytes of the content it stands for. Valid until the next one is asked for. */
@@ -100,11 +101,17 @@ function* restOfFile(
 }
 
 /** Not checked here: the other side does, and asks for the whole where it does not fit. */
-function* differences(entry: PackEntry, source: ByteSource, sums: BlockSums): Generator<Piece> {
+function* differences(
+  entry: PackEntry,
+  source: ByteSource,
+  { sums, followed }: { sums: BlockSums; followed?: FollowedSums },
+): Generator<Piece> {
   let common = { from: 0, length: 0 };
   const header = () => ({ bytes: partHeader(common.from, common.length), contentBytes: common.length });
   try {
-    for (const { at, length, knownAt } of matchBlocks(source, sums)) {
+    for (const stretch of matchBlocks(source, sums)) {
+      const { at, length, knownAt } = stretch;
+      followed?.take(stretch, source);
       if (knownAt !== null && common.length > 0 && knownAt === common.from + common.length) {
         common.length += length;
         if (common.length < mostCommon) continue;
@@ -135,14 +142,14 @@ export function* contentOf(entry: PackEntry, buffer: Uint8Array): Generator<Piec
   }
   if ("source" in entry.from) {
     if (entry.by === undefined || !("base" in entry.by)) throw new Error("only differences are told from a source");
-    yield* differences(entry, entry.from.source, entry.by.sums);
+    yield* differences(entry, entry.from.source, entry.by);
     return;
   }
   const own = "file" in entry.from ? openEntry(entry, entry.from.file) : null;
   const fd = "fd" in entry.from ? entry.from.fd : (own ?? -1);
   try {
     if (entry.by === undefined) yield* wholeFile(entry, fd, buffer);
-    else if ("base" in entry.by) yield* differences(entry, fileSource(fd, entry.size), entry.by.sums);
+    else if ("base" in entry.by) yield* differences(entry, fileSource(fd, entry.size), entry.by);
     else yield* restOfFile(entry, fd, { buffer, ...entry.by });
   } finally {
     if (own !== null) fs.closeSync(own);

@@ -50,7 +50,8 @@ function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
   const kept = new Map<string, BlockSums>();
   for (const { hash, size, from, by } of entries) {
     if (!("file" in from) || (size < keptSumsBytes && by === undefined)) continue;
-    const sums = sumsOf(from.file, size);
+    const followed = by !== undefined && "base" in by ? by.followed?.of(size) : null;
+    const sums = followed ?? sumsOf(from.file, size);
     if (sums !== null) kept.set(hash, sums);
   }
   if (kept.size > 0) memory.keepSums(kept);

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { writeDurable } from "../core/durable.ts";
 import type { Snapshot, SnapshotFile } from "../run/snapshot.ts";
 import { blobHash } from "./blob-hash.ts";
-import { type BlockSums, decodeSums, encodeSums } from "./block-sums.ts";
+import type { BlockSums } from "./block-sums.ts";
+import { decodeKept, encodeKept } from "./followed-sums.ts";
 
 export interface SentTree {
   hash: string;
@@ -62,7 +63,7 @@ export class SentMemory {
   sums(hash: string): BlockSums | null {
     if (this.#folder === null) return null;
     try {
-      return decodeSums(fs.readFileSync(join(this.#folder, "sums", hash)));
+      return decodeKept(fs.readFileSync(join(this.#folder, "sums", hash)));
     } catch {
       return null;
     }
@@ -71,7 +72,7 @@ export class SentMemory {
   keepSums(all: ReadonlyMap<string, BlockSums>): void {
     if (this.#folder === null) return;
     const folder = join(this.#folder, "sums");
-    for (const [hash, sums] of all) this.#write(join(folder, hash), encodeSums(sums));
+    for (const [hash, sums] of all) this.#write(join(folder, hash), encodeKept(sums));
     try {
       const names = fs.readdirSync(folder);
       if (names.length <= keptSums) return;

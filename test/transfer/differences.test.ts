@@ -13,6 +13,7 @@ import { Ahead } from "../../src/transfer/ahead.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { type BlockSums, decodeSums, encodeSums, sumBlocks } from "../../src/transfer/block-sums.ts";
 import { memorySource } from "../../src/transfer/byte-source.ts";
+import { decodeKept, encodeKept, FollowedSums } from "../../src/transfer/followed-sums.ts";
 import { matchBlocks } from "../../src/transfer/match-blocks.ts";
 import { arrivedOf } from "../../src/transfer/offer.ts";
 import { keepInterrupted, receivePack, sweepStaging } from "../../src/transfer/receive.ts";
@@ -74,6 +75,42 @@ describe("matching blocks", () => {
     const block = sumsOf(old).blockBytes;
     for (const fresh of [overwritten, inserted]) expect(rebuilt(old, fresh).newBytes).toBeLessThanOrEqual(block + 10);
     expect(rebuilt(old, old).newBytes).toBe(0);
+  });
+
+  test("the sums of what came of an edit follow from it, again and again, and find the next one", () => {
+    const random = seeded(11);
+    const first = noise(400_000);
+    let [content, sums]: [Buffer, BlockSums] = [first, sumsOf(first)];
+    for (let edit = 0; edit < 12; edit += 1) {
+      const at = Math.floor(random() * content.length);
+      const fresh = Buffer.concat([content.subarray(0, at), noise(10), content.subarray(at + 10 * (edit % 3))]);
+      const followed = new FollowedSums(sums);
+      const pieces: Buffer[] = [];
+      let newBytes = 0;
+      const source = memorySource(fresh);
+      for (const stretch of matchBlocks(source, sums)) {
+        const { at: from, length, knownAt } = stretch;
+        followed.take(stretch, source);
+        pieces.push(
+          knownAt === null ? fresh.subarray(from, from + length) : content.subarray(knownAt, knownAt + length),
+        );
+        if (knownAt === null) newBytes += length;
+      }
+      expect(Buffer.concat(pieces).equals(fresh)).toBeTrue();
+      expect(newBytes).toBeLessThan(5000);
+      const next = followed.of(fresh.length);
+      if (next !== null) expect(decodeKept(encodeKept(next))).toEqual(next);
+      [content, sums] = [fresh, next ?? sumsOf(fresh)];
+    }
+    const broken = new FollowedSums(sumsOf(content));
+    for (let at = 0; at < content.length; at += 300) {
+      broken.take({ at, length: 300, knownAt: null, block: null }, memorySource(Buffer.alloc(content.length + 300)));
+    }
+    expect(broken.of(content.length)).toBeNull();
+    expect(decodeKept(encodeKept(sumsOf(first)))).toEqual(sumsOf(first));
+    const uneven = encodeKept({ ...sumsOf(first), starts: new Float64Array(sumsOf(first).weak.length) });
+    for (const damaged of [uneven, uneven.subarray(1), Buffer.from([0, 0, 0, 0x80])])
+      expect(decodeKept(damaged)).toBeNull();
   });
 
   test("sums survive their encoding, and what is none is told apart", () => {
