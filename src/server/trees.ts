@@ -1,14 +1,14 @@
 /**
- * `PUT /trees`: a change of a tree that is here and the contents that it needs, all in one request, for who is nearly sure
- * that the server has the rest. What is lacking after all is told as `snapshot_missing`; what came is kept either way.
+ * `PUT /trees`: contents and the tree that needs them, in one request. The tree is told as by `snapshot.commit`: as itself, as
+ * the hash of its list, or as a change of another. What is lacking after all is told as `snapshot_missing`; what came is kept
+ * either way.
  *
- *     body = u32 length (little endian), {"tree": {snapshot, base, set, removed}} as JSON, a pack
+ *     body = u32 length (little endian), {"tree": …} as JSON, a pack
  */
 import { MlError, messageOf } from "../core/error.ts";
 import { limits } from "../protocol/frames.ts";
 import { storeSnapshot } from "../run/objects.ts";
 import type { BasePaths } from "../run/paths.ts";
-import { isChange } from "../run/snapshot-change.ts";
 import { receivePack } from "../transfer/receive.ts";
 import type { Asker } from "./asker.ts";
 import type { Services } from "./context.ts";
@@ -50,7 +50,7 @@ async function splitBody(
   return { text: held.toString("utf8", lengthBytes, end), rest: rest() };
 }
 
-function changeIn(text: string): unknown {
+function treeIn(text: string): unknown {
   requireShallow(text, limits.jsonDepth);
   let tree: unknown;
   try {
@@ -58,16 +58,16 @@ function changeIn(text: string): unknown {
   } catch (cause) {
     throw bad(messageOf(cause));
   }
-  if (!isChange(tree)) throw bad("`tree` is no change of a tree");
+  if (tree === undefined) throw bad("there is no `tree`");
   return tree;
 }
 
 /** Stores the contents, then the tree, and gives its name. Throws what both throw. */
 export async function takeTree(base: BasePaths, stream: AsyncIterable<Uint8Array>): Promise<string> {
   const { text, rest } = await splitBody(stream);
-  const change = changeIn(text);
+  const tree = treeIn(text);
   await receivePack(base, rest);
-  return storeSnapshot(base, change);
+  return storeSnapshot(base, tree);
 }
 
 export async function receiveTree(services: Services, asker: Asker, request: Request): Promise<Response> {

@@ -179,12 +179,7 @@ export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOpti
   for (let idle = 0; ; ) {
     try {
       options.signal?.throwIfAborted();
-      if (plan.list !== null) {
-        if (await isKnown(sender, tree, options)) return sent;
-        const list: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
-        await sendPacks(sender, [plan.list], { sent: list, options: { ...options, onProgress: () => {} } });
-        sent.wireBytes += list.wireBytes;
-      }
+      if (plan.list !== null && (await isKnownOrListed(sender, tree, { list: plan.list, sent, options }))) return sent;
       const offered = await offer(sender, tree, plan);
       if (plan.base !== null && !offered.baseKnown) {
         plan = planWhole(tree, before, options);
@@ -192,8 +187,9 @@ export async function sendSnapshot(sender: Sender, tree: Tree, options: SendOpti
       }
       idle = offered.missing.length < fewestMissing ? 0 : idle;
       fewestMissing = Math.min(fewestMissing, offered.missing.length);
-      await sendPacks(sender, lackingOf(plan, offered, { tried, options }), { sent, options });
-      if (!offered.known || offered.missing.length > 0) await sender.ask("snapshot.commit", { tree: plan.commit });
+      const lacking = lackingOf(plan, offered, { tried, options });
+      if (lacking.length > 0) await sendPacks(sender, lacking, { sent, options, tree: plan.commit });
+      else if (!offered.known) await sender.ask("snapshot.commit", { tree: plan.commit });
       if (before?.hash !== tree.hash) options.memory?.keepTree(tree.text);
       return sent;
     } catch (cause) {
@@ -216,17 +212,49 @@ async function isKnown(sender: Sender, tree: Tree, options: SendOptions): Promis
   return known;
 }
 
+/** Asks whether the tree is known while its list goes there already; where it is, the list is stopped. */
+async function isKnownOrListed(
+  sender: Sender,
+  tree: Tree,
+  { list, sent, options }: { list: PackEntry; sent: Sent; options: SendOptions },
+): Promise<boolean> {
+  const needless = new AbortController();
+  const signals = options.signal === undefined ? [needless.signal] : [needless.signal, options.signal];
+  const own = { ...options, onProgress: () => {}, signal: AbortSignal.any(signals) };
+  const listed: Sent = { snapshot: tree.hash, blobs: 0, rawBytes: 0, wireBytes: 0 };
+  const sending = sendPacks(sender, [list], { sent: listed, options: own, tree: null });
+  sending.catch(() => {});
+  if (await isKnown(sender, tree, options)) {
+    needless.abort();
+    return true;
+  }
+  await sending;
+  sent.wireBytes += listed.wireBytes;
+  return false;
+}
+
+/** What `PUT /trees` takes before its pack. */
+function headOf(tree: Plan["commit"]): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify({ tree }));
+  const head = new Uint8Array(4 + text.length);
+  new DataView(head.buffer).setUint32(0, text.length, true);
+  head.set(text, 4);
+  return head;
+}
+
+/** With the last of the packs goes the tree, where there is one. */
 async function sendPacks(
   sender: Sender,
   lacking: readonly PackEntry[],
-  { sent, options }: { sent: Sent; options: SendOptions },
+  { sent, options, tree }: { sent: Sent; options: SendOptions; tree: Plan["commit"] | null },
 ): Promise<void> {
   const totalBytes = lacking.reduce((sum, entry) => sum + entry.size, 0);
   const before = { bytes: 0, files: 0 };
   for (const entries of packsOf(lacking)) {
+    const isLast = before.files + entries.length === lacking.length;
     sent.wireBytes += await putPack(sender, entries, {
       ...putting(options),
-      path: "/blobs",
+      ...(isLast && tree !== null ? { path: "/trees", head: headOf(tree) } : { path: "/blobs" }),
       onProgress: (progress) =>
         options.onProgress?.({
           sentBytes: before.bytes + progress.rawBytes,
@@ -259,10 +287,7 @@ async function sendAtOnce(
 ) {
   const entries = planAtOnce(plan, options, arrived);
   if (entries === null) return false;
-  const text = new TextEncoder().encode(JSON.stringify({ tree: plan.commit }));
-  const head = new Uint8Array(4 + text.length);
-  new DataView(head.buffer).setUint32(0, text.length, true);
-  head.set(text, 4);
+  const head = headOf(plan.commit);
   try {
     const onProgress = () => {};
     sent.wireBytes += await putPack(sender, entries, { ...putting(options), path: "/trees", head, onProgress });

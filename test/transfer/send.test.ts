@@ -6,6 +6,7 @@ import { hasSnapshot, readBlob } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { snapshotText } from "../../src/run/snapshot.ts";
 import { prepareBase } from "../../src/run/store.ts";
+import { takeTree } from "../../src/server/trees.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
@@ -28,7 +29,7 @@ function server(wire: (stream: ReadableStream<Uint8Array>) => AsyncIterable<Uint
         offers.push(reply.all ? (body as { hashes: string[] }).hashes.length : reply.missing.length);
       return reply;
     }) as Sender["ask"],
-    put: async (_path, stream) => receivePack(base, wire(stream)),
+    put: async (path, stream) => (path === "/trees" ? takeTree(base, wire(stream)) : receivePack(base, wire(stream))),
   };
   return { base, sender, offers };
 }
@@ -166,7 +167,7 @@ describe("sending a snapshot", () => {
         expect(body.tree).toBe(hash);
         return { snapshot: hash };
       }) as Sender["ask"],
-      put: (_path, stream) => receivePack(base, stream),
+      put: (path, stream) => (path === "/trees" ? takeTree(base, stream) : receivePack(base, stream)),
     };
     await sendSnapshot(sender, { root: "/nowhere", files, hash, text });
     expect(Math.max(...bodies)).toBeLessThan(1024 * 1024);
