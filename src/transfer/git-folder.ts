@@ -53,13 +53,17 @@ function remoteRefs(common: string, branch: string | undefined): string[] {
 }
 
 const mostSubmodules = 100;
+/** A submodule of a submodule of …; deeper is only what a link leads round in a circle. */
+export const submoduleDepth = 8;
 
-/** Folders that .gitmodules names, checked out or not. */
-function submoduleFolders(top: string): string[] {
+/** Folders of submodules that are checked out, as .gitmodules names them, theirs included. */
+function submoduleFolders(top: string, depth = 0): string[] {
   const list = join(top, ".gitmodules");
-  if (!fs.existsSync(list)) return [];
+  if (depth === submoduleDepth || !fs.existsSync(list)) return [];
   const named = fs.readFileSync(list, "utf8").matchAll(/^[ \t]*path[ \t]*=[ \t]*(.+?)[ \t]*$/gm);
-  return [...named].slice(0, mostSubmodules).map(([, path = ""]) => join(top, path));
+  const folders = [...named].slice(0, mostSubmodules).map(([, path = ""]) => join(top, path));
+  const checkedOut = folders.filter((folder) => fs.existsSync(join(folder, ".git")));
+  return checkedOut.flatMap((folder) => [folder, ...submoduleFolders(folder, depth + 1)]).slice(0, mostSubmodules);
 }
 
 /**
@@ -67,8 +71,7 @@ function submoduleFolders(top: string): string[] {
  * no usual checkout.
  */
 export function gitSignature(top: string): string | null {
-  const checkedOut = submoduleFolders(top).filter((folder) => fs.existsSync(join(folder, ".git")));
-  const all = [top, ...checkedOut].map(signatureOf);
+  const all = [top, ...submoduleFolders(top)].map(signatureOf);
   return all.includes(null) ? null : all.join("\n");
 }
 

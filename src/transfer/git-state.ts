@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { callGit } from "./git-call.ts";
+import { submoduleDepth } from "./git-folder.ts";
 
 export interface GitState {
   commit: string | null;
@@ -141,10 +142,13 @@ async function rootOf({ root }: Asked): Promise<string | null> {
 
 type Submodule = GitState["submodules"][number];
 
-/** Recorded commits from the index (mode 160000), what is checked out there, and what was edited in it. */
-async function submodulesOf(asked: Asked): Promise<(Submodule & { diff: Diff })[]> {
+/**
+ * Recorded commits from the index (mode 160000), what is checked out there, and what was edited in it; then
+ * theirs. `under` is where the checkout lies from the top.
+ */
+async function submodulesOf(asked: Asked, { under = "", depth = 0 } = {}): Promise<(Submodule & { diff: Diff })[]> {
   const { root } = asked;
-  if (!(await Bun.file(join(root, ".gitmodules")).exists())) return [];
+  if (depth === submoduleDepth || !(await Bun.file(join(root, ".gitmodules")).exists())) return [];
   const index = await callGit(["ls-files", "-s", "-z"], { cwd: root, timeoutMs: leftMs(asked) });
   const links = [...text(index).matchAll(/160000 ([0-9a-f]{40,64}) \d\t([^\0]+)\0/g)].slice(0, mostSubmodules);
   const found = links.map(async ([, recorded = "", path = ""]) => {
@@ -156,11 +160,15 @@ async function submodulesOf(asked: Asked): Promise<(Submodule & { diff: Diff })[
     const commit = head.problem === null && own !== null ? text(head).trim() : null;
     if (commit === null) return [];
     const inside = join(root, path);
-    const config = await configOf(inside, leftMs(asked));
-    const diff = await diffAgainst("HEAD", { ...asked, root: inside, config }, path);
-    return [{ path, commit, dirty: commit !== recorded || diff.text !== "", diff }];
+    const inner = { ...asked, root: inside, config: await configOf(inside, leftMs(asked)) };
+    const full = `${under}${path}`;
+    const [diff, theirs] = await Promise.all([
+      diffAgainst("HEAD", inner, full),
+      submodulesOf(inner, { under: `${full}/`, depth: depth + 1 }),
+    ]);
+    return [{ path: full, commit, dirty: commit !== recorded || diff.text !== "", diff }, ...theirs];
   });
-  return (await Promise.all(found)).flat();
+  return (await Promise.all(found)).flat().slice(0, mostSubmodules);
 }
 
 /** Asks git about the checkout whose top folder is `root`. Throws nothing; takes 5 s at most. */

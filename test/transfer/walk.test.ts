@@ -164,6 +164,33 @@ describe("a tree in git", () => {
     },
   );
 
+  gitTest("[I8] work in a submodule of a submodule is seen, and its own commits", async () => {
+    const cacheFolder = tempFolder();
+    const add = (to: string, from: string, name: string) => {
+      git(to, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", from, name);
+      git(to, "commit", "-qm", name);
+    };
+    const [root, middle] = [checkout({ "a.py": "1" }), checkout({ "b.py": "1" })];
+    add(middle, checkout({ "c.py": "1" }), "deep");
+    add(root, middle, "sub");
+    const deep = join(root, "sub/deep");
+    git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive");
+    const clean = (await collect(root, { cacheFolder })).git;
+    expect(clean).toMatchObject({ dirty: false, diff: null });
+    expect(clean?.submodules.map(({ path, dirty }) => ({ path, dirty }))).toEqual([
+      { path: "sub", dirty: false },
+      { path: "sub/deep", dirty: false },
+    ]);
+    write(deep, { "c.py": "2\n" });
+    const edited = (await collect(root, { cacheFolder })).git;
+    expect(edited).toMatchObject({ dirty: true, submodules: [{ path: "sub" }, { path: "sub/deep", dirty: true }] });
+    expect(edited?.diff).toContain("+++ b/sub/deep/c.py");
+    // The files stay as they are: only the commit moves.
+    git(deep, "commit", "-qam", "edit");
+    const moved = (await collect(root, { cacheFolder })).git;
+    expect(moved?.submodules[1]).toMatchObject({ commit: git(deep, "rev-parse", "HEAD"), dirty: true });
+  });
+
   gitTest("a remembered git state is dropped when HEAD, index or files change", async () => {
     const root = checkout({ "a.py": "one\n" });
     const cacheFolder = tempFolder();
