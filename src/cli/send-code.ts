@@ -30,7 +30,7 @@ function senderOver({
   signal,
   asFiles = false,
 }: Pick<SendTreeOptions, "connection" | "signal" | "asFiles">): Sender {
-  const at = (path: string) => (asFiles && path === "/blobs" ? "/blobs?as=files" : path);
+  const at = (path: string) => (asFiles ? `${path}?as=files` : path);
   return {
     ask: ((name: "snapshot.offer", body: never) => connection.ask(name, body, { signal })) as Sender["ask"],
     put: async (path, stream, options) =>

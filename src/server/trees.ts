@@ -9,7 +9,7 @@ import { MlError, messageOf } from "../core/error.ts";
 import { limits } from "../protocol/frames.ts";
 import { storeSnapshot } from "../run/objects.ts";
 import type { BasePaths } from "../run/paths.ts";
-import { receivePack } from "../transfer/receive.ts";
+import { type ReceiveOptions, receivePack } from "../transfer/receive.ts";
 import type { Asker } from "./asker.ts";
 import type { Services } from "./context.ts";
 import { requireShallow } from "./dispatch.ts";
@@ -63,10 +63,14 @@ function treeIn(text: string): unknown {
 }
 
 /** Stores the contents, then the tree, and gives its name. Throws what both throw. */
-export async function takeTree(base: BasePaths, stream: AsyncIterable<Uint8Array>): Promise<string> {
+export async function takeTree(
+  base: BasePaths,
+  stream: AsyncIterable<Uint8Array>,
+  options: ReceiveOptions = {},
+): Promise<string> {
   const { text, rest } = await splitBody(stream);
   const tree = treeIn(text);
-  await receivePack(base, rest);
+  await receivePack(base, rest, options);
   return storeSnapshot(base, tree);
 }
 
@@ -74,5 +78,6 @@ export async function receiveTree(services: Services, asker: Asker, request: Req
   if (asker.role === "viewer") throw new MlError("not_allowed", "sending code needs the role user");
   services.disk.requireRoom("sending code");
   if (request.body === null) throw bad("it is empty");
-  return Response.json({ reply: { snapshot: await takeTree(services.base, request.body) } });
+  const asFiles = new URL(request.url).searchParams.get("as") === "files";
+  return Response.json({ reply: { snapshot: await takeTree(services.base, request.body, { asFiles }) } });
 }

@@ -132,7 +132,7 @@ function checksum(text: string): string {
 }
 
 function readStored(path: string | null, root: string): Stored {
-  const empty: Stored = { version, root, written_ms: 0, files: {} };
+  const empty: Stored = { version, root, written_ms: 0, files: Object.create(null) };
   if (path === null) return empty;
   try {
     const whole = fs.readFileSync(path, "utf8");
@@ -140,7 +140,11 @@ function readStored(path: string | null, root: string): Stored {
     if (!whole.startsWith(`${checksum(text)}\n`)) return empty;
     const stored = JSON.parse(text) as Stored;
     const fits = stored.version === version && stored.root === root && typeof stored.written_ms === "number";
-    return fits && typeof stored.files === "object" && stored.files !== null ? stored : empty;
+    if (!fits || typeof stored.files !== "object" || stored.files === null) return empty;
+    // A file may be called `toString`.
+    Object.setPrototypeOf(stored.files, null);
+    if (stored.ignored !== undefined) Object.setPrototypeOf(stored.ignored.paths, null);
+    return stored;
   } catch {
     return empty;
   }

@@ -316,6 +316,15 @@ describe("a tree without git", () => {
 });
 
 describe("the hash cache", () => {
+  test("files may be called as what every object has", async () => {
+    const root = fs.realpathSync(tempFolder());
+    const cacheFolder = tempFolder();
+    for (const more of ["toString", "constructor"]) {
+      write(root, { [more]: more, ".mlignore": "*.tmp" });
+      expect((await collect(root, { cacheFolder })).files.map(({ path }) => path)).toContain(more);
+    }
+  });
+
   test("an old file that looks the same is not read again; a changed one is", async () => {
     const root = fs.realpathSync(tempFolder());
     const cacheFolder = tempFolder();
