@@ -115,6 +115,14 @@ export abstract class RunList {
     return this.database.query("SELECT 1 FROM runs WHERE name = ? AND live = 1 AND user = ?").get(name, user) !== null;
   }
 
+  /** Whether runs of several users are known. */
+  get hasSeveralUsers(): boolean {
+    const [least, most] = ["MIN", "MAX"].map((end) => `(SELECT ${end}(user) FROM runs WHERE user <> '')`);
+    return (
+      (this.database.query(`SELECT ${least} < ${most} AS several`).get() as { several: number | null }).several === 1
+    );
+  }
+
   named(name: string, live: boolean, limit: number): RunRecord[] {
     return this.select("name = ? AND live = ?", [name, live ? 1 : 0], `ORDER BY doc DESC LIMIT ${limit}`);
   }

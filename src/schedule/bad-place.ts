@@ -3,8 +3,9 @@
  * must not close the machine.
  *
  * - A card that the driver gave up under a run (`gpu_error`) is a bad place at once.
- * - The newest `limit` runs on it, of at least two scripts, failed in ways that speak of the machine: killed by a signal, never
- *   started, lost.
+ * - The newest `limit` runs on it, of at least two scripts, failed in ways that speak of the machine: never started, lost, or
+ *   ended by a signal. A signal alone is as often a bug in native code: signals count where runs of at least two users ended
+ *   so, or of at least three scripts where nobody else uses the machine.
  * - Or twice as many, of at least two users and two scripts, failed in whatever way that is no limit of their own.
  *
  * One run that completed there, and one return by an administrator, make what was before it count no more.
@@ -18,17 +19,34 @@ const machineKinds = new Set(["gpu_error", "start_failed", "signal", "worker_los
 const ownLimits = new Set(["cancelled", "oom", "gpu_oom", "timeout", "disk_full"]);
 
 const distinct = (values: readonly string[]): number => new Set(values).size;
+const scripts = (runs: readonly PastRun[]): number => distinct(runs.map((run) => run.script));
+const users = (runs: readonly PastRun[]): number => distinct(runs.map((run) => run.user));
 
 function sinceSuccess(past: readonly PastRun[]): PastRun[] {
   const good = past.findIndex((run) => run.outcome === "completed");
   return good < 0 ? [...past] : past.slice(0, good);
 }
 
-/** `past` newest first; `afterMs` is when the place was last returned. */
+/** Whether those of `runs` that a signal ended speak of the machine; true where there are none. */
+function signalsTell(runs: readonly PastRun[], oneUser: boolean): boolean {
+  const ended = runs.filter((run) => run.outcome === "signal");
+  return ended.length === 0 || users(ended) > 1 || (oneUser && scripts(ended) > 2);
+}
+
+export interface PlaceRules {
+  /** So many failures in a row. */
+  limit: number;
+  /** When the place was last returned. */
+  afterMs: number;
+  /** Nobody else is known to use the machine. */
+  oneUser: boolean;
+}
+
+/** `past` newest first. */
 export function badPlace(
   past: readonly PastRun[],
   place: Place,
-  { limit, afterMs }: { limit: number; afterMs: number },
+  { limit, afterMs, oneUser }: PlaceRules,
 ): Evidence | null {
   const here = past.filter(
     (run) =>
@@ -44,10 +62,8 @@ export function badPlace(
   });
   if (place.kind === "gpu" && newest.outcome === "gpu_error") return evidence([newest]);
   const few = failed.slice(0, limit);
-  const scripts = (runs: readonly PastRun[]) => distinct(runs.map((run) => run.script));
-  if (few.length === limit && few.every((run) => machineKinds.has(run.outcome)) && scripts(few) > 1)
-    return evidence(few);
+  const speak = few.every((run) => machineKinds.has(run.outcome)) && signalsTell(few, oneUser);
+  if (few.length === limit && speak && scripts(few) > 1) return evidence(few);
   const many = failed.slice(0, 2 * limit);
-  const users = distinct(many.map((run) => run.user));
-  return many.length === 2 * limit && users > 1 && scripts(many) > 1 ? evidence(many) : null;
+  return many.length === 2 * limit && users(many) > 1 && scripts(many) > 1 ? evidence(many) : null;
 }

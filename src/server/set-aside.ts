@@ -62,6 +62,11 @@ export function returnPlace(services: Services, { kind, host, gpu }: Place, by: 
   services.pokeWorker();
 }
 
+/** Nobody else has a key, or runs here. */
+function isAlone({ catalog, keys }: Services, user: string): boolean {
+  return !catalog.hasSeveralUsers && keys.list().every((key) => key.user === user);
+}
+
 /** A run was read again: where it failed, looks at the places that it was on. Throws nothing. */
 export function considerPlaces(services: Services, { run_id: runId, status, host }: RunRecord): void {
   const limit = services.settings.set_aside_after;
@@ -71,12 +76,13 @@ export function considerPlaces(services: Services, { run_id: runId, status, host
     const run = past.find((each) => each.run_id === runId);
     if (run === undefined) return;
     const book = readAsideBook(services.base);
+    const oneUser = isAlone(services, run.user);
     const cards = run.gpu_ids.map((gpu): Place => ({ kind: "gpu", host, gpu }));
     for (const place of [...cards, { kind: "host", host, gpu: null } satisfies Place]) {
       if (book.aside.some((each) => samePlace(each, place))) continue;
       const returned = book.returned.find((each) => samePlace(each, place));
       const afterMs = returned === undefined ? 0 : Date.parse(returned.at);
-      const evidence = badPlace(past, place, { limit, afterMs });
+      const evidence = badPlace(past, place, { limit, afterMs, oneUser });
       if (evidence === null) continue;
       const { kind, why, runs } = evidence;
       const which = runs.length === 1 ? `run \`${runs[0]}\`` : `the last ${runs.length} runs on it`;

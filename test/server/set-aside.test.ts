@@ -21,7 +21,7 @@ describe("the evidence against a place", () => {
   };
   const card = { kind: "gpu", host, gpu: "GPU-1" } as const;
   const machine = { kind: "host", host, gpu: null } as const;
-  const rules = { limit: 3, afterMs: 0 };
+  const rules = { limit: 3, afterMs: 0, oneUser: false };
   const other = { script: "b.py" };
 
   test("[G3] a card that the driver gave up is a bad place at once, and nothing else is", () => {
@@ -31,12 +31,27 @@ describe("the evidence against a place", () => {
   });
 
   test("three of two scripts that speak of the machine are enough; a success or a return wipes the slate", () => {
-    const bad = [run("signal"), run("start_failed", other), run("signal")];
+    const bad = [run("worker_lost"), run("start_failed", other), run("gpu_error")];
     expect(badPlace(bad, machine, rules)?.runs).toHaveLength(3);
     expect(badPlace(bad.slice(0, 2), machine, rules)).toBeNull();
     expect(badPlace([bad[0], run("completed"), ...bad.slice(1)] as PastRun[], machine, rules)).toBeNull();
-    expect(badPlace(bad, machine, { limit: 3, afterMs: 1000 })).toBeNull();
-    expect(badPlace([run("signal"), run("signal"), run("signal")], machine, rules)).toBeNull();
+    expect(badPlace(bad, machine, { ...rules, afterMs: 1000 })).toBeNull();
+    expect(badPlace([run("worker_lost"), run("worker_lost"), run("worker_lost")], machine, rules)).toBeNull();
+  });
+
+  test("signals of one user close nothing for others: they count from two users on, or from three scripts of who is alone", () => {
+    const two = [run("signal"), run("signal", other), run("signal")];
+    const three = [run("signal"), run("signal", other), run("signal", { script: "c.py" })];
+    expect(badPlace(two, machine, rules)).toBeNull();
+    expect(badPlace(three, card, rules)).toBeNull();
+    expect(badPlace([...three, ...three], machine, rules)).toBeNull();
+    const alone = { ...rules, oneUser: true };
+    expect(badPlace(two, machine, alone)).toBeNull();
+    expect(badPlace(three, machine, alone)?.runs).toHaveLength(3);
+    const shared = [run("signal"), run("signal", { ...other, user: "ben" }), run("signal")];
+    expect(badPlace(shared, machine, rules)?.runs).toHaveLength(3);
+    // A signal that one user's run ended by is no third witness either.
+    expect(badPlace([run("signal"), run("start_failed", other), run("start_failed")], machine, rules)).toBeNull();
   });
 
   test("one researcher's bugs close no machine; those of two might, and limits of one's own never do", () => {
@@ -71,6 +86,19 @@ test("[G3] a host on which everything is killed is set aside, and nothing starts
   expect(done.runs[0]?.status).toBe("completed");
   expect(await problems(again)).not.toContain("set aside");
 }, 120_000);
+
+test("crashing scripts of one user leave a host alone that others use too, until another's end so", async () => {
+  const server = await serve({ worker: true, settings: { slots: 1, cpu_cores: 1 } });
+  const { key } = await server.ask("key.add", { user: "ben" });
+  const dies = (script: string) => spec({ argv: ["sh", "-c", "kill -SEGV $$", script] });
+  const { runs } = await server.ask("submit", { runs: [dies("a.sh"), dies("b.sh"), dies("c.sh")] });
+  await server.ask("run.wait", { runs: runs.map((run) => run.run_id), timeout_ms: 20_000 });
+  const mine = await server.as(key, "submit", { runs: [dies("d.sh")] });
+  const [bens] = mine.reply?.runs ?? [];
+  await until("the host to be set aside", async () => (await problems(server)).includes("is set aside"));
+  // Had the first three been enough, they would stand there.
+  expect(readAsideBook(basePaths(server.base)).aside[0]?.runs[0]).toBe(bens?.run_id ?? "");
+}, 60_000);
 
 test("an administrator may set a card aside by its index; others may not, and unknown places are named", async () => {
   const server = await serve({ worker: true, settings: { gpus: 2 } });
