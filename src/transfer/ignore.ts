@@ -56,6 +56,15 @@ export function builtInPart(path: string): string | null {
   return null;
 }
 
+/**
+ * True for the .gitignore of a folder that wants to be in nobody's tree, as tools leave it in folders of their own: it names
+ * `*` and nothing else. Git sees to it itself; this is for trees without git.
+ */
+export function ignoresItself(text: string): boolean {
+  const rules = text.split("\n").map((line) => line.trim());
+  return rules.filter((line) => line !== "" && !line.startsWith("#")).join("\n") === "*";
+}
+
 /** Says which part of a path is ignored (folders end with a slash), or null where it is wanted. */
 export type IgnoredPart = (path: string) => string | null;
 

@@ -1,7 +1,10 @@
-/** The paths of a tree that no git speaks for: all but .mlignore and the built-in list. Links are listed, never followed. */
+/**
+ * The paths of a tree that no git speaks for: all but .mlignore, the built-in list, and folders whose .gitignore says that they are
+ * in nobody's tree. Links are listed, never followed.
+ */
 import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
-import { builtInPart, type IgnoredPart, mlignoreMatcher } from "./ignore.ts";
+import { builtInPart, type IgnoredPart, ignoresItself, mlignoreMatcher } from "./ignore.ts";
 import { type LeftOut, notUtf8, unsendable } from "./left-out.ts";
 import type { ListedPath } from "./list-git.ts";
 
@@ -20,6 +23,11 @@ export async function listFolder(root: string, maxFiles: number, { everything = 
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const entries = readFolder(root, folder, listing);
+    const hasRules = !everything && folder !== "" && entries.some((entry) => entry.name === ".gitignore");
+    if (hasRules && ignoresItself(readText(`${root}/${folder}.gitignore`))) {
+      listing.leftOut.push({ path: folder, why: "its .gitignore is `*`", kind: "ignored" });
+      continue;
+    }
     if (!everything && entries.some((entry) => entry.name === ".mlignore")) {
       texts.set(folder, readText(`${root}/${folder}.mlignore`));
       ignoredPart ??= await mlignoreMatcher(texts, true);

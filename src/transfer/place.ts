@@ -20,6 +20,21 @@ export function makeTarget(target: string): void {
   }
 }
 
+/**
+ * Makes a folder that is in no tree around it, neither git's nor that of the next run: its .gitignore is `*`. False where it is
+ * there already: it stays as it is. Throws MlError.
+ */
+export function makeOwnFolder(folder: string): boolean {
+  try {
+    fs.mkdirSync(folder);
+    fs.writeFileSync(join(folder, ".gitignore"), "# made by ml pull: results are no code\n*\n", { flag: "wx" });
+    return true;
+  } catch (cause) {
+    if (systemCode(cause) === "EEXIST") return false;
+    throw asMlError(cause, `making the folder \`${shownPath(folder)}\``);
+  }
+}
+
 /** Throws `bad_path` for a name that would leave the target. */
 export function checkName(path: string, shown = path): void {
   const bad = badPath(path);

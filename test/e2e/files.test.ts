@@ -1,7 +1,7 @@
 /** `ml ls`, `ml cat` and `ml pull` through the executable. */
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { openLab } from "./lab.ts";
 
 async function labWithRun() {
@@ -56,6 +56,16 @@ test("[S3] nothing outside of the run folder comes out, and no device or pipe is
     const ran = await lab.ml(["cat", "r", path]);
     expect([path, ran.stdout, ran.code === 3 || ran.code === 4]).toEqual([path, "", true]);
   }
+}, 120_000);
+
+test("what pull brings into a folder of its own is no code of the next run; a named folder is as one's own files are", async () => {
+  const lab = await labWithRun();
+  const { to } = await lab.json<{ to: string }>(["pull", "r", "work/code.py"]);
+  expect(readFileSync(join(to, ".gitignore"), "utf8")).toContain("\n*\n");
+  await lab.json(["pull", "r", "work/code.py", "--to", "mine"]);
+  const dry = await lab.ml(["queue", "-n", "-v", "code.py"]);
+  expect(dry.stdout + dry.stderr).toContain(`left out: ${basename(to)}/: its .gitignore is \`*\``);
+  expect(dry.stdout + dry.stderr).not.toContain("mine");
 }, 120_000);
 
 test("[N5] pull brings everything, leaves what is there, and goes on with what was begun", async () => {

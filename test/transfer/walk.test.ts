@@ -285,6 +285,23 @@ describe("a tree without git", () => {
     expect(left).toEqual(["__pycache__/", "data/raw.bin", "node_modules/", "pkg/__pycache__/"]);
   });
 
+  test("a folder whose .gitignore is `*` is in nobody's tree; one that takes something back, and the root, are", async () => {
+    const root = fs.realpathSync(tempFolder());
+    write(root, {
+      ".gitignore": "*\n",
+      "train.py": "1",
+      "pulled/.gitignore": "# results\n*\n",
+      "pulled/work/train.py": "2",
+      "kept/.gitignore": "*\n!.gitignore\n",
+      "kept/a": "3",
+      "data/.gitignore": "*.bin\n",
+    });
+    const tree = await collect(root);
+    expect(paths(tree)).toEqual([".gitignore", "data/.gitignore", "kept/.gitignore", "kept/a", "train.py"]);
+    expect(tree.leftOut).toEqual([{ path: "pulled/", why: "its .gitignore is `*`", kind: "ignored" }]);
+    expect(paths(await collect(root, { everything: true }))).toContain("pulled/work/train.py");
+  });
+
   test("pipes, sockets, unreadable files and names that are not UTF-8 are left out and said", async () => {
     const root = fs.realpathSync(tempFolder());
     write(root, { "a.py": "1", secret: "2" });

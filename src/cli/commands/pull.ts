@@ -4,6 +4,7 @@ import type { Connection } from "../../client/connection.ts";
 import { MlError } from "../../core/error.ts";
 import { formatSize, parseSize } from "../../core/size.ts";
 import type { FileEntry } from "../../protocol/file-entry.ts";
+import { makeOwnFolder } from "../../transfer/place.ts";
 import { pullFiles } from "../../transfer/pull.ts";
 import { paced } from "../../transfer/rate.ts";
 import { safeText } from "../../view/safe-text.ts";
@@ -18,7 +19,7 @@ export const command = defineCommand({
   group: "watch",
   summary: "copy files of a run here",
   about:
-    "Without PATH everything of the run folder; else the named files and folders, as `ml ls` shows them, or patterns in quotes (`'**/*.pt'`); what the run folder lacks is looked for in work/. A file that is here in an older version comes as what differs. They arrive under a folder named by the run, or under --to. A pull that was cut goes on where it stopped when it is typed again.",
+    "Without PATH everything of the run folder; else the named files and folders, as `ml ls` shows them, or patterns in quotes (`'**/*.pt'`); what the run folder lacks is looked for in work/. A file that is here in an older version comes as what differs. They arrive under a folder named by the run, whose `.gitignore` keeps it out of git and out of the code of later runs, or under --to. A pull that was cut goes on where it stopped when it is typed again.",
   positionals: [
     { name: "RUN", about: "which run", complete: "run" },
     { name: "PATH", about: "files or folders; default: all", optional: true, many: true },
@@ -45,6 +46,8 @@ export const command = defineCommand({
     const files = await wantedFiles(connection, runId, paths);
     const sums = new Map(manifest.artifacts?.files.map((file) => [`work/${file.path}`, file.sha256 ?? null]) ?? []);
     const { output } = context;
+    if (args.flags.to === null && files.length > 0 && makeOwnFolder(target))
+      output.say(`${runId}/ has a .gitignore of its own: it is no code of your next run`);
     return context.detachable("interrupted; the same command goes on where it stopped", async (signal) => {
       const progress = output.progress("pulling", "bytes");
       let packedBytes = 0;
