@@ -10,6 +10,28 @@ import { until } from "./temp.ts";
 /** The programs that it needs (packages podman, runc, docker-registry, busybox-static). */
 export const podmanPrograms = ["podman", "runc", "docker-registry", "busybox"];
 
+/** Why no container can be run here although the programs are: a sandbox that forbids it. Null where one runs. */
+export function whyNoContainers(): string | null {
+  const folder = fs.mkdtempSync(join(tmpdir(), "ml-podman-tried-"));
+  try {
+    const env = engineSettings(folder, []);
+    const root = fs.mkdtempSync(join(folder, "root-"));
+    fs.copyFileSync(Bun.which("busybox") ?? "/bin/busybox", join(root, "true"));
+    Bun.spawnSync(["tar", "-C", root, "-cf", `${root}.tar`, "."]);
+    for (const words of [
+      ["import", "--quiet", `${root}.tar`, "tried:1"],
+      ["run", "--rm", "tried:1", "/true"],
+      ["rmi", "--force", "tried:1"],
+    ]) {
+      const { exitCode, stderr } = Bun.spawnSync(["podman", ...words], { env });
+      if (exitCode !== 0) return `podman ${words[0]}: ${stderr.toString().trim().split("\n").at(-1)}`;
+    }
+    return null;
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 export interface PodmanLab {
   /** For workers and for `podman` itself. */
   env: Record<string, string>;
@@ -35,25 +57,30 @@ async function startRegistry(folder: string) {
   return { server, address: at[1] ?? "" };
 }
 
-/** `insecure`: other addresses that are spoken to without TLS, such as a proxy before the registry. */
-export async function openPodman({ insecure = [] as readonly string[] } = {}): Promise<PodmanLab> {
-  const folder = fs.mkdtempSync(join(tmpdir(), "ml-podman-"));
+/** The environment of a podman whose storage and settings lie in `folder`; `registries` are spoken to without TLS. */
+function engineSettings(folder: string, registries: readonly string[]): Record<string, string> {
   const put = (name: string, text: string) => {
     fs.writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const { server, address: registry } = await startRegistry(folder);
-  const plain = [registry, ...insecure].map((at) => `[[registry]]\nlocation = "${at}"\ninsecure = true\n`);
+  const plain = registries.map((at) => `[[registry]]\nlocation = "${at}"\ninsecure = true\n`);
   const own = (name: string) => JSON.stringify(join(folder, name));
   const storage = `[storage]\ndriver = "vfs"\ngraphroot = ${own("graph")}\nrunroot = ${own("run")}\n`;
   const engine = `[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "runc"\ntmp_dir = ${own("tmp")}\n`;
   const limits = `[containers]\nnetns = "host"\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n`;
-  const env = {
+  return {
     ...(process.env as Record<string, string>),
     CONTAINERS_STORAGE_CONF: put("storage.conf", storage),
     CONTAINERS_CONF: put("containers.conf", `${engine}${limits}`),
     CONTAINERS_REGISTRIES_CONF: put("registries.conf", plain.join("")),
   };
+}
+
+/** `insecure`: other addresses that are spoken to without TLS, such as a proxy before the registry. */
+export async function openPodman({ insecure = [] as readonly string[] } = {}): Promise<PodmanLab> {
+  const folder = fs.mkdtempSync(join(tmpdir(), "ml-podman-"));
+  const { server, address: registry } = await startRegistry(folder);
+  const env = engineSettings(folder, [registry, ...insecure]);
   const podman: PodmanLab["podman"] = (...words) => {
     const { exitCode: code, stdout, stderr } = Bun.spawnSync(["podman", ...words], { env });
     return { code, out: stdout.toString().trim(), err: stderr.toString().trim() };

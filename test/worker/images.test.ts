@@ -1,19 +1,22 @@
 /** Images of containers, pulled by a real podman from a real registry while their runs wait; and runs in them. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, test as bunTest, describe, expect } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { captureEnvironment } from "../../src/capture/capture.ts";
 import { containerCheck } from "../../src/keep/check-surroundings.ts";
 import { imageWishSum, writeWishes } from "../../src/run/prewarm-wishes.ts";
-import { openPodman, type PodmanLab, podmanPrograms } from "../support/podman.ts";
+import { openPodman, type PodmanLab, podmanPrograms, whyNoContainers } from "../support/podman.ts";
 import { askToStop, type Bench, openBench } from "../support/queued-run.ts";
 import { needs } from "../support/require.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
-const test = needs(...podmanPrograms);
-const isHere = podmanPrograms.every(
+const areInstalled = podmanPrograms.every(
   (program) => Bun.which(program, { PATH: `${process.env.PATH}:/usr/sbin` }) !== null,
 );
+const forbidden = areInstalled ? whyNoContainers() : null;
+const isHere = areInstalled && forbidden === null;
+if (forbidden !== null) console.log(`SKIPPED images of containers: none can be run here: ${forbidden}`);
+const test = forbidden === null ? needs(...podmanPrograms) : bunTest.skip;
 
 /** Before the registry: lets the layers of an image through when `open` is true. */
 const gate = { open: true, waiting: 0 };
