@@ -34,10 +34,13 @@ function powerCap({ state, name, env }: MachinePlaces, meter: GpuMeter | null): 
     : new PowerCap({ program, env: { PATH: env.PATH }, stateDir: state.stateDir, worker: name });
 }
 
-/** Environments are built and read by too much to hang: where copies lie on a mount that may, they do not lie beside them. */
-function venvsFolder({ settings, base, state }: MachinePlaces): string {
+/**
+ * Environments, and what is known of images, are read by too much to hang: where copies lie on a mount that may, they do
+ * not lie beside them.
+ */
+function besideCopies({ settings, base, state }: MachinePlaces, name: "venvs" | "images"): string {
   const cache = settings.cache_dir ?? join(base.base, "cache");
-  return join(hangingMountOf(cache) === null ? cache : state.stateDir, "venvs");
+  return join(hangingMountOf(cache) === null ? cache : state.stateDir, name);
 }
 
 export function openMachine(
@@ -96,7 +99,7 @@ export function openMachine(
       stallMs: settings.data_timeout_seconds * 1000,
     },
     venvs: {
-      folder: venvsFolder(places),
+      folder: besideCopies(places, "venvs"),
       limitBytes: settings.venv_max_gb * 1e9,
       longestMs: settings.venv_build_minutes * 60_000,
     },
@@ -104,7 +107,7 @@ export function openMachine(
       settings.prewarm === "off" || settings.image_pull_minutes === 0
         ? null
         : {
-            folder: join(settings.cache_dir ?? join(base.base, "cache"), "images"),
+            folder: besideCopies(places, "images"),
             longestMs: settings.image_pull_minutes * 60_000,
           },
     gpus,
