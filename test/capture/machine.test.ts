@@ -108,7 +108,7 @@ describe("the rest of the machine", () => {
     at.write("conda-meta/python-3.11.7-h955ad1f_0.json", '{"channel": "https://repo.anaconda.com/pkgs/main/noarch"}');
     await at.capture(["python3", "x.py"]);
     const text = readFileSync(join(at.env, "conda.yml"), "utf8");
-    expect(text).toContain("channels:\n  - conda-forge\n  - main\n");
+    expect(text).toContain("channels:\n  - defaults\n  - https://c.org/conda-forge\n");
     expect(text).toContain("  - numpy=1.26.4=py311h_0\n  - python=3.11.7=h955ad1f_0\n");
     expect(text).not.toContain("tk-secret");
   });
