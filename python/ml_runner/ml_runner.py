@@ -82,6 +82,8 @@ def _line(name, value, step, now):
 
 def _head(name):
     text = name if isinstance(name, str) else str(name)
+    if not text:
+        raise ValueError("a metric needs a name")
     if len(text) > _NAME_LIMIT:
         _warn("the name %.40r... is too long: %s", text, "it is cut to %d characters" % _NAME_LIMIT)
         text = text[:_NAME_LIMIT]

@@ -147,6 +147,14 @@ function checkText(name: string, text: string | null): string | null {
   });
 }
 
+/** An expectation without a word would be checked at the end, and found to be met by anything. Throws `usage`. */
+function requireWords(expect: string | null): string | null {
+  if (expect === null || expect.trim() !== "") return expect;
+  throw new MlError("usage", "`--expect` was given nothing to expect", {
+    hint: "say it, such as `--expect 'val_acc>=0.85 in <4h'`, or leave it out",
+  });
+}
+
 /** `USR1@120`. Throws `usage` for a signal that cannot be handled, and where there is no limit to warn of. */
 function readWarning(
   text: string | null,
@@ -196,7 +204,7 @@ export function wishesOf(flags: RunFlags, { settings, env }: WishSources): Wishe
     hypothesis: checkText("hypothesis", flags.hypothesis),
     context: checkText("context", flags.context),
     intent: checkText("intent", flags.intent),
-    expected_outcome: checkText("expect", flags.expect),
+    expected_outcome: checkText("expect", requireWords(flags.expect)),
     parent: checkLength("parent", flags.parent, 256),
     group: checkLength("group", flags.group, 256),
     after: splitTags(flags.after),

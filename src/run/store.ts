@@ -58,8 +58,22 @@ export function requireManifest(paths: RunPaths): Manifest {
   if (read.kind === "ok") return read.manifest;
   if (read.kind === "missing") throw new MlError("not_found", `there is no run \`${paths.runId}\``);
   throw new MlError("failed", `the manifest of run \`${paths.runId}\` is damaged: ${read.reason}`, {
-    hint: `look at ${paths.manifest}; everything else in the folder is untouched`,
+    hint: `look at ${paths.manifest}; ${exitSaid(paths)}`,
   });
+}
+
+/** How the run ended is written by its supervisor, whatever became of the manifest. */
+function exitSaid({ exitRecord }: RunPaths): string {
+  try {
+    const { rc } = JSON.parse(fs.readFileSync(exitRecord, "utf8")) as { rc?: unknown };
+    return typeof rc === "number"
+      ? `it ended with status ${rc}, says ${exitRecord}`
+      : `how it ended is in ${exitRecord}`;
+  } catch (cause) {
+    return systemCode(cause) === "ENOENT"
+      ? `no end of it is known: there is no ${exitRecord}`
+      : `see ${exitRecord} too`;
+  }
 }
 
 /** A run that only waits has no .run/ yet: two folders a run would double what submitting many of them costs. */

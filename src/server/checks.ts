@@ -182,6 +182,13 @@ async function codeCheck(services: Services): Promise<Check> {
   }
 }
 
+/** Copies are made when the index is; a manifest that was damaged since has none yet. */
+function lookAtDamaged(quarantine: string, runId: string): string {
+  const copies = fs.existsSync(quarantine) ? fs.readdirSync(quarantine) : [];
+  if (copies.some((name) => name.startsWith(`${runId}.`))) return `look at them; copies are in ${quarantine}`;
+  return `look at them; \`ml reindex\` names them all, and keeps copies in ${quarantine}`;
+}
+
 export async function runChecks(services: Services): Promise<Check[]> {
   const python = services.settings.python ?? "python3";
   const programs = await Promise.all([
@@ -208,7 +215,7 @@ export async function runChecks(services: Services): Promise<Check[]> {
               .slice(0, 3)
               .map((run) => run.run_id)
               .join(", ")}`,
-      cure: damaged.length === 0 ? null : `look at them; copies are in ${services.base.quarantine}`,
+      cure: damaged.length === 0 ? null : lookAtDamaged(services.base.quarantine, damaged[0]?.run_id ?? ""),
     },
     await codeCheck(services),
     ...(await dataChecks(services)),

@@ -5,6 +5,7 @@ import { MlError } from "../core/error.ts";
 import { fold } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { RunRecord } from "../run/run-record.ts";
+import { isFinal } from "../run/status.ts";
 import { changeTogether } from "./change-together.ts";
 import type { Context } from "./context.ts";
 
@@ -28,7 +29,11 @@ function detailOf(
 }
 
 const tooLate = (action: string, { run_id: runId, status }: Pick<Manifest, "run_id" | "status">) =>
-  new MlError("conflict", `${action} of run \`${runId}\` comes too late: it is ${status}`);
+  new MlError("conflict", `${action} of run \`${runId}\` comes too late: it is ${status}`, {
+    hint: isFinal(status)
+      ? `\`ml requeue ${runId}\` queues it again`
+      : `only what waits is held or moved; \`ml cancel ${runId}\` stops it`,
+  });
 
 /**
  * Throws `conflict` where a run waits no more: before any of them is changed, or, where it started at this very moment,

@@ -79,6 +79,8 @@ test("a review gives verdicts by keys; a comparison and pictures come of what wa
   expect(drawn.code).toBe(0);
   for (const name of ["x.svg", "x.png", "x.html"]) expect(existsSync(join(lab.project, name))).toBe(true);
   expect((await lab.ml(["plot", a, "nothing"])).code).toBe(3);
+  const turned = await lab.ml(["plot", "val_acc", a]);
+  expect([turned.code, turned.stderr]).toEqual([2, expect.stringContaining(`hint: \`ml plot ${a} val_acc\``)]);
 }, 120_000);
 
 test("a command with nothing to say leaves alone what stands in the file that it writes to", async () => {

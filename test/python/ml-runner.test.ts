@@ -161,7 +161,7 @@ for value in (None, 'text', '0.5', b'1', [1], {}, object(), Bad(), 1j): log_metr
 for name in (None, 3, [], Bad()): log_metric(name, 1)
 for step in ('three', float('nan'), [], Bad()): log_metric('s', 2, step=step)
 log_metrics(None); log_metrics(5); log_metrics([1, 2]); log_metrics({}); log_metrics({'bad': None, 'good': 3})
-log_metric('n' * 100000, 4)
+log_metric('n' * 100000, 4); log_metric('', 5)
 print('reached the end')
 `);
       expect([exitCode, stdout]).toEqual([0, "reached the end\n"]);

@@ -123,7 +123,11 @@ test("priority and hold change place and claimability, and are remembered", asyn
     ["launch.held", false],
   ]);
   setStatus(pathsOf(server, a), "starting");
-  expect((await server.try("run.priority", { runs: [a], priority: 1 })).error?.code).toBe("conflict");
+  const late = await server.try("run.priority", { runs: [a], priority: 1 });
+  expect(late.error).toMatchObject({ code: "conflict", hint: expect.stringContaining(`ml cancel ${a}`) });
+  setStatus(pathsOf(server, a), "failed");
+  const over = await server.try("run.hold", { runs: [a], held: true });
+  expect(over.error).toMatchObject({ code: "conflict", hint: `\`ml requeue ${a}\` queues it again` });
 });
 
 test("notes are appended to history first and never lost", async () => {

@@ -1,8 +1,18 @@
 /** What the disk does to us: damaged manifests, a damaged or missing index, the future, network mounts. */
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { basePaths } from "../../src/run/paths.ts";
+import { runChecks } from "../../src/server/checks.ts";
 import { until } from "../support/temp.ts";
 import { queued, serve, spec } from "./harness.ts";
 
@@ -31,10 +41,19 @@ test("[K9] damaged manifests stop nothing: they are named, copied aside, and eve
   expect((await again.ask("status", {})).server.problems.join()).toContain(ids[0] ?? "");
   const { error } = await again.try("run.get", { run: ids[0] ?? "" });
   expect(error?.message).toContain("damaged");
+  expect(error?.hint).toContain("no end of it is known");
+  mkdirSync(dirname(paths.run(ids[0] ?? "").exitRecord), { recursive: true });
+  writeFileSync(paths.run(ids[0] ?? "").exitRecord, '{"rc": 3}\n');
+  const known = await again.try("run.get", { run: ids[0] ?? "" });
+  expect(known.error?.hint).toMatch(/; it ended with status 3, says .*\/\.run\/exit\.json$/);
   expect(readdirSync(paths.quarantine).length).toBe(3);
   expect((await again.services.queue.waiting(10, true)).map((entry) => entry.runId)).toContain(good);
   expect((await again.ask("run.cancel", { runs: [good] })).runs[0]?.status).toBe("cancelled");
   const reindexed = await again.ask("reindex", {});
+  const cure = async () => (await runChecks(again.services)).find((check) => check.name === "runs")?.cure;
+  expect(await cure()).toContain(`copies are in ${paths.quarantine}`);
+  rmSync(paths.quarantine, { recursive: true });
+  expect(await cure()).toContain("`ml reindex` names them all, and keeps copies");
   expect(reindexed.damaged.map((run) => run.run_id).sort()).toEqual(ids.slice(0, 4).sort());
 });
 

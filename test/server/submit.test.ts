@@ -88,6 +88,19 @@ test("a batch is taken whole or not at all", async () => {
   expect((await server.ask("status", {})).totals.queued).toBe(0);
 });
 
+test("[I1] a time limit that is none is refused over the wire too, when queueing and when editing", async () => {
+  const server = await serve();
+  const asked = (hours: number) => ({ ...spec().requested, max_runtime_hours: hours });
+  for (const hours of [-1, 0]) {
+    const { error } = await server.try("submit", { runs: [spec({ requested: asked(hours) })] });
+    expect([error?.code, error?.message]).toEqual(["refused", expect.stringContaining("stop it before it starts")]);
+  }
+  expect(runsOf(server.base)).toEqual([]);
+  const { runs } = await server.ask("submit", { runs: [spec({ held: true })] });
+  const edit = { run: runs[0]?.run_id ?? "", change: { requested: asked(-1) } };
+  expect((await server.try("run.edit", edit)).error?.code).toBe("refused");
+});
+
 test("a dry run names what would be made and makes nothing", async () => {
   const server = await serve();
   const { runs } = await server.ask("submit", { runs: [spec({ name: "dry" })], dry_run: true });

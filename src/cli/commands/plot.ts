@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { Connection } from "../../client/connection.ts";
 import { MlError, messageOf, systemCode } from "../../core/error.ts";
+import { quoteCommand } from "../../core/shell-quote.ts";
 import { version } from "../../core/version.ts";
 import { brailleChart, legendLines } from "../../view/braille-chart.ts";
 import { type Axis, axes, type CurveOptions, curveOf, type DrawnSeries } from "../../view/curve-points.ts";
@@ -136,6 +137,19 @@ async function drawn(context: Context, series: readonly DrawnSeries[], drawing: 
   }
 }
 
+/** `ml plot loss @last`: what was meant, where the last word names a run and the first does not; else null. */
+async function wrongOrder(connection: Connection, words: readonly string[]): Promise<MlError | null> {
+  const [metric = "", ...runs] = words;
+  const isRun = await chosenRuns(connection, runs).then(
+    () => true,
+    () => false,
+  );
+  if (!isRun) return null;
+  return new MlError("usage", `\`${safeText(metric)}\` is no run: the metric comes last, after the runs`, {
+    hint: `\`ml plot ${quoteCommand([...runs, metric])}\``,
+  });
+}
+
 /** The last of several words is the metric. */
 async function plottedRuns(
   connection: Connection,
@@ -145,7 +159,12 @@ async function plottedRuns(
   const single = words.length === 1 && group === null;
   const metric = single ? null : (words.at(-1) ?? null);
   const names = single ? words : words.slice(0, -1);
-  if (names.length > 0) return { runIds: await chosenRuns(connection, names), metric };
+  if (names.length > 0) {
+    const runIds = await chosenRuns(connection, names).catch(async (cause: unknown) => {
+      throw (await wrongOrder(connection, words)) ?? cause;
+    });
+    return { runIds, metric };
+  }
   if (group === null) throw new MlError("usage", "no run was named", { hint: "ml plot @last val_acc" });
   const { runs } = await connection.ask("runs.list", { group, limit: 200 });
   const started = runs.filter((run) => run.started_at !== null).map((run) => run.run_id);

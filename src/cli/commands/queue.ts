@@ -2,7 +2,8 @@
  * `ml queue`: a script or any command into the line, with the code as it is at this moment. What was understood is
  * echoed; nothing that was typed is changed in silence.
  */
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import { MlError } from "../../core/error.ts";
 import { safeText } from "../../view/safe-text.ts";
 import { readBatch } from "../batch-file.ts";
@@ -102,6 +103,9 @@ async function planned(context: Context, args: Arguments<typeof flags>, fork: Fo
 function remarks(context: Context, { argv, pythonFrom }: PlannedRun): string[] {
   const [program = ""] = argv;
   if (pythonFrom !== null) return [`python: ${safeText(program)} (${pythonFrom} is active)`];
-  if (program.includes("/") || !isLocal(context) || Bun.which(program) !== null) return [];
+  if (!isLocal(context)) return [];
+  if (isAbsolute(program) && !existsSync(program))
+    return [`note: \`${safeText(program)}\` is not on this machine; without it the run cannot start`];
+  if (program.includes("/") || Bun.which(program) !== null) return [];
   return [`note: no command \`${safeText(program)}\` is on your PATH; the worker may know it`];
 }

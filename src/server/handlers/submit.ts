@@ -32,6 +32,8 @@ const amounts = [
 
 /** With nothing it would be stopped at its first look, and with less than nothing it would lend to others. */
 function asksForNothing(requested: Spec["requested"]): string | null {
+  const { max_runtime_hours: hours } = requested;
+  if (hours !== null && !(hours > 0)) return "its time limit would stop it before it starts";
   const none = amounts.find(([key]) => requested[key] !== null && !(requested[key] > 0));
   return none === undefined ? null : `it asks for no ${none[1]} at all`;
 }

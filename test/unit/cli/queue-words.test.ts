@@ -115,6 +115,10 @@ describe("wishes", () => {
     expect(thrown(() => readVariables(["1=2"], {})).code).toBe("usage");
   });
   test("[I2] a text beyond 64 KiB is refused by name", () => {
+    for (const expect_ of ["", " \t"]) {
+      const nothing = thrown(() => wishesOf({ ...noFlags, expect: expect_ }, { settings: defaults, env: {} }));
+      expect([nothing.code, nothing.message]).toEqual(["usage", "`--expect` was given nothing to expect"]);
+    }
     const error = thrown(() => wishesOf({ ...noFlags, note: "é".repeat(40_000) }, { settings: defaults, env: {} }));
     expect(error.message).toContain("--note");
   });
