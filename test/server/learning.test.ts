@@ -21,17 +21,17 @@ async function run(server: TestServer, id: string, seconds: string): Promise<str
 
 test("runs like one are remembered, an end is foretold and counted, and the index may be lost", async () => {
   const server = await serve({ worker: true });
-  const first = await server.ask("submit", { runs: [job("a", "0.3")] });
+  const first = await server.ask("submit", { runs: [job("a", "1.5")] });
   expect(first.runs[0]?.similar).toBeNull();
   await server.ask("run.wait", { runs: [first.runs[0]?.run_id ?? ""], timeout_ms: 20_000 });
   expect((await server.ask("status", {})).eta_accuracy).toMatchObject({ promised: 0.8, runs: 0 });
 
-  const dry = await server.ask("submit", { runs: [job("b", "0.3")], dry_run: true });
+  const dry = await server.ask("submit", { runs: [job("b", "1.5")], dry_run: true });
   expect(dry.runs[0]?.similar).toMatchObject({ basis: "same", runs: 1 });
-  const other = await server.ask("submit", { runs: [job("c", "0.4")], dry_run: true });
+  const other = await server.ask("submit", { runs: [job("c", "1.6")], dry_run: true });
   expect(other.runs[0]?.similar).toMatchObject({ basis: "similar", runs: 1, proposed: { max_runtime_hours: null } });
 
-  const second = await run(server, "d", "0.3");
+  const second = await run(server, "d", "1.5");
   const { manifest, folder } = await server.ask("run.get", { run: second });
   expect(manifest.resources.predicted).toMatchObject({ basis: "same", runs: 1 });
   const foretold = fs.readFileSync(join(folder, ".run/forecasts.jsonl"), "utf8").trim().split("\n");
@@ -43,7 +43,7 @@ test("runs like one are remembered, an end is foretold and counted, and the inde
   const { eta_accuracy: accuracy } = await again.ask("status", {});
   expect(accuracy.runs).toBe(1);
   expect(accuracy.marks[0]).toMatchObject({ mark: "start", forecasts: 1 });
-  const third = await again.ask("submit", { runs: [job("e", "0.3")], dry_run: true });
+  const third = await again.ask("submit", { runs: [job("e", "1.5")], dry_run: true });
   expect(third.runs[0]?.similar).toMatchObject({ basis: "same", runs: 2 });
 });
 
