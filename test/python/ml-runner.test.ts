@@ -106,7 +106,7 @@ for (const [label, python] of pythons) {
     test("names with quotes, line breaks, unicode and lone surrogates come back as they were", () => {
       const { lines, metrics } = values(
         `from ml_runner import log_metric
-for n in ('a"b\\\\c', 'two\\nlines\\r\\t\\0', 'précision/😀', 'sep\\u2028\\u2029\\x85', 'lone\\ud800', ''): log_metric(n, 1)`,
+for n in ('a"b\\\\c', 'two\\nlines\\r\\t\\0', 'précision/😀', 'sep\\u2028\\u2029\\x85', 'lone\\ud800'): log_metric(n, 1)`,
       );
       expect(lines.map((line) => line.name)).toEqual([
         'a"b\\c',
@@ -114,7 +114,6 @@ for n in ('a"b\\\\c', 'two\\nlines\\r\\t\\0', 'précision/😀', 'sep\\u2028\\u2
         "précision/😀",
         "sep\u2028\u2029\x85",
         "lone\ud800",
-        "",
       ]);
       expect(readFileSync(metrics, "utf8")).toContain("précision/😀");
     });
@@ -324,6 +323,13 @@ for pid in children: os.waitpid(pid, 0)
       expect(exitCode).toBe(0);
       expect(lines).toHaveLength(1 + 4 * 1000 + 4 * 500);
       expect(lines.filter((line) => line.name === "twin3").map((line) => line.value)).toHaveLength(500);
+    });
+
+    test("a metric without a name is not recorded, which is said; the others are", () => {
+      const script = "from ml_runner import log_metrics\nlog_metrics({'': 1, 'loss': 2})";
+      const { lines, stderr } = values(script);
+      expect(lines.map((line) => line.name)).toEqual(["loss"]);
+      expect(stderr).toStartWith("ml_runner: metric '' was not recorded: a metric needs a name (said once;");
     });
 
     test("names made in a loop do not make it grow", () => {
