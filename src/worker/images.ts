@@ -45,6 +45,8 @@ interface Known {
   atMs: number;
   /** When it is looked at again. */
   againMs: number;
+  /** When it was needed last. A run leaves the line before its turn is noted, and still wants to know. */
+  neededMs: number;
 }
 
 /** A need that is attended to. */
@@ -103,14 +105,17 @@ export class Images {
   look(needed: readonly ImageNeed[]): void {
     const seen = new Set<string>();
     this.#needed = [...needed, ...this.#wished(needed)].filter(({ id }) => !seen.has(id) && seen.add(id));
-    for (const id of this.#known.keys()) if (!seen.has(id)) this.#known.delete(id);
+    const nowMs = this.options.nowMs();
+    for (const [id, known] of this.#known) {
+      if (seen.has(id)) known.neededMs = nowMs;
+      else if (nowMs - known.neededMs > retryMs) this.#known.delete(id);
+    }
     if (this.#now !== null) {
       const { need, joined, stop } = this.#now;
       const isWanted = joined.size > 0 || seen.has(need.id) || this.options.isPreparing(need.forRun ?? "");
       if (!isWanted) stop.abort();
       return;
     }
-    const nowMs = this.options.nowMs();
     const next = this.#needed.find(({ id }) => nowMs >= (this.#known.get(id)?.againMs ?? 0));
     if (next === undefined) return;
     const stop = new AbortController();
@@ -136,7 +141,7 @@ export class Images {
     const before = this.#known.get(need.id);
     const know = (more: Pick<Known, "found"> & Partial<Known>) =>
       this.#known.set(need.id, {
-        ...{ failures: 0, reason: "", atMs: nowMs(), againMs: nowMs() + lookAgainMs },
+        ...{ failures: 0, reason: "", atMs: nowMs(), againMs: nowMs() + lookAgainMs, neededMs: nowMs() },
         ...more,
       });
     try {

@@ -106,10 +106,12 @@ describe("the image of a run", () => {
     const second = await bench.sealed(byDigest);
     expect(second).toMatchObject({ status: "completed", environment: { container_digest: digest } });
     expect(second.environment.image).toMatchObject({ pulled_via: "there", digest, pull_seconds: null });
-    const { status, environment } = await bench.sealed(nowhere);
-    // Which exit code it is, is podman's to choose; its words are shown where this fails.
+    const { status, environment, exit_code } = await bench.sealed(nowhere);
     const log = fs.readFileSync(nowhere.outputLog, "utf8");
-    expect({ status, log }).toEqual({ status: "failed", log: expect.stringContaining("nowhere") });
+    expect({ status, exit_code, log }).toEqual({
+      ...{ status: "failed", exit_code: 125 },
+      log: expect.stringContaining("nowhere"),
+    });
     expect(environment.image).toMatchObject({ pulled_via: "command", digest: null, time_saved_seconds: null });
     expect(environment.image?.pulled_why).toStartWith("miss; `podman` says: ");
   });
