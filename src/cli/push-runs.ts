@@ -19,6 +19,7 @@ export interface PushWish {
   artifacts: string[];
   bytesPerSecond: number | null;
   signal: AbortSignal;
+  patience?: Patience;
   /** Called as each run is settled. */
   onRun(run: CarriedRun): void;
   onProgress(doneBytes: number, totalBytes: number): void;
@@ -30,9 +31,19 @@ export interface Pushed {
 
 /** Runs are asked about so many at a time. */
 const askedRuns = 200;
-const patienceMs = 600_000;
+const answerMs = 600_000;
 /** Tries of one run in a row before giving up. */
 const tries = 5;
+
+/** How long a cut is borne. */
+export interface Patience {
+  /** After the first failed try; twice as long after each further one. */
+  pauseMs: number;
+  /** So long the other server may be away between two tries. */
+  awayMs: number;
+}
+const usualPatience: Patience = { pauseMs: 400, awayMs: 30_000 };
+
 const retryable: ReadonlySet<string> = new Set(["unreachable", "try_later", "timed_out"]);
 /** What is wrong with one run; the others may go. */
 const ofOneRun: ReadonlySet<string> = new Set(["refused", "too_large", "conflict", "not_found"]);
@@ -48,7 +59,7 @@ export async function planRuns(
 ): Promise<TravellingRun[]> {
   const planned: TravellingRun[] = [];
   for (const runs of chunksOf(runIds, askedRuns))
-    planned.push(...(await from.ask("bundle.plan", { runs, level, artifacts }, { timeoutMs: patienceMs })).runs);
+    planned.push(...(await from.ask("bundle.plan", { runs, level, artifacts }, { timeoutMs: answerMs })).runs);
   return planned.sort((a, b) => (a.queued_at < b.queued_at ? -1 : 1));
 }
 
@@ -60,12 +71,16 @@ interface Known {
   once: boolean;
 }
 
-async function knownThere(to: Connection, runs: readonly TravellingRun[], signal: AbortSignal): Promise<Known> {
+async function knownThere(
+  to: Connection,
+  runs: readonly TravellingRun[],
+  { signal, awayMs }: { signal: AbortSignal; awayMs: number },
+): Promise<Known> {
   const known: Known = { runIds: [], snapshots: [], kept: [], once: false };
   for (const some of chunksOf(runs, askedRuns)) {
     const asked = some.map(({ content, first_id, queued_at }) => ({ content: content ?? "", first_id, queued_at }));
     const snapshots = [...new Set(some.flatMap(({ snapshot }) => snapshot ?? []))];
-    const reply = await to.ask("bundle.known", { runs: asked, snapshots }, { timeoutMs: patienceMs, signal });
+    const reply = await to.ask("bundle.known", { runs: asked, snapshots }, { timeoutMs: answerMs, awayMs, signal });
     known.runIds.push(...reply.run_ids);
     known.snapshots.push(...reply.snapshots);
     known.kept = reply.kept;
@@ -74,21 +89,24 @@ async function knownThere(to: Connection, runs: readonly TravellingRun[], signal
   return known;
 }
 
-/** The same stream; tells how much of it has passed, and how much that is unpacked. */
+/** The same stream; tells how much of it has passed, how much that is unpacked, and where it breaks. */
 function counted(
   source: AsyncIterable<Uint8Array>,
-  { onPacked, onUnpacked }: { onPacked(bytes: number): void; onUnpacked(bytes: number): void },
+  told: { onPacked(bytes: number): void; onUnpacked(bytes: number): void; onBreak(): void },
 ): ReadableStream<Uint8Array> {
   const unpacker = createZstdDecompress();
-  unpacker.on("data", (chunk: Uint8Array) => onUnpacked(chunk.length));
+  unpacker.on("data", (chunk: Uint8Array) => told.onUnpacked(chunk.length));
   // A damaged stream is the receiver's to refuse.
   unpacker.on("error", () => {});
   const chunks = source[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>({
     async pull(stream) {
-      const next = await chunks.next();
+      const next = await chunks.next().catch((cause) => {
+        told.onBreak();
+        throw cause;
+      });
       if (next.done === true) return stream.close();
-      onPacked(next.value.length);
+      told.onPacked(next.value.length);
       if (!unpacker.destroyed) await new Promise((resolve) => unpacker.write(next.value, resolve));
       stream.enqueue(next.value);
     },
@@ -102,6 +120,9 @@ function counted(
 class Push {
   sentBytes = 0;
   private doneBytes = 0;
+  /** Whose connection broke in the latest try, if one did. */
+  private atFault: Connection;
+  private readonly patience: Patience;
 
   private readonly from: Connection;
   private readonly to: Connection;
@@ -119,6 +140,8 @@ class Push {
     this.to = to;
     this.wish = wish;
     this.totalBytes = totalBytes;
+    this.atFault = to;
+    this.patience = wish.patience ?? usualPatience;
   }
 
   settled(run: TravellingRun, outcome: Pick<CarriedRun, "there_as" | "state" | "why">): void {
@@ -134,9 +157,11 @@ class Push {
       ...{ runs: [run.run_id], packing: "zstd", level, artifacts, redact: [], figures: {} },
       ...{ have: known.kept, have_snapshots: known.snapshots, once: known.once },
     };
+    this.atFault = this.from;
     const bundle = await this.from.fetch("/bundles", { method: "POST", body: JSON.stringify(body), signal });
     if (!bundle.ok) throw await refusal(bundle, `reading run \`${run.run_id}\``);
     if (bundle.body === null) throw new MlError("unreachable", `${this.from.place} sent nothing`);
+    this.atFault = this.to;
     let unpacked = 0;
     const stream = counted(bundle.body as unknown as AsyncIterable<Uint8Array>, {
       onPacked: (bytes) => {
@@ -145,6 +170,9 @@ class Push {
       onUnpacked: (bytes) => {
         unpacked += bytes;
         this.wish.onProgress(this.doneBytes + Math.min(unpacked, run.size_bytes), this.totalBytes);
+      },
+      onBreak: () => {
+        this.atFault = this.from;
       },
     });
     const answer = await this.to.fetch("/bundles?resumable=1", {
@@ -174,22 +202,38 @@ class Push {
       } catch (cause) {
         this.wish.signal.throwIfAborted();
         const mayHelp = !(cause instanceof MlError) || retryable.has(cause.code);
-        if (!mayHelp || attempt >= tries) throw asPushError(cause, run);
-        await Bun.sleep(200 * 2 ** attempt);
-        known = await knownThere(this.to, [run], this.wish.signal);
+        if (!mayHelp || attempt >= tries) throw this.explained(cause, run);
+        await Bun.sleep(this.patience.pauseMs * 2 ** (attempt - 1));
+        known = await this.askAgain(run);
         // Where a file of the run is damaged, the bundle that has everything twice says which.
         if (cause instanceof MlError && cause.code === "try_later") known.once = false;
       }
     }
   }
-}
 
-function asPushError(cause: unknown, run: TravellingRun): MlError {
-  if (cause instanceof MlError) return cause;
-  return new MlError("unreachable", `the connection was lost while run \`${run.run_id}\` was pushed`, {
-    cause: messageOf(cause),
-    hint: "type it again: what is there is not sent again",
-  });
+  private askAgain(run: TravellingRun): Promise<Known> {
+    const { signal } = this.wish;
+    return knownThere(this.to, [run], { signal, awayMs: this.patience.awayMs }).catch((cause) => {
+      signal.throwIfAborted();
+      this.atFault = this.to;
+      throw this.explained(cause, run);
+    });
+  }
+
+  /** Where a connection broke: whose, and that the same command goes on. All else as it is. */
+  private explained(cause: unknown, run: TravellingRun): MlError {
+    if (cause instanceof MlError && cause.code !== "unreachable") return cause;
+    const why =
+      cause instanceof MlError ? [cause.message, cause.detail.cause].filter(Boolean).join(": ") : messageOf(cause);
+    return new MlError(
+      "unreachable",
+      `the connection to ${this.atFault.place} was lost while run \`${run.run_id}\` was pushed`,
+      {
+        cause: why,
+        hint: "type it again once the server is back: what arrived whole is not sent again",
+      },
+    );
+  }
 }
 
 /** Throws what stops all of them: no key, no room, nobody there. One run that is refused stops no other. */
@@ -197,7 +241,8 @@ export async function pushRuns(
   context: Context,
   { from, to, runs, wish }: { from: Connection; to: Connection; runs: readonly TravellingRun[]; wish: PushWish },
 ): Promise<Pushed> {
-  const known = await knownThere(to, runs, wish.signal);
+  const { awayMs } = wish.patience ?? usualPatience;
+  const known = await knownThere(to, runs, { signal: wish.signal, awayMs });
   const lacking = runs.filter((_, index) => known.runIds[index] == null);
   const totalBytes = lacking.reduce((sum, run) => sum + run.size_bytes, 0);
   const push = new Push({ from, to, wish, totalBytes });

@@ -114,6 +114,7 @@ describe("pushing runs", () => {
     expect(there.served.runIds()).toEqual([run]);
     expect(sumsHold(there.served.base.run(run).folder)).toBeTrue();
     expect(readdirSync(staging)).toEqual([]);
+    expect(await lab.ml(["validate", run, "--server", there.socket])).toMatchObject({ code: 0 });
   });
 
   test("[K1 N5] the other server is killed in the middle and started again: the same command brings the run there", async () => {

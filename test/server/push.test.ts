@@ -12,27 +12,15 @@ import { connect } from "../../src/client/connect.ts";
 import type { Connection } from "../../src/client/connection.ts";
 import { parseTarget } from "../../src/client/target.ts";
 import type { Imported } from "../../src/protocol/bundle.ts";
-import { type BasePaths, basePaths } from "../../src/run/paths.ts";
+import { basePaths } from "../../src/run/paths.ts";
 import { listRunIds, requireManifest } from "../../src/run/store.ts";
 import { sumLine } from "../../src/run/sum-line.ts";
 import type { CarriedRun } from "../../src/view/bundle-page.ts";
 import { bundleOf } from "../support/bundles.ts";
-import { museum } from "../support/museum.ts";
+import { museum, withArtifact } from "../support/museum.ts";
 import { serve, type TestServer } from "./harness.ts";
 
 const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-
-/** An ended run of the museum, given an artifact of random bytes that its seal covers. */
-function withArtifact(base: BasePaths, sizeBytes: number, name = "work/big.bin"): { runId: string; hash: string } {
-  const runId = listRunIds(base).find((id) => requireManifest(base.run(id)).status === "completed") ?? "";
-  const { folder, sums } = base.run(runId);
-  const bytes = crypto.getRandomValues(new Uint8Array(sizeBytes));
-  chmodSync(join(folder, "work"), 0o755);
-  writeFileSync(join(folder, name), bytes, { mode: 0o444 });
-  chmodSync(sums, 0o644);
-  appendFileSync(sums, sumLine(name, sha256(bytes)));
-  return { runId, hash: sha256(bytes) };
-}
 
 const linkTo = (server: TestServer): Promise<Connection> =>
   connect(async () => parseTarget(server.services.identity.socket ?? "", { key: null, ca: null }), {
