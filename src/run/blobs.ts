@@ -3,26 +3,29 @@
  * reads need not know which. Nothing is checked here: whoever relies on the bytes compares them with their hash.
  */
 import * as fs from "node:fs";
-import { join } from "node:path";
 import { MlError, systemCode } from "../core/error.ts";
 import { hashFile } from "./artifacts.ts";
 import { type Pack, type PackPlace, packsOf } from "./object-packs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
 
+function requireHash(hash: string): void {
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new MlError("bad_path", "a blob was asked for by a name that is no sha256");
+}
+
 /** Where the content of that hash (sha256, lower-case hex) lies if it is a file of its own: objects/ab/cdef…. */
 export function loosePath(base: BasePaths, hash: string): string {
-  if (!/^[0-9a-f]{64}$/.test(hash)) throw new MlError("bad_path", "a blob was asked for by a name that is no sha256");
-  return join(base.objects, hash.slice(0, 2), hash.slice(2));
+  requireHash(hash);
+  return `${base.objects}/${hash.slice(0, 2)}/${hash.slice(2)}`;
 }
 
 /** With `listAgain` false only packs that are known count: for one question after the other. */
 export function hasBlob(base: BasePaths, hash: string, { listAgain = true } = {}): boolean {
   relyOn(hash);
-  const loose = loosePath(base, hash);
+  requireHash(hash);
   const packs = packsOf(base);
   if (listAgain) packs.refresh();
-  return packs.find(hash) !== null || fs.existsSync(loose);
+  return packs.has(hash) || fs.existsSync(loosePath(base, hash));
 }
 
 /** A content open for reading: `size` bytes of `fd` from `offset` on. */

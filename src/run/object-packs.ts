@@ -41,6 +41,8 @@ export class ObjectPacks {
   #slotPacks: (Pack | undefined)[] = [];
   #slotRows = new Uint32Array(0);
   #used = 0;
+  /** The hash that is sought, in bytes. */
+  readonly #wanted = Buffer.alloc(32);
   #changedMs = Number.NaN;
   #listedMs = 0;
 
@@ -50,16 +52,29 @@ export class ObjectPacks {
 
   /** Where a content lies, by what is known. */
   find(hash: string): PackPlace | null {
-    if (this.#used === 0) return null;
-    const wanted = Buffer.from(hash, "hex");
+    const slot = this.#seek(hash);
+    const pack = this.#slotPacks[slot];
+    if (pack === undefined) return null;
+    const { offset, size } = readRow(pack.rows, (this.#slotRows[slot] ?? 0) * rowBytes);
+    return { pack, offset, size };
+  }
+
+  /** Whether it lies in a pack, by what is known: asked for thousands at once. */
+  has(hash: string): boolean {
+    return this.#slotPacks[this.#seek(hash)] !== undefined;
+  }
+
+  /** The slot of a content; where none has it, one that is empty. `hash` is one: 64 digits. */
+  #seek(hash: string): number {
+    if (this.#used === 0) return 0;
+    const wanted = this.#wanted;
+    wanted.write(hash, "hex");
     const mask = this.#slotRows.length - 1;
     for (let slot = wanted.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
       const pack = this.#slotPacks[slot];
-      if (pack === undefined) return null;
+      if (pack === undefined) return slot;
       const at = (this.#slotRows[slot] ?? 0) * rowBytes;
-      if (pack.rows.compare(wanted, 0, 32, at, at + 32) !== 0 || pack.damaged.has(hash)) continue;
-      const { offset, size } = readRow(pack.rows, at);
-      return { pack, offset, size };
+      if (pack.rows.compare(wanted, 0, 32, at, at + 32) === 0 && !pack.damaged.has(hash)) return slot;
     }
   }
 

@@ -14,8 +14,15 @@ import { copyLarge, hasBlob, loosePath, type OpenBlob, OpenPacks, openBlob, read
 import { packsOf } from "./object-packs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
-import { checkSnapshot, type Snapshot, type SnapshotFile, shownPath, snapshotText } from "./snapshot.ts";
-import { applyChange, isChange } from "./snapshot-change.ts";
+import {
+  changedSnapshot,
+  checkedText,
+  checkSnapshot,
+  type Snapshot,
+  type SnapshotFile,
+  shownPath,
+} from "./snapshot.ts";
+import { isChange } from "./snapshot-change.ts";
 
 /** Above this size a file is cloned or copied by the kernel and checked by size only; below, its hash is checked too. */
 const checkedBytes = 4 * 1024 * 1024;
@@ -140,11 +147,11 @@ export function readSnapshot(base: BasePaths, hash: string): Snapshot {
   return snapshot;
 }
 
-/** The tree that was given in one of the three forms, and the name that it must turn out to have, if it was named. */
-function givenTree(base: BasePaths, given: unknown): { tree: unknown; name: string | null } {
-  if (typeof given === "string") return { tree: parseTree(readBlob(base, given)), name: given };
-  if (isChange(given)) return { tree: applyChange(readSnapshot(base, given.base), given), name: given.snapshot };
-  return { tree: given, name: null };
+/** The tree that was given in one of the three forms, checked, and the name that it must turn out to have, if it was named. */
+function givenTree(base: BasePaths, given: unknown): { snapshot: Snapshot; name: string | null } {
+  if (typeof given === "string") return { snapshot: checkSnapshot(parseTree(readBlob(base, given))), name: given };
+  if (!isChange(given)) return { snapshot: checkSnapshot(given), name: null };
+  return { snapshot: changedSnapshot(readSnapshot(base, given.base), given.removed, given.set), name: given.snapshot };
 }
 
 /**
@@ -153,9 +160,8 @@ function givenTree(base: BasePaths, given: unknown): { tree: unknown; name: stri
  * data {missing} where blobs are not there, or {snapshots} where the other tree is not, `no_space` and its like.
  */
 export function storeSnapshot(base: BasePaths, given: unknown): string {
-  const { tree, name } = givenTree(base, given);
-  const snapshot = checkSnapshot(tree);
-  const text = snapshotText(snapshot);
+  const { snapshot, name } = givenTree(base, given);
+  const text = checkedText(snapshot);
   const hash = sha256(text);
   if (name !== null && name !== hash) {
     throw new MlError("refused", `the snapshot \`${name}\` was refused: its text is not in the exact form`);

@@ -1,6 +1,5 @@
 /** A snapshot told as what differs from another one: what travels where a tree of thousands of files has a few edits. */
-import { MlError } from "../core/error.ts";
-import type { Snapshot, SnapshotFile } from "./snapshot.ts";
+import type { SnapshotFile } from "./snapshot.ts";
 
 export interface SnapshotChange {
   /** The name of the snapshot that comes of it. */
@@ -34,14 +33,4 @@ export function changeBetween(
 export function isChange(given: unknown): given is SnapshotChange {
   const { snapshot, base, set, removed } = (given ?? {}) as Partial<SnapshotChange>;
   return typeof snapshot === "string" && typeof base === "string" && Array.isArray(set) && Array.isArray(removed);
-}
-
-/** The tree that comes of a change; not checked yet. Throws `refused` for a change that is none. */
-export function applyChange(base: Snapshot, change: SnapshotChange): unknown {
-  const files = new Map(base.files.map((file) => [file.path, file]));
-  for (const path of change.removed) {
-    if (!files.delete(path)) throw new MlError("refused", "the snapshot was refused: it removes what is not there");
-  }
-  for (const file of change.set) files.set(file?.path, file);
-  return { version: base.version, files: [...files.values()] };
 }

@@ -25,10 +25,17 @@ export function snapshotText(snapshot: Snapshot): string {
   return JSON.stringify({ version: snapshot.version, files: inForm(snapshot.files) });
 }
 
+/** The same of a tree as `checkSnapshot` or `changedSnapshot` gives it, which is in that form already. */
+export function checkedText({ version, files }: Snapshot): string {
+  return JSON.stringify({ version, files });
+}
+
+const byPath = (a: SnapshotFile, b: SnapshotFile) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+
 /** Sorted, with the keys that they have and no others. */
 function inForm(files: readonly SnapshotFile[]): SnapshotFile[] {
   return [...files]
-    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+    .sort(byPath)
     .map(({ path, kind, size, hash, target }) =>
       target === undefined ? { path, kind, size, hash } : { path, kind, size, hash, target },
     );
@@ -126,7 +133,7 @@ export function linkHash(target: string): string {
 }
 
 /** The file or link of the tree that stands where `path` needs a folder, or null. */
-function blockedBy(path: string, known: ReadonlyMap<string, SnapshotFile>): string | null {
+function blockedBy(path: string, known: { has(path: string): boolean }): string | null {
   for (let slash = path.lastIndexOf("/"); slash > 0; slash = path.lastIndexOf("/", slash - 1)) {
     const above = path.slice(0, slash);
     if (known.has(above)) return above;
@@ -149,10 +156,6 @@ export function checkSnapshot(given: unknown): Snapshot {
   }
   const known = new Map<string, SnapshotFile>();
   const links = new Map<string, string>();
-  const refuse = (path: unknown, why: string) => {
-    const name = shownPath(String(path).slice(0, pathBytes));
-    throw new MlError("bad_path", `the snapshot was refused because of \`${name}\`: ${why}`, { data: { path: name } });
-  };
   for (const file of files as SnapshotFile[]) {
     const problem = fileProblem(file);
     if (problem !== null) refuse(file?.path, problem);
@@ -160,15 +163,58 @@ export function checkSnapshot(given: unknown): Snapshot {
     known.set(file.path, file);
     if (file.target !== undefined) links.set(file.path, file.target);
   }
-  for (const file of known.values()) {
-    const above = blockedBy(file.path, known);
-    if (above !== null) refuse(file.path, `it lies beneath \`${shownPath(above)}\`, which is no folder`);
-  }
+  for (const path of known.keys()) requireFree(path, known);
+  requireInside(links);
+  return { version, files: inForm([...known.values()]) };
+}
+
+function refuse(path: unknown, why: string): never {
+  const name = shownPath(String(path).slice(0, pathBytes));
+  throw new MlError("bad_path", `the snapshot was refused because of \`${name}\`: ${why}`, { data: { path: name } });
+}
+
+function requireFree(path: string, known: { has(path: string): boolean }): void {
+  const above = blockedBy(path, known);
+  if (above !== null) refuse(path, `it lies beneath \`${shownPath(above)}\`, which is no folder`);
+}
+
+function requireInside(links: ReadonlyMap<string, string>): void {
   for (const [path, target] of links) {
     const problem = badLink(path, target, links);
     if (problem !== null) refuse(path, problem);
   }
-  return { version, files: inForm([...known.values()]) };
+}
+
+/**
+ * `base`, a checked tree, without the paths `removed` and with the entries `set`, which come from anywhere: as `checkSnapshot`
+ * would give it, but only what is new is looked at, and what can be wrong because of it. Throws as that does.
+ */
+export function changedSnapshot(base: Snapshot, removed: readonly string[], set: readonly SnapshotFile[]): Snapshot {
+  const known = new Map(base.files.map((file) => [file.path, file]));
+  const added = new Set<string>();
+  let hasOtherLinks = false;
+  for (const path of removed) {
+    hasOtherLinks ||= known.get(path)?.kind === "link";
+    if (!known.delete(path)) throw new MlError("refused", "the snapshot was refused: it removes what is not there");
+  }
+  for (const file of set) {
+    const problem = fileProblem(file);
+    if (problem !== null) refuse(file?.path, problem);
+    const before = known.get(file.path);
+    hasOtherLinks ||= file.kind === "link" || before?.kind === "link";
+    if (before === undefined) added.add(file.path);
+  }
+  for (const file of inForm(set)) known.set(file.path, file);
+  if (known.size > maxFiles) {
+    throw new MlError("too_large", `the snapshot was refused: it has ${known.size} files, more than ${maxFiles}`);
+  }
+  // Only an entry where none was can lie beneath another, or have others beneath it.
+  for (const path of added) requireFree(path, known);
+  if (added.size > 0) for (const path of known.keys()) requireFree(path, added);
+  const files = [...known.values()];
+  if (hasOtherLinks)
+    requireInside(new Map(files.flatMap(({ path, target }) => (target === undefined ? [] : [[path, target]]))));
+  return { version: base.version, files: added.size > 0 ? files.sort(byPath) : files };
 }
 
 /** The files of a snapshot by path, for asking what a run has added or changed. */

@@ -2,12 +2,15 @@ import { describe, expect, test } from "bun:test";
 import {
   badLink,
   badPath,
+  changedSnapshot,
+  checkedText,
   checkSnapshot,
   linkHash,
   type SnapshotFile,
   shownPath,
   snapshotHash,
   snapshotIndex,
+  snapshotText,
 } from "../../../src/run/snapshot.ts";
 
 const file = (path: string, kind: "file" | "exec" = "file"): SnapshotFile => ({
@@ -130,5 +133,73 @@ describe("a whole snapshot", () => {
     const two = check(file("a"), file("b"));
     expect(snapshotHash(one)).toBe(snapshotHash(two));
     expect(snapshotIndex(two).get("b")?.path).toBe("b");
+  });
+});
+
+describe("a change of a checked snapshot", () => {
+  /** The same numbers each time. */
+  function dice(seed: number): (sides: number) => number {
+    let state = seed;
+    return (sides) => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+      return (state >>> 8) % sides;
+    };
+  }
+  const names = ["a", "b", "a/b", "a/c", "a/b/d", "a.b", "b/a", "b/c/d"];
+  const targets = ["a", "a/c", "../a", "..", "../..", "b/../..", "b/../../b", "/etc"];
+
+  function entry(roll: (sides: number) => number): SnapshotFile {
+    const path = names[roll(names.length)] as string;
+    if (roll(4) === 0) return link(path, targets[roll(targets.length)] as string);
+    const kind = roll(4) === 0 ? "exec" : "file";
+    return { ...file(roll(40) === 0 ? `../${path}` : path, kind), hash: String(roll(9)).repeat(64) };
+  }
+
+  const outcome = (act: () => unknown) => {
+    try {
+      return act();
+    } catch (cause) {
+      return (cause as { code: string }).code;
+    }
+  };
+
+  test("is taken or refused exactly as the whole tree would be", () => {
+    const roll = dice(7);
+    const seen = { taken: 0, refused: 0 };
+    for (let round = 0; round < 8000; round += 1) {
+      const base = outcome(() => check(...Array.from({ length: roll(5) }, () => entry(roll))));
+      if (typeof base === "string") continue;
+      const { files } = base as ReturnType<typeof check>;
+      const removed = files.map(({ path }) => path).filter(() => roll(3) === 0);
+      const set = Array.from({ length: roll(4) }, () => entry(roll));
+      const all = new Map(files.filter(({ path }) => !removed.includes(path)).map((one) => [one.path, one]));
+      for (const one of set) all.set(one.path, one);
+      const whole = outcome(() => check(...all.values()));
+      const changed = outcome(() => changedSnapshot({ version: 1, files }, removed, set));
+      expect(JSON.stringify(changed)).toBe(JSON.stringify(whole));
+      seen[typeof whole === "string" ? "refused" : "taken"] += 1;
+      if (typeof whole !== "string")
+        expect(checkedText(changed as ReturnType<typeof check>)).toBe(
+          snapshotText({ version: 1, files: [...all.values()] }),
+        );
+    }
+    expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(500);
+  });
+
+  test("a link that stayed inside because of another one is refused when that goes or becomes a file", () => {
+    const base = check(link("b", "a/c"), link("x", "b/../.."));
+    for (const change of [
+      { removed: ["b"], set: [] },
+      { removed: [], set: [file("b")] },
+    ])
+      expect(() => changedSnapshot(base, change.removed, change.set)).toThrow("points out of the tree");
+  });
+
+  test("what it removes must be there, and what it sets an entry", () => {
+    const base = check(file("a"));
+    expect(() => changedSnapshot(base, ["b"], [])).toThrow(expect.objectContaining({ code: "refused" }));
+    for (const given of [null, 7, {}, { ...file("a"), size: -1 }])
+      expect(() => changedSnapshot(base, [], [given as never])).toThrow(expect.objectContaining({ code: "bad_path" }));
+    expect(() => changedSnapshot(base, [7 as never], [])).toThrow(expect.objectContaining({ code: "refused" }));
   });
 });
