@@ -20,11 +20,20 @@ export function changeBetween(
   before: { hash: string; files: readonly SnapshotFile[] },
   after: { hash: string; files: readonly SnapshotFile[] },
 ): SnapshotChange {
-  const old = new Map(before.files.map((file) => [file.path, file]));
   const set: SnapshotFile[] = [];
-  for (const file of after.files) {
-    const known = old.get(file.path);
+  const compare = (file: SnapshotFile, known: SnapshotFile | undefined) => {
     if (known === undefined || !sameEntry(known, file)) set.push(file);
+  };
+  // Most trees have the same paths as before, in the same order: up to the first that is another one nothing is looked up.
+  let same = 0;
+  for (; same < after.files.length; same += 1) {
+    const [file, known] = [after.files[same] as SnapshotFile, before.files[same]];
+    if (known?.path !== file.path) break;
+    compare(file, known);
+  }
+  const old = new Map(before.files.slice(same).map((file) => [file.path, file]));
+  for (const file of after.files.slice(same)) {
+    compare(file, old.get(file.path));
     old.delete(file.path);
   }
   return { snapshot: after.hash, base: before.hash, set, removed: [...old.keys()] };

@@ -45,6 +45,9 @@ function sumsOf(file: string, size: number): BlockSums | null {
   }
 }
 
+/** The last piece was taken up, but goes to the connection only when others have had their turn. */
+const handedOver = () => new Promise((resolve) => setTimeout(resolve, 1));
+
 /** Of large files, and of those that were changed already, since they will be again. */
 function keepSums(entries: readonly PackEntry[], memory: SentMemory): void {
   const kept = new Map<string, BlockSums>();
@@ -92,6 +95,7 @@ export async function putPack(sender: Putter, entries: readonly PackEntry[], opt
       () => false,
     );
     if (memory !== undefined && (await Promise.race([pack.drained, answered]))) {
+      await handedOver();
       keepSums(options.taken?.() ?? entries, memory);
     }
     await stored;

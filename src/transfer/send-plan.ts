@@ -86,12 +86,12 @@ function basesOf(
 ): Map<string, PlannedBase> {
   const bases = new Map<string, PlannedBase>();
   if (before === null) return bases;
-  const old = new Map(before.files.map((file) => [file.path, file]));
-  for (const { path, kind, size, hash } of files) {
-    const was = old.get(path);
-    if (was === undefined || kind === "link" || was.kind === "link" || was.hash === hash) continue;
-    if (Math.min(size, was.size) < leastDifferenceBytes) continue;
-    bases.set(hash, { base: was.hash, kept: memory !== undefined && memory.sums(was.hash) !== null });
+  const now = new Map(files.map((file) => [file.path, file]));
+  for (const was of before.files) {
+    const file = now.get(was.path);
+    if (file === undefined || file.kind === "link" || was.kind === "link" || was.hash === file.hash) continue;
+    if (Math.min(file.size, was.size) < leastDifferenceBytes) continue;
+    bases.set(file.hash, { base: was.hash, kept: memory !== undefined && memory.sums(was.hash) !== null });
     if (bases.size === mostBases) break;
   }
   return bases;
