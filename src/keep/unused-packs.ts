@@ -20,13 +20,15 @@ export interface PackWaste {
   /** What goes of it. */
   unused: { hash: string; sizeBytes: number }[];
   kept: PackRow[];
+  /** What goes of it and is needed: it stands in a newer pack as well. */
+  twice: string[];
 }
 
 const memberBytes = (size: number) => blockBytes + padded(size);
 
 /** Splits what is needed of a pack from what is not, was damaged, or stands in `newer` as well; null where it stays as it is. */
 function wasteOf(pack: Pack, needed: ReadonlySet<string>, newer: ReadonlySet<string>): PackWaste | null {
-  const waste: PackWaste = { pack, unused: [], kept: [] };
+  const waste: PackWaste = { pack, unused: [], kept: [], twice: [] };
   let unusedBytes = 0;
   let keptBytes = 0;
   for (const row of rowsOf(pack)) {
@@ -35,6 +37,7 @@ function wasteOf(pack: Pack, needed: ReadonlySet<string>, newer: ReadonlySet<str
       keptBytes += memberBytes(row.size);
       continue;
     }
+    if (needed.has(row.hash) && !pack.damaged.has(row.hash)) waste.twice.push(row.hash);
     waste.unused.push({ hash: row.hash, sizeBytes: row.size });
     unusedBytes += memberBytes(row.size);
   }
@@ -65,18 +68,33 @@ export async function findWaste(base: BasePaths, { needed, isOld, breathe }: Loo
   return found;
 }
 
+function contentAt(fd: number, { offset, size }: Pick<PackRow, "offset" | "size">): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  return bytes.subarray(0, fs.readSync(fd, bytes, 0, size, offset));
+}
+
+/** Whether a content is whole in another pack: only then may it go from this one. */
+function isWholeBeside(base: BasePaths, hash: string, pack: Pack): boolean {
+  const place = packsOf(base).find(hash, pack);
+  if (place === null) return false;
+  const fd = fs.openSync(place.pack.path, "r");
+  try {
+    return new Bun.CryptoHasher("sha256").update(contentAt(fd, place)).digest("hex") === hash;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** Copies what is kept to a pack at `path`, each content checked; null where one is damaged: whoever reads it deals with that. */
 async function rewrite({ pack, kept }: PackWaste, path: string, breathe: () => Promise<void>): Promise<Buffer | null> {
   const writer = new PackWriter(path);
   const fd = fs.openSync(pack.path, "r");
   try {
-    for (const { hash, offset, size } of kept) {
+    for (const row of kept) {
       await breathe();
-      const bytes = Buffer.allocUnsafe(size);
-      const count = fs.readSync(fd, bytes, 0, size, offset);
       writer.begin();
-      writer.write(bytes.subarray(0, count));
-      if (!writer.end(hash)) return null;
+      writer.write(contentAt(fd, row));
+      if (!writer.end(row.hash)) return null;
     }
     return await writer.finish();
   } finally {
@@ -88,17 +106,21 @@ async function rewrite({ pack, kept }: PackWaste, path: string, breathe: () => P
 let counter = 0;
 
 /**
- * Frees it, unless somebody relies by now on something that would go: false, and the pack stays. Throws system errors;
- * done again it goes on.
+ * Frees it, unless somebody relies by now on something that would go, or it is the only good copy: false, and the pack
+ * stays. Throws system errors; done again it goes on.
  */
 export async function freeWaste(
   base: BasePaths,
   waste: PackWaste,
   { relied, breathe }: { relied: ReadonlySet<string>; breathe: () => Promise<void> },
 ): Promise<boolean> {
-  const { pack, unused, kept } = waste;
+  const { pack, unused, kept, twice } = waste;
   const packs = packsOf(base);
   const folder = packsFolder(base);
+  for (const hash of twice) {
+    await breathe();
+    if (!isWholeBeside(base, hash, pack)) return false;
+  }
   counter += 1;
   const making = join(base.staging, `pack-${Date.now().toString(36)}-${process.pid}-${counter}`);
   const rows = kept.length === 0 ? null : await rewrite(waste, making, breathe);

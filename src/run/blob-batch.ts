@@ -12,8 +12,9 @@ import { fault } from "../core/fault.ts";
 import { startFileWriteBack, startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
 import { hasBlob, loosePath } from "./blobs.ts";
 import { packsFolder, packsOf } from "./object-packs.ts";
-import { mostPackedBytes, PackWriter } from "./pack-writer.ts";
+import { PackWriter } from "./pack-writer.ts";
 import type { BasePaths } from "./paths.ts";
+import { mostPackedBytes } from "./tar-pack.ts";
 
 /** What arrived of a blob before a cut; kept for a day. */
 export function arrivedPath(base: BasePaths, hash: string): string {

@@ -38,14 +38,27 @@ export interface OpenBlob {
   close(): void;
 }
 
-/** Packs that stay open over many reads, until `close`. One that is removed meanwhile can still be read. */
+/** So many packs are open at most for one tree, whose contents may have come over years. */
+const mostOpen = 32;
+
+/**
+ * Packs that stay open over many reads, until `close`. One that is removed meanwhile can still be read. What was opened by
+ * one is read before the next is opened: the oldest of many is closed then.
+ */
 export class OpenPacks {
   readonly #fds = new Map<string, number>();
 
   fd(pack: Pack): number {
-    const held = this.#fds.get(pack.path) ?? openFile(pack.path);
-    this.#fds.set(pack.path, held);
-    return held;
+    const held = this.#fds.get(pack.path);
+    if (held !== undefined) return held;
+    for (const [path, oldest] of this.#fds) {
+      if (this.#fds.size < mostOpen) break;
+      this.#fds.delete(path);
+      fs.closeSync(oldest);
+    }
+    const fd = openFile(pack.path);
+    this.#fds.set(pack.path, fd);
+    return fd;
   }
 
   close(): void {
@@ -136,11 +149,17 @@ export async function* blobPieces(base: BasePaths, hash: string): AsyncGenerator
 
 /** The sha256 that a content really has; null where it is not here or cannot be read. */
 export async function hashBlob(base: BasePaths, hash: string): Promise<string | null> {
-  const blob = openBlob(base, hash);
-  blob?.close();
-  if (blob === null) return null;
-  if (blob.pack === null) return (await hashFile(loosePath(base, hash)))?.sha256 ?? null;
-  return new Bun.CryptoHasher("sha256").update(blobBytes(base, hash) ?? "").digest("hex");
+  try {
+    const blob = openBlob(base, hash);
+    blob?.close();
+    if (blob === null) return null;
+    if (blob.pack === null) return (await hashFile(loosePath(base, hash)))?.sha256 ?? null;
+    const bytes = blobBytes(base, hash);
+    return bytes === null ? null : new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  } catch (cause) {
+    if (systemCode(cause) === null) throw cause;
+    return null;
+  }
 }
 
 /** A copy of a large content, which has a file of its own, at `path`, which must not exist; a clone where the file system can. False where it is not here. */

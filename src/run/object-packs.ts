@@ -15,6 +15,8 @@ export interface Pack {
   path: string;
   rows: Buffer;
   damaged: ReadonlySet<string>;
+  /** It is not there any more; its places in the table go with the next time that this is made anew. */
+  isGone?: boolean;
 }
 
 export interface PackPlace {
@@ -25,6 +27,8 @@ export interface PackPlace {
 
 /** So long after a change a folder may change once more without a new time: file systems count in steps. */
 const unsureMs = 2500;
+/** A pack can be put in the place of another while packs are read one by one: then neither was seen. */
+const listings = 4;
 
 export const packsFolder = (base: BasePaths) => join(base.objects, "packs");
 const damagedPath = (pack: Pack) => `${pack.path.slice(0, -".tar".length)}.damaged`;
@@ -40,7 +44,9 @@ export class ObjectPacks {
   /** Open addressing by the first bytes of a hash: which pack, and which row of it. */
   #slotPacks: (Pack | undefined)[] = [];
   #slotRows = new Uint32Array(0);
+  /** Rows in the table, and those of them whose pack is there. */
   #used = 0;
+  #left = 0;
   /** The hash that is sought, in bytes. */
   readonly #wanted = Buffer.alloc(32);
   #changedMs = Number.NaN;
@@ -50,9 +56,9 @@ export class ObjectPacks {
     this.#folder = packsFolder(base);
   }
 
-  /** Where a content lies, by what is known. */
-  find(hash: string): PackPlace | null {
-    const slot = this.#seek(hash);
+  /** Where a content lies, by what is known; `beside`: in another pack than that. */
+  find(hash: string, beside: Pack | null = null): PackPlace | null {
+    const slot = this.#seek(hash, beside);
     const pack = this.#slotPacks[slot];
     if (pack === undefined) return null;
     const { offset, size } = readRow(pack.rows, (this.#slotRows[slot] ?? 0) * rowBytes);
@@ -65,7 +71,7 @@ export class ObjectPacks {
   }
 
   /** The slot of a content; where none has it, one that is empty. `hash` is one: 64 digits. */
-  #seek(hash: string): number {
+  #seek(hash: string, beside: Pack | null = null): number {
     if (this.#used === 0) return 0;
     const wanted = this.#wanted;
     wanted.write(hash, "hex");
@@ -74,7 +80,8 @@ export class ObjectPacks {
       const pack = this.#slotPacks[slot];
       if (pack === undefined) return slot;
       const at = (this.#slotRows[slot] ?? 0) * rowBytes;
-      if (pack.rows.compare(wanted, 0, 32, at, at + 32) === 0 && !pack.damaged.has(hash)) return slot;
+      if (pack.rows.compare(wanted, 0, 32, at, at + 32) !== 0 || pack.damaged.has(hash)) continue;
+      if (!pack.isGone && pack !== beside) return slot;
     }
   }
 
@@ -87,41 +94,43 @@ export class ObjectPacks {
   refresh({ always = false } = {}): void {
     const stat = fs.statSync(this.#folder, { throwIfNoEntry: false });
     if (stat === undefined) {
-      if (this.#packs.size > 0) this.#keep(new Map());
+      this.#drop([...this.#packs.values()]);
       return;
     }
     if (!always && stat.mtimeMs === this.#changedMs && this.#listedMs - stat.mtimeMs > unsureMs) return;
     this.#changedMs = stat.mtimeMs;
     this.#listedMs = Date.now();
-    this.#list();
+    for (let listing = 1; !this.#list() && listing < listings; ) listing += 1;
   }
 
-  #list(): void {
+  /** False where a pack went while they were read. */
+  #list(): boolean {
     const names = new Set(fs.readdirSync(this.#folder));
-    const found = new Map<string, Pack>();
-    let isSame = true;
+    const fresh: Pack[] = [];
+    let isWhole = true;
     for (const file of names) {
       if (!file.endsWith(".tar") || file.startsWith(".")) continue;
       const name = file.slice(0, -".tar".length);
       const known = this.#packs.get(name);
       const pack = known ?? this.#read(name);
-      if (pack === null) continue;
+      isWhole &&= pack !== "gone";
+      if (typeof pack === "string") continue;
       if (names.has(`${name}.damaged`)) pack.damaged = readDamaged(pack);
-      found.set(name, pack);
-      isSame &&= known !== undefined;
+      if (known === undefined) fresh.push(pack);
     }
-    if (isSame && found.size === this.#packs.size) return;
-    this.#keep(found);
+    this.#drop([...this.#packs.values()].filter(({ name }) => !names.has(`${name}.tar`)));
+    for (const pack of fresh) this.#enter(pack);
+    return isWhole;
   }
 
-  /** Null where it went meanwhile, or cannot be read: then nothing of it is here. */
-  #read(name: string): Pack | null {
+  /** Where it cannot be read nothing of it is here. */
+  #read(name: string): Pack | "gone" | "unreadable" {
     const path = join(this.#folder, `${name}.tar`);
     try {
       return { name, path, rows: readPackRows(path), damaged: new Set() };
     } catch (cause) {
       if (systemCode(cause) === null) throw cause;
-      return null;
+      return systemCode(cause) === "ENOENT" ? "gone" : "unreadable";
     }
   }
 
@@ -132,9 +141,7 @@ export class ObjectPacks {
 
   /** Packs that have just been removed. */
   forget(names: readonly string[]): void {
-    const left = new Map(this.#packs);
-    for (const name of names) left.delete(name);
-    this.#keep(left);
+    this.#drop(names.flatMap((name) => this.#packs.get(name) ?? []));
   }
 
   /** A content of a pack is not what its hash says: from now on it is not there, for everybody and for good. */
@@ -144,25 +151,31 @@ export class ObjectPacks {
     pack.damaged = damaged;
   }
 
-  #keep(packs: ReadonlyMap<string, Pack>): void {
-    this.#packs.clear();
-    this.#slotPacks = [];
-    this.#slotRows = new Uint32Array(0);
-    this.#used = 0;
-    for (const pack of packs.values()) this.#enter(pack);
+  /** The table is made anew once less than half of it is there: many that go one by one cost no more than together. */
+  #drop(packs: readonly Pack[]): void {
+    for (const pack of packs) {
+      pack.isGone = true;
+      this.#packs.delete(pack.name);
+      this.#left -= pack.rows.length / rowBytes;
+    }
+    if (this.#left * 2 < this.#used) this.#rebuild();
   }
 
   #enter(pack: Pack): void {
     if (this.#packs.has(pack.name)) return;
     this.#packs.set(pack.name, pack);
     const count = pack.rows.length / rowBytes;
-    const wanted = 2 ** Math.ceil(Math.log2((this.#used + count) * 2 + 2));
-    if (wanted > this.#slotRows.length) {
-      this.#slotPacks = new Array(wanted).fill(undefined);
-      this.#slotRows = new Uint32Array(wanted);
-      this.#used = 0;
-      for (const known of this.#packs.values()) this.#place(known);
-    } else this.#place(pack);
+    this.#left += count;
+    if ((this.#used + count) * 2 > this.#slotRows.length) this.#rebuild();
+    else this.#place(pack);
+  }
+
+  #rebuild(): void {
+    const slots = 2 ** Math.ceil(Math.log2(this.#left * 2 + 2));
+    this.#slotPacks = new Array(slots).fill(undefined);
+    this.#slotRows = new Uint32Array(slots);
+    this.#used = 0;
+    for (const pack of this.#packs.values()) this.#place(pack);
   }
 
   #place(pack: Pack): void {

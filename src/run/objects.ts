@@ -10,7 +10,7 @@ import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import type { LaidOut } from "./artifacts.ts";
 import { BlobBatch } from "./blob-batch.ts";
-import { copyLarge, hasBlob, loosePath, type OpenBlob, OpenPacks, openBlob, readBlobAt } from "./blobs.ts";
+import { copyLarge, hasBlob, hashBlob, loosePath, type OpenBlob, OpenPacks, openBlob, readBlobAt } from "./blobs.ts";
 import { packsOf } from "./object-packs.ts";
 import type { BasePaths } from "./paths.ts";
 import { relyOn } from "./reliance.ts";
@@ -118,6 +118,17 @@ function snapshotPath(base: BasePaths, hash: string): string {
 export function hasSnapshot(base: BasePaths, hash: string): boolean {
   relyOn(hash);
   return fs.existsSync(snapshotPath(base, hash));
+}
+
+/** True where the snapshot can be read and all of its contents are here: what was damaged, or lost with its pack, is to be sent anew. */
+export function isWhole(base: BasePaths, hash: string): boolean {
+  if (!hasSnapshot(base, hash)) return false;
+  try {
+    return missingBlobs(base, blobHashes(readSnapshot(base, hash))).length === 0;
+  } catch (cause) {
+    if (cause instanceof MlError) return false;
+    throw cause;
+  }
 }
 
 /** The snapshot that was last read: runs that are queued one after the other mostly have the same. Nobody changes it. */
@@ -250,7 +261,7 @@ async function layOut(from: Laying, files: readonly SnapshotFile[], folder: stri
     makeFolder(dirname(path));
     if (file.kind === "link") continue;
     const mode = file.kind === "exec" ? 0o755 : 0o644;
-    layOutFile(from, file, { path, mode });
+    await layOutFile(from, file, { path, mode });
     if (strictUmask) fs.chmodSync(path, mode);
     const { ino, ctimeMs, size } = fs.lstatSync(path);
     // Of a large file only the size was checked: its content is not known.
@@ -281,11 +292,23 @@ interface Laying {
   openPacks: OpenPacks;
 }
 
-function layOutFile({ base, openPacks }: Laying, file: SnapshotFile, to: { path: string; mode: number }): void {
+/** A tree of somebody's that has a size wrong makes nobody else's content a damaged one. */
+async function otherSize(base: BasePaths, file: SnapshotFile, blob: OpenBlob): Promise<MlError> {
+  if ((await hashBlob(base, file.hash)) !== file.hash) return damaged(base, file, blob);
+  const message = `the tree says that \`${shownPath(file.path)}\` has ${file.size} bytes, but its content has ${blob.size}`;
+  return new MlError("failed", message, { hint: "queue it again; if it stays, compare `ml --version` on both sides" });
+}
+
+/** Waits for nothing between reading and writing: all share one buffer. */
+async function layOutFile(
+  { base, openPacks }: Laying,
+  file: SnapshotFile,
+  to: { path: string; mode: number },
+): Promise<void> {
   const blob = openBlob(base, file.hash, openPacks);
   if (blob === null) throw lacking([file.hash]);
   try {
-    if (blob.size !== file.size) throw damaged(base, file, blob);
+    if (blob.size !== file.size) throw await otherSize(base, file, blob);
     if (file.size > checkedBytes) {
       if (!copyLarge(base, file.hash, to)) throw lacking([file.hash]);
       return;

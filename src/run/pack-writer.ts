@@ -7,10 +7,17 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileOps } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
-import { blockBytes, memberName, packEnd, padded, rowBytes, writeHeader, writeRow } from "./tar-pack.ts";
+import {
+  blockBytes,
+  memberName,
+  mostPackedBytes,
+  packEnd,
+  padded,
+  rowBytes,
+  writeHeader,
+  writeRow,
+} from "./tar-pack.ts";
 
-/** Larger contents are files of their own: those can be cloned and linked, and a file more is little beside their bytes. */
-export const mostPackedBytes = 256 * 1024;
 /** Up to so many that are held together are not worth a pack. */
 const fewCount = 64;
 const heldBytes = 4 * 1024 * 1024;
@@ -30,7 +37,8 @@ export class PackWriter {
   #written = 0;
   #fresh = 0;
   #syncing: Promise<void> | null = null;
-  #syncFailure: unknown = null;
+  /** Why the disk refused something, once it has: what the file has then is not what its index would say. */
+  #refused: unknown = null;
 
   /** `path`: where the pack is written if there is one. */
   constructor(path: string) {
@@ -88,9 +96,16 @@ export class PackWriter {
   }
 
   #append(bytes: Buffer): void {
-    fault("objects/write");
-    if (this.#fd < 0) this.#fd = fileOps.open(this.#path, "wx", 0o444);
-    for (let rest: Uint8Array = bytes; rest.length > 0; ) rest = rest.subarray(fileOps.write(this.#fd, rest));
+    if (this.#refused !== null) throw this.#refused;
+    try {
+      fault("objects/write");
+      if (this.#fd < 0) this.#fd = fileOps.open(this.#path, "wx", 0o444);
+      for (let rest: Uint8Array = bytes; rest.length > 0; ) rest = rest.subarray(fileOps.write(this.#fd, rest));
+    } catch (cause) {
+      // A part of it may be in the file: nothing can follow it.
+      this.#refused = cause;
+      throw cause;
+    }
     this.#written += bytes.length;
     this.#fresh += bytes.length;
   }
@@ -104,7 +119,7 @@ export class PackWriter {
       .fsyncAside(this.#fd)
       .catch((cause) => {
         // The system tells it once: nobody hears of it again.
-        this.#syncFailure ??= cause;
+        this.#refused ??= cause;
       })
       .finally(() => {
         this.#syncing = null;
@@ -117,8 +132,11 @@ export class PackWriter {
       const hash = this.#rows.toString("hex", row * rowBytes, row * rowBytes + 32);
       const from = Number(this.#rows.readBigUInt64LE(row * rowBytes + 32));
       const size = this.#rows.readUInt32LE(row * rowBytes + 40);
+      const path = join(folder, hash);
+      // One that had come without a name is there already.
+      if (fs.existsSync(path)) continue;
       fault("objects/write");
-      const fd = fileOps.open(join(folder, hash), "wx", 0o444);
+      const fd = fileOps.open(path, "wx", 0o444);
       try {
         for (let rest: Uint8Array = this.#held.subarray(from, from + size); rest.length > 0; )
           rest = rest.subarray(fileOps.write(fd, rest));
@@ -138,7 +156,7 @@ export class PackWriter {
     fault("objects/pack-written");
     await this.#syncing;
     await fileOps.fsyncAside(this.#fd);
-    if (this.#syncFailure !== null) throw this.#syncFailure;
+    if (this.#refused !== null) throw this.#refused;
     const fd = this.#fd;
     this.#fd = -1;
     fileOps.close(fd);

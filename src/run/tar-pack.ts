@@ -17,6 +17,8 @@ export const indexName = "index";
 const endBytes = 2 * blockBytes;
 /** More contents in one pack than anybody writes. */
 const mostRows = 1_000_000;
+/** Larger contents are files of their own: those can be cloned and linked, and a file more is little beside their bytes. */
+export const mostPackedBytes = 256 * 1024;
 
 export const padded = (size: number) => Math.ceil(size / blockBytes) * blockBytes;
 export const memberName = (hash: string) => `${hash.slice(0, 2)}/${hash.slice(2)}`;
@@ -97,10 +99,22 @@ function indexedRows(fd: number, fileBytes: number): Buffer | null {
   const rows = readAt(fd, from, count * rowBytes);
   if (rows === null) return null;
   const sum = new Bun.CryptoHasher("sha256").update(rows).digest();
-  return footer.subarray(16).equals(sum) ? rows : null;
+  return footer.subarray(16).equals(sum) && allBefore(rows, from) ? rows : null;
 }
 
-/** The size of the member whose header this is, and its hash where it is a content; null where it is no header of ours. */
+/** Whether all contents lie before `end` and are small, as this tar's own are. */
+function allBefore(rows: Buffer, end: number): boolean {
+  for (let at = hashBytes; at < rows.length; at += rowBytes) {
+    const size = rows.readUInt32LE(at + 8);
+    if (size > mostPackedBytes || Number(rows.readBigUInt64LE(at)) + size > end) return false;
+  }
+  return true;
+}
+
+/**
+ * The size of the member whose header this is, and its hash where it is a content; null where it is no header. What people
+ * put there by hand may have links and folders in it, and large files, which nobody would look for in a pack.
+ */
 function readHeader(header: Buffer): { hash: string | null; size: number } | null {
   const text = (from: number, to: number) => header.toString("latin1", from, to).replace(/[\0 ].*$/s, "");
   if (header.toString("latin1", 257, 262) !== "ustar" || Number.parseInt(text(148, 156), 8) !== sumOf(header))
@@ -108,7 +122,9 @@ function readHeader(header: Buffer): { hash: string | null; size: number } | nul
   const name = text(0, 100);
   const size = Number.parseInt(text(124, 136), 8);
   if (!Number.isSafeInteger(size) || size < 0) return null;
-  return { hash: /^[0-9a-f]{2}\/[0-9a-f]{62}$/.test(name) ? name.replace("/", "") : null, size };
+  const isFile = (header[156] === 0 || header[156] === 0x30) && header[345] === 0;
+  const isContent = isFile && size <= mostPackedBytes && /^[0-9a-f]{2}\/[0-9a-f]{62}$/.test(name);
+  return { hash: isContent ? name.replace("/", "") : null, size };
 }
 
 /** The rows by the headers, up to the first that is damaged; a content that is cut off is not among them. */

@@ -154,6 +154,27 @@ describe("code that no run needs", () => {
     expect(isWhole(base, kept)).toBeTrue();
   });
 
+  test("[D10] of two copies the one in the older pack stays where that in the newer is damaged", async () => {
+    const base = basePaths(join(tempFolder(), "data"));
+    prepareBase(base);
+    const options = { intakePath: join(base.base, "none"), olderThanMs: 0, nowMs: Date.now() + 1000 };
+    const [kept = ""] = await storePacked(base, [texts("a", 70)]);
+    refer(base, "2026-11-27_aaaaaa", kept);
+    const path = join(packsFolder(base), packNames(base)[0] ?? "");
+    const bytes = readFileSync(path);
+    writeFileSync(join(packsFolder(base), "0older.tar"), bytes);
+    rmSync(path);
+    bytes[bytes.indexOf("a 3")] = 0;
+    writeFileSync(path, bytes);
+    await removeUnusedCode(base, options);
+    expect(packNames(base)).toHaveLength(2);
+    // Whoever meets the damaged one first names it: from then on the other is read.
+    expect(() => isWhole(base, kept)).toThrow("damaged");
+    expect(isWhole(base, kept)).toBeTrue();
+    await removeUnusedCode(base, options);
+    expect(isWhole(base, kept)).toBeTrue();
+  });
+
   test("[D10] what is damaged in a pack is not carried over in silence", async () => {
     const base = basePaths(join(tempFolder(), "data"));
     prepareBase(base);

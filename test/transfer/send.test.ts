@@ -10,6 +10,7 @@ import { takeTree } from "../../src/server/trees.ts";
 import { blobHash } from "../../src/transfer/blob-hash.ts";
 import { receivePack } from "../../src/transfer/receive.ts";
 import { type Sender, sendSnapshot } from "../../src/transfer/send.ts";
+import { SentMemory } from "../../src/transfer/sent-tree.ts";
 import { defaultLimits } from "../../src/transfer/tree-limits.ts";
 import { collectTree } from "../../src/transfer/walk.ts";
 import { answerHere } from "../support/snapshot-asks.ts";
@@ -46,6 +47,20 @@ async function tree(files: Record<string, string>) {
 const random = (size: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(size))).toString("base64");
 
 describe("sending a snapshot", () => {
+  test.each([3, 250])("[D10] a tree of %d files of which the server has lost contents is sent anew", async (count) => {
+    const { base, sender } = server();
+    const put: Sender["put"] = async (path, stream, options) =>
+      path === "/trees" ? takeTree(base, stream) : sender.put(path, stream, options);
+    const files = Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}.py`, `print(${n})`]));
+    const all = await tree(files);
+    for (const options of [quick, { ...quick, memory: new SentMemory(tempFolder(), all.root) }]) {
+      await sendSnapshot({ ...sender, put }, all, options);
+      for (const name of fs.readdirSync(base.objects)) fs.rmSync(join(base.objects, name), { recursive: true });
+      await sendSnapshot({ ...sender, put }, all, options);
+      for (const { hash } of all.files) expect(blobHash(readBlob(base, hash))).toBe(hash);
+    }
+  });
+
   test("only what the server lacks travels, and progress ends at all of it", async () => {
     const { base, sender, offers } = server();
     const first = await tree({ "a.py": "one", "copy.py": "one", "b.py": "two" });

@@ -11,10 +11,10 @@ import { syncFiles } from "../../core/sync-batch.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { copyLarge, loosePath } from "../../run/blobs.ts";
 import { lacking, readBlob, readSnapshot } from "../../run/objects.ts";
-import { mostPackedBytes } from "../../run/pack-writer.ts";
 import type { BasePaths } from "../../run/paths.ts";
 import { whileRelying } from "../../run/reliance.ts";
 import type { Snapshot, SnapshotFile } from "../../run/snapshot.ts";
+import { mostPackedBytes } from "../../run/tar-pack.ts";
 import type { Context } from "../context.ts";
 import { takeApart } from "../removal.ts";
 

@@ -1,6 +1,6 @@
 /** Which blobs of a tree the server lacks, and what it has that they can be told by. */
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
-import { hasSnapshot, listedHashes, missingBlobs } from "../../run/objects.ts";
+import { hasSnapshot, isWhole, listedHashes, missingBlobs } from "../../run/objects.ts";
 import { arrivedOf, knownBases } from "../../transfer/offer.ts";
 import type { Context } from "../context.ts";
 
@@ -15,7 +15,7 @@ export async function snapshotOffer(
   const missing = missingBlobs(base, asked);
   const all = missing.length > 0 && missing.length === asked.size;
   return {
-    known: hasSnapshot(base, body.snapshot),
+    known: missing.length === 0 && isWhole(base, body.snapshot),
     base_known: body.base !== null && hasSnapshot(base, body.base),
     all,
     missing: all ? [] : missing,
