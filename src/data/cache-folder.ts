@@ -1,12 +1,14 @@
 /**
  * Copies of datasets on a local disk: a folder each, named by checksum, with a JSON file beside it that appears only when the
- * copy is whole and verified. Everything in here may be deleted at any time while no run reads it. One folder a machine. Who
+ * copy is whole and verified; until it is on the disk too, that file holds for this boot of the machine alone. Everything in here may be deleted at any time while no run reads it. One folder a machine. Who
  * touches it is copy-store.ts, here or in a child process.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { writeDurable } from "../core/durable.ts";
+import { syncFolder, writeDurable } from "../core/durable.ts";
+import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
+import { bootId } from "../core/process-identity.ts";
 import type { CopyRecord } from "../run/worker-facts.ts";
 
 const fileName = (checksum: string) => checksum.replace(":", "-");
@@ -29,23 +31,34 @@ function readCopies(cache: string): CopyRecord[] {
   for (const name of names) {
     const record = readJsonFile(join(cache, name)) as CopyRecord | null;
     if (typeof record?.checksum !== "string" || fileName(record.checksum) !== name.slice(0, -5)) continue;
+    // The power went before all of it was on the disk.
+    if (record.unsettled_boot !== undefined && record.unsettled_boot !== bootId()) continue;
     if (fs.existsSync(copyFolder(cache, record.checksum))) found.push(record);
   }
   return found;
 }
 
 /** Throws system errors. */
-function writeCopy(cache: string, record: CopyRecord): void {
-  writeDurable(recordFile(cache, record.checksum), `${JSON.stringify(record, null, 2)}\n`, { sync: false });
+function writeCopy(cache: string, record: CopyRecord, { sync = false } = {}): void {
+  writeDurable(recordFile(cache, record.checksum), `${JSON.stringify(record, null, 2)}\n`, { sync });
 }
 
-/** What was copied becomes a whole copy. Throws system errors. */
+/** What was copied becomes a whole copy: first its name, then the record that speaks for it. Throws system errors. */
 function completeCopy(cache: string, record: CopyRecord): void {
   const part = partFolder(cache, record.checksum);
   fs.rmSync(copyFolder(cache, record.checksum), { recursive: true, force: true });
   fs.renameSync(part, copyFolder(cache, record.checksum));
-  fs.rmSync(`${part}.done`, { force: true });
+  fault("copy/before-record");
   writeCopy(cache, record);
+  fs.rmSync(`${part}.done`, { force: true });
+}
+
+/** All of it is on the disk: its record holds for ever. False where it was removed meanwhile. Throws system errors. */
+function settleRecord(cache: string, record: CopyRecord): boolean {
+  if (!fs.existsSync(copyFolder(cache, record.checksum))) return false;
+  syncFolder(cache);
+  writeCopy(cache, record, { sync: true });
+  return true;
 }
 
 /** The record goes first: what a cut leaves is no copy. Throws nothing: what stays is swept by the next copy. */
@@ -81,6 +94,7 @@ export type CacheAct =
   | { do: "read" }
   | { do: "use"; record: CopyRecord }
   | { do: "complete"; record: CopyRecord }
+  | { do: "settle"; record: CopyRecord }
   | { do: "remove"; checksum: string }
   | { do: "room" };
 
@@ -88,6 +102,7 @@ export interface CacheOutcomes {
   read: CopyRecord[];
   use: boolean;
   complete: null;
+  settle: boolean;
   remove: null;
   room: { freeBytes: number; totalBytes: number };
 }
@@ -103,6 +118,7 @@ export function workOnCache({ folder, act }: CacheJob): CacheOutcomes[CacheAct["
   if (act.do === "read") return readCopies(folder);
   if (act.do === "room") return roomIn(folder);
   if (act.do === "use") return useCopy(folder, act.record);
+  if (act.do === "settle") return settleRecord(folder, act.record);
   if (act.do === "complete") completeCopy(folder, act.record);
   else removeCopy(folder, act.checksum);
   return null;

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
 import { workOnCache } from "./cache-folder.ts";
 import type { Job } from "./child.ts";
-import { copyDataset } from "./copy.ts";
+import { copyDataset, settleCopy } from "./copy.ts";
 import { crewMain } from "./crew.ts";
 import { probePlace } from "./probe.ts";
 import { scanDataset } from "./scan.ts";
@@ -32,6 +32,7 @@ function teller(): (progress: object) => void {
 async function outcomeOf(job: Job): Promise<unknown> {
   if (job.kind === "scan") return scanDataset(job, teller());
   if (job.kind === "copy") return copyDataset(job, teller());
+  if (job.kind === "settle") return settleCopy(job, teller());
   return job.kind === "cache" ? workOnCache(job) : probePlace(job);
 }
 

@@ -9,15 +9,16 @@ import { asMlError, MlError } from "../core/error.ts";
 import { hangingMountOf } from "../core/mount-table.ts";
 import { gently, ownCommand, ownEnvironment } from "../core/own-command.ts";
 import type { CacheJob } from "./cache-folder.ts";
-import type { Copied, CopyJob } from "./copy.ts";
+import type { Copied, CopyJob, SettleJob } from "./copy.ts";
 import type { Probed, ProbeJob } from "./probe.ts";
 import type { ScanJob, Scanned, ScanProgress } from "./scan.ts";
 import { leaveStuck, silentSince } from "./stuck.ts";
 
-export type Job = ScanJob | CopyJob | ProbeJob | CacheJob;
+export type Job = ScanJob | CopyJob | SettleJob | ProbeJob | CacheJob;
 export interface Outcomes {
   scan: Scanned;
   copy: Copied;
+  settle: null;
   probe: Probed;
   cache: unknown;
 }
@@ -46,7 +47,8 @@ interface Told {
 }
 
 /** What the job is about. */
-const placeOf = (job: Job) => (job.kind === "probe" ? job.path : job.kind === "cache" ? job.folder : job.root);
+const placeOf = (job: Job) =>
+  job.kind === "probe" ? job.path : job.kind === "cache" || job.kind === "settle" ? job.folder : job.root;
 
 /** Where else it may hang: a copy at its other end. */
 function otherEndOf(job: Job): string | null {

@@ -5,6 +5,7 @@
  */
 import { MlError } from "../core/error.ts";
 import { hangingMountOf } from "../core/mount-table.ts";
+import { bootId } from "../core/process-identity.ts";
 import type { CopyRecord } from "../run/worker-facts.ts";
 import { type CacheAct, type CacheJob, type CacheOutcomes, copyFolder, workOnCache } from "./cache-folder.ts";
 import { runJob } from "./child.ts";
@@ -22,6 +23,9 @@ const keptFree = 0.1;
 export class CopyStore {
   readonly #copies = new Map<string, CopyRecord>();
   #opening: Promise<void> | null = null;
+  #settling: Promise<void> | null = null;
+  /** What the disk would not take: not tried again. */
+  readonly #unsettled = new Set<string>();
 
   constructor(
     readonly folder: string,
@@ -97,10 +101,39 @@ export class CopyStore {
     return usedBytes + Math.max(0, freeBytes - keptFree * totalBytes);
   }
 
-  /** What was copied becomes a whole copy. Rejects with system errors and MlError. */
+  /** What was copied becomes a whole copy, of which `settle` is to make sure. Rejects with system errors and MlError. */
   async complete(record: CopyRecord): Promise<void> {
+    record.unsettled_boot = bootId();
     await this.#work({ do: "complete", record });
     this.#copies.set(record.checksum, record);
+  }
+
+  /**
+   * Puts copies on the disk that are not known to be there, one at a time, while they are used; only then do their records hold after a
+   * power cut. One that fails is left for the next start of the worker. Never rejects.
+   */
+  settle(listOf: (record: CopyRecord) => string): Promise<void> {
+    this.#settling ??= this.#settleAll(listOf).finally(() => {
+      this.#settling = null;
+    });
+    return this.#settling;
+  }
+
+  async #settleAll(listOf: (record: CopyRecord) => string): Promise<void> {
+    const { folder, options } = this;
+    const next = () => this.all().find((one) => one.unsettled_boot !== undefined && !this.#unsettled.has(one.checksum));
+    for (let record = next(); record !== undefined; record = next()) {
+      const { checksum } = record;
+      try {
+        await runJob({ kind: "settle", folder: copyFolder(folder, checksum), listPath: listOf(record) }, options);
+        const { unsettled_boot: _, ...settled } = record;
+        if (this.#copies.has(checksum) && (await this.#work({ do: "settle", record: settled })))
+          delete record.unsettled_boot;
+        else this.#unsettled.add(checksum);
+      } catch {
+        this.#unsettled.add(checksum);
+      }
+    }
   }
 
   /** Never rejects: what could not be removed is swept by the next copy. */

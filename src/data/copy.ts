@@ -1,21 +1,14 @@
 /**
  * Copies a dataset to a local folder, several files at a time, and compares each with what was registered while its bytes pass.
- * What was copied before a cut stays: `<target>.done` names the files that are whole. Runs in a child process.
+ * What was copied before a cut stays: `<target>.done` names the files that are whole. That a whole copy is on the disk too is seen to
+ * afterwards, while runs already read it (`settleCopy`). Both run in a child process.
  */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fault } from "../core/fault.ts";
+import { syncFolders, syncPlaced } from "../core/sync-batch.ts";
 import { isGone } from "./cache-folder.ts";
+import { addMarks, dropOldMarks, readMarks } from "./copy-marks.ts";
 import { readAll, type Wanted } from "./crew.ts";
 import { type ListedFile, readList } from "./file-list.ts";
 import type { Courtesy } from "./pace.ts";
@@ -34,6 +27,13 @@ export interface CopyJob {
   courtesy: Courtesy | null;
 }
 
+/** Puts a whole copy on the disk. */
+export interface SettleJob {
+  kind: "settle";
+  folder: string;
+  listPath: string;
+}
+
 export interface Copied {
   files: number;
   sizeBytes: number;
@@ -47,11 +47,13 @@ export interface Copied {
 
 /** A cut costs the files of so long at most. */
 const keepEveryMs = 1000;
+/** A disk that gives no sign for longer than this, while it takes what was copied, hangs. */
+const longestSyncMs = 600_000;
+const signEveryMs = 1000;
 const namedWrong = 20;
 
 function doneBefore(path: string, target: string, list: readonly ListedFile[]): Set<string> {
-  if (!existsSync(path)) return new Set();
-  const named = new Set(readFileSync(path, "utf8").split("\0"));
+  const named = readMarks(path);
   const isThere = ({ path: file, sizeBytes }: ListedFile) =>
     named.has(file) && statSync(join(target, file), { throwIfNoEntry: false })?.size === sizeBytes;
   return new Set(list.filter(isThere).map((file) => file.path));
@@ -95,6 +97,25 @@ function sweepGone(cache: string, sign: () => void): void {
   }
 }
 
+/** What the copy is made of besides the contents of its files: names and links. Rejects with system errors. */
+async function syncNames(target: string, list: readonly ListedFile[]): Promise<void> {
+  const folders = new Set<string>([dirname(target), target]);
+  for (const { path } of list)
+    for (let at = dirname(join(target, path)); !folders.has(at); at = dirname(at)) folders.add(at);
+  await syncFolders(folders);
+}
+
+/** A disk that is busy with it gives signs of life meanwhile, but not for ever. */
+async function withSigns(work: Promise<void>, sign: () => void): Promise<void> {
+  const startedMs = performance.now();
+  const signs = setInterval(() => performance.now() - startedMs < longestSyncMs && sign(), signEveryMs);
+  try {
+    await work;
+  } finally {
+    clearInterval(signs);
+  }
+}
+
 export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) => void): Promise<Copied> {
   sweepGone(dirname(job.target), () => tell({ phase: "looking", files: 0, doneBytes: 0, totalBytes: null }));
   // A mount that is gone is no dataset that has changed.
@@ -119,8 +140,9 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   const unreadable: string[] = [];
   let finished: string[] = [];
   let keptMs = performance.now();
+  dropOldMarks(donePath);
   const keep = () => {
-    if (finished.length > 0) appendFileSync(donePath, finished.map((path) => `${path}\0`).join(""));
+    if (finished.length > 0) addMarks(donePath, finished);
     finished = [];
     keptMs = performance.now();
   };
@@ -146,4 +168,20 @@ export async function copyDataset(job: CopyJob, tell: (progress: ScanProgress) =
   if (unreadable.length > 0) statSync(job.root);
   putLinks(job, list);
   return { files: list.length, sizeBytes: totalBytes, resumedFiles: done.size, differing, unreadable };
+}
+
+/** All of a whole copy is on the disk: contents, names and links. Rejects with system errors. */
+export async function settleCopy(
+  { folder, listPath }: SettleJob,
+  tell: (progress: ScanProgress) => void,
+): Promise<null> {
+  const list = [...readList(listPath)];
+  const files = list.filter(({ link }) => link === null).map(({ path }) => join(folder, path));
+  const work = async () => {
+    fault("copy/before-settle");
+    await syncPlaced(files);
+    await syncNames(folder, list);
+  };
+  await withSigns(work(), () => tell({ phase: "looking", files: 0, doneBytes: 0, totalBytes: null }));
+  return null;
 }

@@ -72,6 +72,8 @@ export interface CopyRecord {
   seconds: number;
   /** It went on from a copy that was cut, so that `seconds` is not all that it took. */
   resumed?: boolean;
+  /** Not all of it is known to be on the disk: it is whole as long as the machine has not started anew since. */
+  unsettled_boot?: string;
   last_used_at: string;
   /** How often a run was given it. */
   hits: number;

@@ -105,6 +105,7 @@ export class Prewarmer {
   readonly #inPlace = new Set<string>();
   readonly #evicted: DataFacts["evicted"] = [];
   #needed: Needed[] = [];
+  readonly #listOf = ({ name, version }: CopyRecord) => datasetList(this.base, name, version);
 
   constructor(
     private readonly base: BasePaths,
@@ -208,6 +209,7 @@ export class Prewarmer {
     const known = store.all().length;
     await store.open();
     if (store.all().length !== known) this.changes += 1;
+    void store.settle(this.#listOf);
   }
 
   #ofWish({ name, version, checksum }: PrewarmWish): Needed | null {
@@ -288,6 +290,7 @@ export class Prewarmer {
       ...(copied.resumedFiles > 0 ? { resumed: true } : {}),
     };
     await store.complete(record);
+    void store.settle(this.#listOf);
     this.#failed.delete(checksum);
     return record;
   }
@@ -297,10 +300,7 @@ export class Prewarmer {
     return store
       .all()
       .filter((record) => record.name === name)
-      .map((record) => ({
-        listPath: datasetList(this.base, name, record.version),
-        folder: copyFolder(store.folder, record.checksum),
-      }));
+      .map((record) => ({ listPath: this.#listOf(record), folder: copyFolder(store.folder, record.checksum) }));
   }
 
   #pinned(): Set<string> {
