@@ -35,6 +35,12 @@ import { readmeText } from "./readme.ts";
 import { type Redaction, Redactor } from "./redact.ts";
 import { reproduceScript } from "./reproduce-script.ts";
 
+/** What the receiver has of a file since a cut, and its sum, which is never added to itself: it is copied. */
+export interface SentBefore {
+  sizeBytes: number;
+  sum: Bun.CryptoHasher;
+}
+
 export interface BundleEntry {
   /** Without the top folder. */
   path: string;
@@ -46,7 +52,7 @@ export interface BundleEntry {
     | { text: string }
     | { target: string }
     /** `root` and `inside` apart, so that it can be opened without leaving the root. */
-    | { root: string; inside: string; sizeBytes: number }
+    | { root: string; inside: string; sizeBytes: number; there?: SentBefore }
     /** A stored content, by its hash. */
     | { base: BasePaths; blob: string; sizeBytes: number };
 }

@@ -55,6 +55,14 @@ export interface ThinFile {
   executable: boolean;
 }
 
+/** A file that travels from a byte on: its beginning, with this sum, came with a bundle that was cut. No bundle that is kept as a file has one. */
+export interface ResumedFile {
+  path: string;
+  from_bytes: number;
+  /** Of what is before. */
+  sha256: string;
+}
+
 export interface BundleRecord {
   format: string;
   version: number;
@@ -68,6 +76,7 @@ export interface BundleRecord {
   runs: BundledRun[];
   relatives?: Relative[];
   thin?: ThinFile[];
+  resumed?: ResumedFile[];
 }
 
 /** Names in the top folder. */

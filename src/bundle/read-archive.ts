@@ -40,6 +40,14 @@ export interface ArchiveFacts {
 export interface FileSink {
   write(bytes: Uint8Array): void;
   end(sha256: string): void;
+  /** In place of `end` where no more of it comes; with the sum of what was written. */
+  cut?(sha256: string): void;
+}
+
+/** What is before the bytes of a file that travels from a byte on. */
+export interface Beginning {
+  sizeBytes: number;
+  body: AsyncIterable<Uint8Array>;
 }
 
 /** A file that is taken as if it had been in the archive. */
@@ -54,6 +62,8 @@ export interface ReadOptions {
   limits?: ArchiveLimits;
   /** Null: only hashed. May throw, which ends the reading. */
   begin?: (path: string, place: Place, isExecutable: boolean) => FileSink | null;
+  /** What is before the bytes of this file, where the archive brings only the rest. Judged, hashed and counted with it. May throw. */
+  beginning?: (facts: ArchiveFacts, path: string) => Beginning | null;
   /** Once the archive has ended: what it names without having it. Judged, hashed and counted like all else. May throw. */
   fill?: (facts: ArchiveFacts) => Iterable<ThinContent>;
   onProgress?: (packedBytes: number) => void;
@@ -130,6 +140,10 @@ function asRefusal(cause: unknown): unknown {
 /** Milliseconds after which reading lets other work of the process have its turn: a server answers meanwhile. */
 const sliceMs = 8;
 
+async function* joined(...parts: readonly AsyncIterable<Uint8Array>[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield* part;
+}
+
 class Reading {
   readonly facts: ArchiveFacts = {
     top: "",
@@ -145,7 +159,7 @@ class Reading {
 
   constructor(
     private readonly limits: ArchiveLimits,
-    private readonly begin: ReadOptions["begin"],
+    private readonly wishes: Pick<ReadOptions, "begin" | "beginning">,
   ) {
     this.judge = new Judge(limits);
   }
@@ -159,12 +173,16 @@ class Reading {
   async take({ header, body }: ParsedTarEntry): Promise<void> {
     await this.breathe();
     const { name, type = "file", size, linkname = "", mode = 0 } = header;
-    const judged = this.judge.judge({ name, type, sizeBytes: size, target: linkname });
+    const before =
+      type === "file" ? (this.wishes.beginning?.(this.facts, name.slice(name.indexOf("/") + 1)) ?? null) : null;
+    const sizeBytes = size + (before?.sizeBytes ?? 0);
+    const judged = this.judge.judge({ name, type, sizeBytes, target: linkname });
     if (judged.kind !== "file" || judged.place === null) {
       await body.cancel();
       return;
     }
-    const bytes = body as unknown as AsyncIterable<Uint8Array>;
+    const own = body as unknown as AsyncIterable<Uint8Array>;
+    const bytes = before === null ? own : joined(before.body, own);
     await this.takeFile(judged, { place: judged.place, body: bytes, isExecutable: (mode & 0o111) !== 0 });
   }
 
@@ -182,19 +200,24 @@ class Reading {
     { place, body, isExecutable }: { place: Place; body: AsyncIterable<Uint8Array>; isExecutable: boolean },
   ): Promise<void> {
     const sum = new Bun.CryptoHasher("sha256");
-    const sink = this.begin?.(path, place, isExecutable) ?? null;
+    const sink = this.wishes.begin?.(path, place, isExecutable) ?? null;
     const kept: Uint8Array[] | null = isKept(place) ? [] : null;
     let sizeBytes = 0;
-    for await (const chunk of body) {
-      sum.update(chunk);
-      sizeBytes += chunk.length;
-      sink?.write(chunk);
-      await this.breathe();
-      if (kept === null) continue;
-      this.#textBytes += chunk.length;
-      if (sizeBytes > this.limits.textBytes || this.#textBytes > this.limits.allTextBytes)
-        throw tooLargeArchive(`\`${path}\` is longer than a text of its kind may be`);
-      kept.push(chunk.slice());
+    try {
+      for await (const chunk of body) {
+        sum.update(chunk);
+        sizeBytes += chunk.length;
+        sink?.write(chunk);
+        await this.breathe();
+        if (kept === null) continue;
+        this.#textBytes += chunk.length;
+        if (sizeBytes > this.limits.textBytes || this.#textBytes > this.limits.allTextBytes)
+          throw tooLargeArchive(`\`${path}\` is longer than a text of its kind may be`);
+        kept.push(chunk.slice());
+      }
+    } catch (cause) {
+      sink?.cut?.(sum.digest("hex"));
+      throw cause;
     }
     const sha256 = sum.digest("hex");
     sink?.end(sha256);
@@ -209,9 +232,9 @@ class Reading {
  */
 export async function readArchive(
   source: AsyncIterable<Uint8Array>,
-  { limits = archiveLimits, begin, fill, onProgress }: ReadOptions = {},
+  { limits = archiveLimits, fill, onProgress, ...wishes }: ReadOptions = {},
 ): Promise<ArchiveFacts> {
-  const reading = new Reading(limits, begin);
+  const reading = new Reading(limits, wishes);
   const { facts, judge } = reading;
   const { readable, writable } = createTarDecoder({ strict: true });
   const writer = writable.getWriter();

@@ -14,14 +14,14 @@ export type Packing = "gzip" | "zstd";
 
 const chunkBytes = 256 * 1024;
 
-/** The bytes of an entry, exactly as many as were announced. */
+/** The bytes of an entry that travel, exactly as many as were announced. */
 async function* bytesOf({ from, path }: BundleEntry): AsyncGenerator<Uint8Array> {
   if ("text" in from) yield Buffer.from(from.text);
   if ("blob" in from) yield* blobPieces(from.base, from.blob);
   if (!("root" in from)) return;
   const { fd } = openInside(from.root, from.inside);
   try {
-    for (let at = 0; at < from.sizeBytes; ) {
+    for (let at = from.there?.sizeBytes ?? 0; at < from.sizeBytes; ) {
       const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, from.sizeBytes - at));
       const count = fs.readSync(fd, buffer, 0, buffer.length, at);
       if (count === 0) throw new MlError("try_later", `\`${path}\` has become shorter while it was read`);
@@ -40,9 +40,11 @@ async function writeEntry(tar: TarPackController, top: string, entry: BundleEntr
     await tar.add({ ...common, type: "symlink", linkname: from.target, size: 0 }).close();
     return null;
   }
-  const size = "text" in from ? Buffer.byteLength(from.text) : from.sizeBytes;
+  const there = "root" in from ? from.there : undefined;
+  const wholeSize = "text" in from ? Buffer.byteLength(from.text) : from.sizeBytes;
+  const size = wholeSize - (there?.sizeBytes ?? 0);
   const writer = tar.add({ ...common, type: "file", size }).getWriter();
-  const sum = new Bun.CryptoHasher("sha256");
+  const sum = there?.sum.copy() ?? new Bun.CryptoHasher("sha256");
   for await (const chunk of bytesOf(entry)) {
     sum.update(chunk);
     if (chunk.length > 0) await writer.write(chunk);

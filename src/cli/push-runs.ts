@@ -1,12 +1,12 @@
 /**
  * Whole runs from one server to another, through here: each as a bundle of its own that streams from the one to the other and
  * lies nowhere in between. Who keeps it checks all of it before. A run that is there already is not sent, nor is code that is
- * there, nor a file that came whole before a cut.
+ * there, nor what came before a cut.
  */
 import { createZstdDecompress } from "node:zlib";
 import type { Connection } from "../client/connection.ts";
 import { MlError, messageOf } from "../core/error.ts";
-import type { ExportWish, Imported, ImportedRun } from "../protocol/bundle.ts";
+import type { ArrivedPart, ExportWish, Imported, ImportedRun } from "../protocol/bundle.ts";
 import type { TravellingRun } from "../protocol/bundle-requests.ts";
 import { limitRate } from "../transfer/rate.ts";
 import type { CarriedRun } from "../view/bundle-page.ts";
@@ -67,6 +67,7 @@ interface Known {
   runIds: (string | null)[];
   snapshots: string[];
   kept: string[];
+  parts: ArrivedPart[];
   /** A bundle may bring a content once for many files. */
   once: boolean;
 }
@@ -76,7 +77,7 @@ async function knownThere(
   runs: readonly TravellingRun[],
   { signal, awayMs }: { signal: AbortSignal; awayMs: number },
 ): Promise<Known> {
-  const known: Known = { runIds: [], snapshots: [], kept: [], once: false };
+  const known: Known = { runIds: [], snapshots: [], kept: [], parts: [], once: false };
   for (const some of chunksOf(runs, askedRuns)) {
     const asked = some.map(({ content, first_id, queued_at }) => ({ content: content ?? "", first_id, queued_at }));
     const snapshots = [...new Set(some.flatMap(({ snapshot }) => snapshot ?? []))];
@@ -84,6 +85,7 @@ async function knownThere(
     known.runIds.push(...reply.run_ids);
     known.snapshots.push(...reply.snapshots);
     known.kept = reply.kept;
+    known.parts = reply.parts ?? [];
     known.once = reply.once ?? false;
   }
   return known;
@@ -156,6 +158,7 @@ class Push {
     const body: ExportWish = {
       ...{ runs: [run.run_id], packing: "zstd", level, artifacts, redact: [], figures: {} },
       ...{ have: known.kept, have_snapshots: known.snapshots, once: known.once },
+      parts: known.parts,
     };
     this.atFault = this.from;
     const bundle = await this.from.fetch("/bundles", { method: "POST", body: JSON.stringify(body), signal });
@@ -227,10 +230,10 @@ class Push {
       cause instanceof MlError ? [cause.message, cause.detail.cause].filter(Boolean).join(": ") : messageOf(cause);
     return new MlError(
       "unreachable",
-      `the connection to ${this.atFault.place} was lost while run \`${run.run_id}\` was pushed`,
+      `the connection to ${this.atFault === this.to ? "the other server" : "your own server"} was lost while run \`${run.run_id}\` was pushed`,
       {
         cause: why,
-        hint: "type it again once the server is back: what arrived whole is not sent again",
+        hint: "type it again once that server is back",
       },
     );
   }

@@ -1,5 +1,6 @@
 /** Requests about runs on their way to another server; the bundles themselves travel by HTTP. Part of the table in requests.ts. */
 import { z } from "zod";
+import type { ArrivedPart } from "./bundle.ts";
 import { declare, refs } from "./declare.ts";
 import { limits } from "./frames.ts";
 
@@ -33,9 +34,16 @@ export const bundleRequests = {
   ),
   /**
    * Which of these runs are here, under which id, in the order asked; which trees of code are; the contents that a cut
-   * `PUT /bundles?resumable=1` left here, which need not be sent again; and whether a bundle may bring a content once for many files.
+   * `PUT /bundles?resumable=1` left here, which need not be sent again, and what it left of files that were under way; and whether a bundle
+   * may bring a content once for many files.
    */
-  "bundle.known": declare<{ run_ids: (string | null)[]; snapshots: string[]; kept: string[]; once?: boolean }>()(
+  "bundle.known": declare<{
+    run_ids: (string | null)[];
+    snapshots: string[];
+    kept: string[];
+    once?: boolean;
+    parts?: ArrivedPart[];
+  }>()(
     "user",
     z.object({
       runs: z

@@ -20,6 +20,15 @@ export interface Imported {
   size_bytes: number;
 }
 
+/** What arrived of a file before a cut. */
+export interface ArrivedPart {
+  /** sha256 of its path in the bundle. */
+  of: string;
+  size_bytes: number;
+  /** Of what arrived. */
+  sha256: string;
+}
+
 /** Body of `POST /bundles`; the reply is the archive itself. */
 export interface ExportWish {
   runs: string[];
@@ -32,6 +41,8 @@ export interface ExportWish {
   /** For another server that asked: contents (sha256) and trees of code that it has, which need not travel. */
   have?: string[];
   have_snapshots?: string[];
+  /** For one that has beginnings of files: of these only the rest need travel. */
+  parts?: ArrivedPart[];
   /** For a server that said so: a content that the bundle has already is named and not sent again. */
   once?: boolean;
 }

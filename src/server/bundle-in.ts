@@ -26,7 +26,7 @@ import { whileRelying } from "../run/reliance.ts";
 import { readManifest } from "../run/store.ts";
 import type { Asker } from "./asker.ts";
 import { sumsText } from "./bundle-out.ts";
-import { type ArrivedFile, dropKept, keepArrived, thinContents } from "./carried.ts";
+import { type ArrivedFile, beginnings, dropKept, keepArrived, keepPart, thinContents } from "./carried.ts";
 import type { Services } from "./context.ts";
 import { takeApart } from "./removal.ts";
 
@@ -39,6 +39,8 @@ class StagedTree {
   #sinceRoom = 0;
   /** Those that came whole. */
   readonly arrived: ArrivedFile[] = [];
+  /** The one that was under way when the bundle was cut. */
+  part: ArrivedFile | null = null;
 
   constructor(
     readonly folder: string,
@@ -64,7 +66,11 @@ class StagedTree {
       },
       end: (sha256) => {
         this.close();
-        this.arrived.push({ path: full, sizeBytes, sha256 });
+        this.arrived.push({ path: full, inBundle: path, sizeBytes, sha256 });
+      },
+      cut: (sha256) => {
+        this.close();
+        if (place.kind === "run") this.part = { path: full, inBundle: path, sizeBytes, sha256 };
       },
     };
   }
@@ -234,7 +240,7 @@ async function newPoints(base: BasePaths, runId: string, folder: string): Promis
   return Math.max(0, (await count(join(folder, "metrics.jsonl"))) - (await count(base.run(runId).metrics)));
 }
 
-/** Reads to the end. Where the sender says that it will come again, files that came whole before a cut are kept for a day. */
+/** Reads to the end. Where the sender says that it will come again, what came before a cut is kept for a day. */
 async function readStaged(
   services: Services,
   tree: StagedTree,
@@ -243,11 +249,15 @@ async function readStaged(
   try {
     return await readArchive(request.body as unknown as AsyncIterable<Uint8Array>, {
       begin: (path, where, isExecutable) => tree.begin(path, where, isExecutable),
+      beginning: beginnings(services.base),
       fill: (facts) => thinContents(services.base, facts, [...tree.arrived]),
     });
   } catch (cause) {
     const full = systemCode(cause) === "ENOSPC" || (cause instanceof MlError && cause.code === "no_space");
-    if (resumable && !full) keepArrived(services.base, tree.arrived);
+    if (resumable && !full) {
+      keepArrived(services.base, tree.arrived);
+      if (tree.part !== null) keepPart(services.base, tree.part);
+    }
     throw cause;
   }
 }

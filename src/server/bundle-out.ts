@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { z } from "zod";
 import { composeBundle } from "../bundle/compose.ts";
 import { redactions } from "../bundle/redact.ts";
+import { resumeParts } from "../bundle/resume.ts";
 import { packBundle } from "../bundle/write-archive.ts";
 import { MlError } from "../core/error.ts";
 import type { ExportWish } from "../protocol/bundle.ts";
@@ -29,6 +30,10 @@ const wishSchema = z.object({
   have: z.array(sha256).max(10_000).default([]),
   have_snapshots: z.array(sha256).max(mostRuns).default([]),
   once: z.boolean().default(false),
+  parts: z
+    .array(z.object({ of: sha256, size_bytes: z.int().nonnegative(), sha256 }))
+    .max(100)
+    .default([]),
 }) satisfies z.ZodType<ExportWish, unknown>;
 
 /** A run is final a moment before it is sealed, longer where it wrote much; without its seal nobody could check the copy. */
@@ -78,10 +83,10 @@ export async function sendBundle(services: Services, asker: Asker, body: unknown
       },
     );
   }
-  const { runs, packing, redact, figures, have, have_snapshots, once, ...wish } = parsed.data;
+  const { runs, packing, redact, figures, have, have_snapshots, once, parts, ...wish } = parsed.data;
   const known = contentsOf(services, { have, have_snapshots });
-  if ((known.size > 0 || once) && redact.length > 0)
-    throw new MlError("usage", "`have` or `once`, and `redact` of `/bundles` contradict each other");
+  if ((known.size > 0 || once || parts.length > 0) && redact.length > 0)
+    throw new MlError("usage", "`have`, `parts` or `once`, and `redact` of `/bundles` contradict each other");
   const runIds = idsOf({ ...services, asker }, runs);
   await requireSealed(services, runIds);
   const composed = composeBundle(services.base, {
@@ -93,7 +98,7 @@ export async function sendBundle(services: Services, asker: Asker, body: unknown
     once,
     nowMs: Date.now(),
   });
-  return new Response(packBundle(composed, packing), {
+  return new Response(packBundle(await resumeParts(composed, parts), packing), {
     headers: {
       "content-type": packing === "gzip" ? "application/gzip" : "application/zstd",
       "cache-control": "no-store",

@@ -69,7 +69,6 @@ describe("a run on its way to another server", () => {
       const { runId } = withArtifact(base, 24_000_000);
       const [here, there] = await Promise.all([serving(base.base), serving()]);
       const killed = which === "the other server" ? there : here;
-      const { place } = await linkTo(killed);
       const pushing = push(here, there, { runId, bytesPerSecond: slowly }).catch((cause: unknown) => cause);
       const { staging } = there.base;
       const isComing = () =>
@@ -79,7 +78,9 @@ describe("a run on its way to another server", () => {
       await killed.killAll();
       const error = (await pushing) as MlError;
       expect(error).toBeInstanceOf(MlError);
-      expect(error.message).toBe(`the connection to ${place} was lost while run \`${runId}\` was pushed`);
+      expect(error.message).toBe(
+        `the connection to ${which.replace("one's", "your")} was lost while run \`${runId}\` was pushed`,
+      );
       expect(error.exitCode).toBe(69);
       expect(there.runIds()).toEqual([]);
 

@@ -125,6 +125,60 @@ describe("pushing runs to another server", () => {
     expect(staged(second)).toEqual([]);
   });
 
+  const resumedPush = async (spoil: (part: string) => void) => {
+    const base = museum("format-1");
+    const { runId, hash } = withArtifact(base, 6_000_000);
+    const first = await serve({ base: base.base });
+    const second = await serve();
+    const { staging } = basePaths(second.base);
+    const bytes = await bundleOf(base, [runId], { packing: "zstd" });
+    await take(second, bytes.subarray(0, bytes.length - 2_000_000), "?resumable=1");
+    const [part, ...others] = (await second.ask("bundle.known", { runs: [] })).parts ?? [];
+    expect(others).toEqual([]);
+    expect(part?.size_bytes).toBeGreaterThan(3_000_000);
+    expect(listRunIds(basePaths(second.base))).toEqual([]);
+    const kept = join(staging, readdirSync(staging).find((name) => name.startsWith("carried-part-")) ?? "");
+    spoil(kept);
+    const { sentBytes, settled } = await push(first, second, [runId]);
+    expect(settled).toMatchObject([{ run_id: runId, there_as: runId, state: "pushed" }]);
+    expect(await second.ask("run.validate", { run: runId })).toMatchObject({ valid: true });
+    expect(sha256(readFileSync(join(second.base, "runs", runId, "work/big.bin")))).toBe(hash);
+    expect(staged(second)).toEqual([]);
+    return sentBytes;
+  };
+
+  test("[N5] a large file that was cut in the middle goes on where it stopped; what is kept of it and is not right is not built upon", async () => {
+    expect(await resumedPush(() => {})).toBeLessThan(3_000_000);
+    const flip = (path: string) => {
+      const bytes = readFileSync(path);
+      bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+    };
+    expect(await resumedPush(flip)).toBeGreaterThan(6_000_000);
+  });
+
+  test("[S4 S5] a bundle that names the beginning of a file that is not here is refused, and nothing is kept", async () => {
+    const base = museum("format-1");
+    const { runId } = withArtifact(base, 10_000);
+    const second = await serve();
+    const composed = composeBundle(base, {
+      ...{ runIds: [runId], level: "all", artifacts: [], redact: new Set(), figures: new Map(), nowMs: Date.now() },
+    });
+    for (const [path, code] of [
+      [`runs/${runId}/work/big.bin`, "try_later"],
+      ["../../../etc/passwd", null],
+    ] as const) {
+      const record = { ...composed.record, resumed: [{ path, from_bytes: 5, sha256: "0".repeat(64) }] };
+      const entries = composed.entries.map((entry) =>
+        entry.path === "bundle.json" ? { ...entry, from: { text: JSON.stringify(record) } } : entry,
+      );
+      const packed = packBundle({ ...composed, entries }, "zstd");
+      const answer = await take(second, new Uint8Array(await new Response(packed).arrayBuffer()), "?resumable=1");
+      expect("code" in answer ? answer.code : null).toBe(code);
+      expect(listRunIds(basePaths(second.base))).toEqual(code === null ? [runId] : []);
+    }
+  });
+
   test("a run that is damaged where it comes from is refused, and the others arrive", async () => {
     const base = museum("format-1");
     const { runId } = withArtifact(base, 10_000);

@@ -3,7 +3,7 @@ import { idHere } from "../../bundle/plan-import.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { hasSnapshot } from "../../run/objects.ts";
 import { standingIn } from "../bundle-in.ts";
-import { keptContents } from "../carried.ts";
+import { keptContents, keptParts } from "../carried.ts";
 import type { Context } from "../context.ts";
 
 export function bundleKnown(context: Context, body: ParsedBody<"bundle.known">): Reply<"bundle.known"> {
@@ -16,5 +16,6 @@ export function bundleKnown(context: Context, body: ParsedBody<"bundle.known">):
     snapshots: body.snapshots.filter((name) => hasSnapshot(base, name)),
     kept: keptContents(base),
     once: true,
+    parts: keptParts(base),
   };
 }
