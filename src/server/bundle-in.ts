@@ -26,7 +26,7 @@ import { whileRelying } from "../run/reliance.ts";
 import { readManifest } from "../run/store.ts";
 import type { Asker } from "./asker.ts";
 import { sumsText } from "./bundle-out.ts";
-import { type ArrivedFile, beginnings, dropKept, keepArrived, keepPart, thinContents } from "./carried.ts";
+import { type ArrivedFile, beginnings, dropKept, dropParts, keepArrived, keepPart, thinContents } from "./carried.ts";
 import type { Services } from "./context.ts";
 import { takeApart } from "./removal.ts";
 
@@ -254,6 +254,8 @@ async function readStaged(
     });
   } catch (cause) {
     const full = systemCode(cause) === "ENOSPC" || (cause instanceof MlError && cause.code === "no_space");
+    // A part takes room twice while it is built upon: where there is none, the next bundle has to do without it.
+    if (full && tree.part !== null) dropParts(services.base, [tree.part]);
     if (resumable && !full) {
       keepArrived(services.base, tree.arrived);
       if (tree.part !== null) keepPart(services.base, tree.part);

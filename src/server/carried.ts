@@ -119,10 +119,14 @@ export function beginnings(base: BasePaths): (facts: ArchiveFacts, path: string)
 export function dropKept(base: BasePaths, arrived: readonly ArrivedFile[]): void {
   const kept = new Set(keptContents(base));
   for (const { sha256 } of arrived) if (kept.has(sha256)) fs.rmSync(keptPath(base, sha256), { force: true });
+  dropParts(base, arrived);
+}
+
+export function dropParts(base: BasePaths, ofThese: readonly ArrivedFile[]): void {
   const parts = partsIn(base);
   if (parts.length === 0) return;
-  const whole = new Set(arrived.map(({ inBundle }) => partKey(inBundle)));
-  for (const { of, path } of parts) if (whole.has(of)) fs.rmSync(path, { force: true });
+  const keys = new Set(ofThese.map(({ inBundle }) => partKey(inBundle)));
+  for (const { of, path } of parts) if (keys.has(of)) fs.rmSync(path, { force: true });
 }
 
 /** The files that a bundle names without bringing them, by its own record. Nothing of it is believed: `path` is judged by the reader. */
