@@ -74,6 +74,29 @@ test("[K1 N5] a pack that a full disk cut in the middle of a write is never ende
   for (const bytes of wide) expect(sha256(readBlob(base, sha256(bytes)))).toBe(sha256(bytes));
 });
 
+test("[K2] a pack that is written anew while another process reads the packs for the first time is found", async () => {
+  const base = freshBase();
+  const folder = packsFolder(base);
+  let path = await putPack(base, "pack", ["one"]);
+  // Whoever lists them stops at the first pipe, and at the second until the pack has another name.
+  expect(Bun.spawnSync(["mkfifo", join(folder, "p.tar"), join(folder, "q.tar")]).exitCode).toBe(0);
+  const order = () => fs.readdirSync(folder);
+  for (let n = 0; order().at(-1) !== path.slice(folder.length + 1); n += 1) {
+    const other = join(folder, `pack${n}.tar`);
+    fs.renameSync(path, other);
+    path = other;
+  }
+  const [first, second] = order().map((name) => join(folder, name));
+  const moving = Bun.spawn([
+    ...["sh", "-c", ': > "$1"; mv "$3" "$4"; : > "$2"', "sh"],
+    ...[first ?? "", second ?? "", path, join(folder, "moved.tar")],
+  ]);
+  const packs = new ObjectPacks(base);
+  packs.refresh();
+  await moving.exited;
+  expect(packs.find(sha256("one"))?.pack.name).toBe("moved");
+});
+
 test("packs come and go, and each content is found for as long as one of its packs is there", async () => {
   const base = freshBase();
   const packs = new ObjectPacks(base);
