@@ -91,7 +91,7 @@ function basesOf(
     const file = now.get(was.path);
     if (file === undefined || file.kind === "link" || was.kind === "link" || was.hash === file.hash) continue;
     if (Math.min(file.size, was.size) < leastDifferenceBytes) continue;
-    bases.set(file.hash, { base: was.hash, kept: memory !== undefined && memory.sums(was.hash) !== null });
+    bases.set(file.hash, { base: was.hash, kept: memory?.hasSums(was.hash) ?? false });
     if (bases.size === mostBases) break;
   }
   return bases;

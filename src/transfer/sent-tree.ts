@@ -60,6 +60,11 @@ export class SentMemory {
     if (this.#treePath !== null) this.#write(this.#treePath, text);
   }
 
+  /** Whether sums were kept; they may turn out to be damaged. */
+  hasSums(hash: string): boolean {
+    return this.#folder !== null && fs.existsSync(join(this.#folder, "sums", hash));
+  }
+
   sums(hash: string): BlockSums | null {
     if (this.#folder === null) return null;
     try {
