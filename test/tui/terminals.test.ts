@@ -2,6 +2,7 @@
 import { describe, expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type Lab, openLab } from "../e2e/lab.ts";
+import { afterTest } from "../support/after-test.ts";
 import { mlBinary, mlEnv } from "../support/binary.ts";
 import { needs } from "../support/require.ts";
 import { until } from "../support/temp.ts";
@@ -35,7 +36,10 @@ describe("terminals", () => {
   needs("tmux", "screen")("in screen it reaches the terminal, and esc leads back", async () => {
     const lab = openLab();
     const runId = await lab.queue(held);
-    const ui = openUi(lab, { env: { SCREENDIR: `${lab.home}/screens` }, before: "screen -ln -U -c /dev/null " });
+    const env = { SCREENDIR: `${lab.home}/screens` };
+    const ui = openUi(lab, { env, before: "screen -ln -U -c /dev/null " });
+    // It would outlive its window, as it is made to.
+    afterTest(() => Bun.spawnSync(["screen", "-X", "quit"], { env: { ...process.env, ...env } }));
     await ui.sees("╭ Runs", "● live");
     ui.press("y");
     expect(await ui.copied()).toBe(runId);
