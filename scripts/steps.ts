@@ -21,6 +21,19 @@ function readCounts(output: string): Counts | null {
   return { passed: last("pass"), failed: last("fail"), skipped: last("skip") };
 }
 
+/** After a step has ended, processes that it left may hold its output open; so long is waited for them. */
+const leftOverMs = 5000;
+
+/** All that comes through `stream`, as far as it has come. */
+function collect(stream: ReadableStream<Uint8Array>): { text: string; end: Promise<void> } {
+  const collected = { text: "", end: Promise.resolve() };
+  const decoder = new TextDecoder();
+  collected.end = (async () => {
+    for await (const chunk of stream) collected.text += decoder.decode(chunk, { stream: true });
+  })();
+  return collected;
+}
+
 async function runStep(root: string, step: Step, sum: Counts): Promise<void> {
   const started = performance.now();
   const run = Bun.spawn({
@@ -31,8 +44,13 @@ async function runStep(root: string, step: Step, sum: Counts): Promise<void> {
     stderr: "pipe",
     env: { ...process.env, ...step.env },
   });
-  const [stdout, stderr, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
-  const output = stdout + stderr;
+  const [stdout, stderr] = [collect(run.stdout), collect(run.stderr)];
+  const exitCode = await run.exited;
+  const isWhole = await Promise.race([
+    Promise.all([stdout.end, stderr.end]).then(() => true),
+    Bun.sleep(leftOverMs).then(() => false),
+  ]);
+  const output = stdout.text + stderr.text;
   const counts = step.tests ? readCounts(output) : null;
   const ok = exitCode === 0;
   if (counts) {
@@ -45,6 +63,7 @@ async function runStep(root: string, step: Step, sum: Counts): Promise<void> {
   process.stdout.write(
     `${ok ? "ok    " : "FAILED"} ${step.name} (${seconds} s)${counts ? `: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped` : ""}\n`,
   );
+  if (!isWhole) process.stdout.write("  it left a process behind, which holds its output open\n");
   if (!ok) process.stdout.write(`${output}\n`);
   else for (const line of output.split("\n")) if (line.startsWith("SKIPPED ")) process.stdout.write(`  ${line}\n`);
 }

@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { writeDurable } from "../core/durable.ts";
 import { MlError } from "../core/error.ts";
 import { gently } from "../core/own-command.ts";
 import { identityOf } from "../core/process-identity.ts";
@@ -153,7 +154,7 @@ export async function buildVenv(need: VenvNeed, options: BuildOptions): Promise<
     fs.closeSync(log);
     child.unref();
     const identity = identityOf(child.pid);
-    if (identity !== null) fs.writeFileSync(venvPid(folder, key), JSON.stringify(identity));
+    if (identity !== null) writeDurable(venvPid(folder, key), JSON.stringify(identity), { sync: false });
     const stop = () => killGroup(child.pid);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

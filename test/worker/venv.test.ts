@@ -8,6 +8,7 @@ import { unusedVenv } from "../../src/run/manifest-data.ts";
 import type { RunPaths } from "../../src/run/paths.ts";
 import { changeManifest } from "../../src/run/store.ts";
 import { lockFilesOf, lockSum } from "../../src/run/venv-lock.ts";
+import { afterTest } from "../support/after-test.ts";
 import { askToStop, type Bench, makeQueuedRun, openBench, put } from "../support/queued-run.ts";
 import { tempFolder, until } from "../support/temp.ts";
 
@@ -214,12 +215,14 @@ test("[K1] what a killed worker was building is ended by the next one, and built
     env: { ...withUv("exec sleep 600.5"), ML_TEST_AHEAD: JSON.stringify(venvs()) },
     stdio: ["ignore", "ignore", "inherit"],
   });
+  afterTest(() => child.kill("SIGKILL"));
   const paths = await submit({ files: { "requirements.txt": "six\n" } });
-  const pidFile = await until("the build", () => {
+  const left = await until("the build", () => {
     if (!fs.existsSync(venvsHome())) return null;
-    return fs.readdirSync(venvsHome()).find((name) => name.endsWith(".pid"));
+    const pidFile = fs.readdirSync(venvsHome()).find((name) => name.endsWith(".pid"));
+    const text = pidFile === undefined ? "" : fs.readFileSync(join(venvsHome(), pidFile), "utf8");
+    return text === "" ? null : (JSON.parse(text) as ProcessIdentity);
   });
-  const left = JSON.parse(fs.readFileSync(join(venvsHome(), pidFile), "utf8")) as ProcessIdentity;
   child.kill("SIGKILL");
   await child.exited;
   expect(isSameProcess(left)).toBe(true);
