@@ -182,10 +182,11 @@ async function codeCheck(services: Services): Promise<Check> {
   }
 }
 
-/** Copies are made when the index is; a manifest that was damaged since has none yet. */
-function lookAtDamaged(quarantine: string, runId: string): string {
+/** Copies are made when the index is: manifests that were damaged since have none yet, and those that are gone never have. */
+function lookAtDamaged(quarantine: string, runIds: readonly string[]): string {
   const copies = fs.existsSync(quarantine) ? fs.readdirSync(quarantine) : [];
-  if (copies.some((name) => name.startsWith(`${runId}.`))) return `look at them; copies are in ${quarantine}`;
+  if (copies.some((name) => runIds.some((runId) => name.startsWith(`${runId}.`))))
+    return `look at them; copies are in ${quarantine}`;
   return `look at them; \`ml reindex\` names them all, and keeps copies in ${quarantine}`;
 }
 
@@ -215,7 +216,13 @@ export async function runChecks(services: Services): Promise<Check[]> {
               .slice(0, 3)
               .map((run) => run.run_id)
               .join(", ")}`,
-      cure: damaged.length === 0 ? null : lookAtDamaged(services.base.quarantine, damaged[0]?.run_id ?? ""),
+      cure:
+        damaged.length === 0
+          ? null
+          : lookAtDamaged(
+              services.base.quarantine,
+              damaged.map((run) => run.run_id),
+            ),
     },
     await codeCheck(services),
     ...(await dataChecks(services)),
