@@ -2,11 +2,12 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
-import { type Face, type Line, span, wrapText } from "./face.ts";
+import { type Face, type Line, span } from "./face.ts";
 import { shortId } from "./mark.ts";
+import { headedTable, nextSpan, notWarmedLines, remark, since, usedText, warmingLines } from "./prewarm-parts.ts";
 import { safeText } from "./safe-text.ts";
-import { type Column, layTable, type Row } from "./table.ts";
-import { ago, timeMs } from "./time.ts";
+import type { Column, Row } from "./table.ts";
+import { ago } from "./time.ts";
 
 export type Images = NonNullable<Reply<"status">["workers"][number]["images"]>;
 
@@ -24,8 +25,6 @@ export function shortImage(image: string, face: Face): string {
   return safeText(image.replace(/(@sha256:[0-9a-f]{8})[0-9a-f]{56}$/, `$1${rest}`));
 }
 
-const nextSpan = (run: string | null) =>
-  run === null ? span("nobody waits for it", "dim") : span(`next for ${shortId(run)}`);
 const sizeSpan = (size: number | null, face: Face) =>
   size === null ? span(face.unicode ? "—" : "-", "dim") : span(formatSize(size));
 
@@ -34,8 +33,8 @@ function pulledRow(one: Images["pulled"][number], face: Face): Row {
     image: [span(shortImage(one.image, face), "strong"), span(` ${safeText(one.engine)}`, "dim")],
     size: [sizeSpan(one.size_bytes, face)],
     pulled: [span(`in ${formatDuration(Math.max(1, one.seconds * 1000))}, ${ago(one.pulled_at, face.nowMs) ?? ""}`)],
-    used: [span(one.hits === 0 ? "not yet" : `${one.hits}×, ${ago(one.last_used_at, face.nowMs) ?? ""}`, "dim")],
-    next: [nextSpan(one.next_run)],
+    used: [span(usedText(one, face), "dim")],
+    next: [nextSpan(one)],
   };
 }
 
@@ -45,11 +44,9 @@ function thereRow(one: Images["there"][number], face: Face): Row {
     size: [sizeSpan(one.size_bytes, face)],
     pulled: [span("was there", "dim")],
     used: [],
-    next: [nextSpan(one.next_run)],
+    next: [nextSpan(one)],
   };
 }
-
-const since = (at: string, face: Face) => formatDuration(Math.max(1000, face.nowMs - (timeMs(at) ?? face.nowMs)));
 
 /** Nothing where there is nothing to tell. */
 export function imageLines(images: Images | null | undefined, face: Face): Line[] {
@@ -58,13 +55,8 @@ export function imageLines(images: Images | null | undefined, face: Face): Line[
   if (pulled.length + there.length + pulling.length + failed.length === 0) return [];
   const lines: Line[] = [[span("  images", "strong"), span("  of containers; never removed by ml", "dim")]];
   const rows = [...pulled.map((one) => pulledRow(one, face)), ...there.map((one) => thereRow(one, face))];
-  if (rows.length > 0) {
-    const head = Object.fromEntries(columns.map(({ name }) => [name, [span(name, "dim")]]));
-    lines.push(...layTable(columns, [head, ...rows], { face, indent: 2 }));
-  }
-  const say = (text: string, tone: "live" | "warn") => {
-    for (const part of wrapText(text, face.width - 2)) lines.push([span("  "), span(part, tone)]);
-  };
+  lines.push(...headedTable(columns, rows, face));
+  const say = (text: string, tone: "live" | "warn") => lines.push(...remark(text, tone, face));
   for (const { engine, image, for_run: run, started_at: at } of pulling) {
     const who = run === null ? "asked for" : `for ${shortId(run)}`;
     say(`pulling ${shortImage(image, face)} by ${safeText(engine)} ${who}, ${since(at, face)} so far`, "live");
@@ -80,20 +72,10 @@ export function imageLines(images: Images | null | undefined, face: Face): Line[
 /** The one line of `ml status`; nothing where no waiting run needs one, or all are there. */
 export function imageStatusLines(images: Images | null, face: Face): Line[] {
   if (images == null || images.needed === 0) return [];
-  const counted = `(${images.warm}/${images.needed} complete)`;
   const [pulling] = images.pulling;
   const [failed] = images.failed;
+  const named = ({ image }: { image: string }) => `image ${shortImage(image, face)}`;
   if (pulling !== undefined)
-    return [
-      [
-        span("Prewarming: ", "strong"),
-        span(`image ${shortImage(pulling.image, face)} ${counted}`),
-        span(` pulling for ${since(pulling.started_at, face)}`, "dim"),
-      ],
-    ];
-  if (failed === undefined) return [];
-  return wrapText(
-    `Prewarming: image ${shortImage(failed.image, face)} ${counted}: ${safeText(failed.reason)}`,
-    face.width,
-  ).map((text) => [span(text, "warn")]);
+    return warmingLines(named(pulling), images, `pulling for ${since(pulling.started_at, face)}`);
+  return failed === undefined ? [] : notWarmedLines(named(failed), images, { reason: failed.reason, face });
 }

@@ -2,11 +2,12 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
-import { cutLine, type Face, type Line, span, wrapText } from "./face.ts";
+import { cutLine, type Face, type Line, span } from "./face.ts";
 import { imageLines, imageStatusLines } from "./image-lines.ts";
 import { shortId } from "./mark.ts";
+import { headedTable, nextSpan, notWarmedLines, remark, usedText, warmingLines } from "./prewarm-parts.ts";
 import { safeText } from "./safe-text.ts";
-import { type Column, layTable, type Row } from "./table.ts";
+import type { Column, Row } from "./table.ts";
 import { ago, clockTime } from "./time.ts";
 import { venvLines, venvStatusLines } from "./venv-lines.ts";
 
@@ -35,20 +36,12 @@ export function copyingText(copying: Copying): string {
 }
 
 function copyRow(copy: Store["copies"][number], face: Face): Row {
-  const next =
-    copy.runs.length > 0
-      ? [span(`in use by ${copy.runs.map(shortId).join(", ")}`, "live")]
-      : copy.next_run !== null
-        ? [span(`next for ${shortId(copy.next_run)}`)]
-        : [span("nobody waits for it", "dim")];
   return {
     copy: [span(safeText(copy.name), "strong")],
     version: [span(safeText(copy.version))],
     size: [span(formatSize(copy.size_bytes))],
-    used: [
-      span(`${copy.hits === 0 ? "not yet" : `${copy.hits}×, ${ago(copy.last_used_at, face.nowMs) ?? ""}`}`, "dim"),
-    ],
-    next: [...next, ...(copy.pinned ? [span(face.unicode ? " · pinned" : " | pinned", "accent")] : [])],
+    used: [span(usedText(copy, face), "dim")],
+    next: [nextSpan(copy), ...(copy.pinned ? [span(face.unicode ? " · pinned" : " | pinned", "accent")] : [])],
   };
 }
 
@@ -59,13 +52,9 @@ function storeLines(store: Store, face: Face): Line[] {
       ? "nothing is copied here"
       : `${formatSize(store.used_bytes)}${limit} in ${safeText(store.folder)}`;
   const lines: Line[] = [[span(safeText(store.worker), "strong"), span(`  ${where}`, "dim")]];
-  if (store.copies.length > 0) {
-    const head = Object.fromEntries(columns.map(({ name }) => [name, [span(name, "dim")]]));
-    lines.push(...layTable(columns, [head, ...store.copies.map((copy) => copyRow(copy, face))], { face, indent: 2 }));
-  } else lines.push([span("  no copies", "dim")]);
-  const say = (text: string, tone: "live" | "warn" | "dim") => {
-    for (const part of wrapText(text, face.width - 2)) lines.push([span("  "), span(part, tone)]);
-  };
+  const rows = store.copies.map((copy) => copyRow(copy, face));
+  lines.push(...(rows.length > 0 ? headedTable(columns, rows, face) : [[span("  no copies", "dim")]]));
+  const say = (text: string, tone: "live" | "warn" | "dim") => lines.push(...remark(text, tone, face));
   if (store.silent_since != null) {
     const since = clockTime(store.silent_since, face.nowMs);
     say(`no answer since ${since}: nothing is copied, and runs read their data where it was registered`, "warn");
@@ -127,21 +116,11 @@ function storesLines(workers: Reply<"status">["workers"], face: Face): Line[] {
 
 function storeLine(data: Reply<"status">["workers"][number]["data"], face: Face): Line[] {
   if (data == null || data.needed === 0) return [];
-  const counted = `(${data.warm}/${data.needed} complete)`;
   const [copying] = data.copying;
   const [failed] = data.failed;
-  if (copying !== undefined)
-    return [
-      [
-        span("Prewarming: ", "strong"),
-        span(`dataset ${safeText(copying.name)} ${counted}`),
-        span(` ${copyingText(copying)}`, "dim"),
-      ],
-    ];
-  if (failed !== undefined)
-    return wrapText(
-      `Prewarming: dataset ${safeText(failed.name)} ${counted}: ${safeText(failed.reason)}`,
-      face.width,
-    ).map((text) => [span(text, "warn")]);
+  const named = ({ name }: { name: string }) => `dataset ${safeText(name)}`;
+  if (copying !== undefined) return warmingLines(named(copying), data, copyingText(copying));
+  if (failed !== undefined) return notWarmedLines(named(failed), data, { reason: failed.reason, face });
+  const counted = `(${data.warm}/${data.needed} complete)`;
   return [[span("Prewarmed: ", "strong"), span(`all that waits has its data here ${counted}`, "good")]];
 }
