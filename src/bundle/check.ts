@@ -4,7 +4,7 @@
  */
 import type { RunCheck } from "../protocol/keep.ts";
 import { checkSnapshot, type Snapshot, snapshotText } from "../run/snapshot.ts";
-import { parseSumLine } from "../run/sum-line.ts";
+import { parseSums } from "../run/sum-line.ts";
 import {
   type BundledRun,
   type BundleRecord,
@@ -21,11 +21,6 @@ type Finding = Pick<RunCheck, "state"> & Partial<Pick<RunCheck, "expected" | "ac
 const shownEvidence = 20;
 const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"]);
 const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
-
-function sumsOf(text: string): Map<string, string> {
-  const lines = text.split("\n").flatMap((line) => parseSumLine(line) ?? []);
-  return new Map(lines.map(({ path, sha256 }) => [path, sha256]));
-}
 
 function parsed(text: string | undefined): unknown {
   try {
@@ -117,7 +112,7 @@ function formatCheck(facts: ArchiveFacts): Finding {
 function sumsCheck(facts: ArchiveFacts): Finding {
   const text = facts.texts.get(files.sums);
   if (text === undefined) return { state: "failed", expected: files.sums, actual: "no such file" };
-  const sums = sumsOf(text);
+  const sums = parseSums(text);
   const evidence: string[] = [];
   for (const [path, sha256] of sums) {
     const found = facts.files.get(path);
@@ -186,7 +181,7 @@ function sealsCheck(facts: ArchiveFacts): Finding {
       continue;
     }
     const excused = excusedOf(facts, runId);
-    const sums = sumsOf(text);
+    const sums = parseSums(text);
     for (const [path, sha256] of sums) {
       const found = facts.files.get(root + path);
       if (found?.sha256 === sha256) count.same += 1;

@@ -29,7 +29,8 @@ function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${temporaryCounter}.tmp`);
 }
 
-function writeAll(fd: number, data: Uint8Array): void {
+/** All of `data`, where the file stands. Throws system errors. */
+export function writeAll(fd: number, data: Uint8Array): void {
   let rest = data;
   while (rest.length > 0) rest = rest.subarray(fileOps.write(fd, rest));
 }

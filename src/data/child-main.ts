@@ -2,7 +2,7 @@
  * `ml __data JOB`: a process for one piece of work on data, because data may lie on a mount that hangs. The job is one JSON
  * word; progress and the outcome are lines of JSON on stdout. It ends when nobody reads them any more.
  */
-import * as fs from "node:fs";
+import { writeAll } from "../core/durable.ts";
 import { messageOf, systemCode } from "../core/error.ts";
 import { workOnCache } from "./cache-folder.ts";
 import type { Job } from "./child.ts";
@@ -14,8 +14,7 @@ import { scanDataset } from "./scan.ts";
 const tellEveryMs = 200;
 
 function say(value: object): void {
-  let rest = Buffer.from(`${JSON.stringify(value)}\n`);
-  while (rest.length > 0) rest = rest.subarray(fs.writeSync(1, rest));
+  writeAll(1, Buffer.from(`${JSON.stringify(value)}\n`));
 }
 
 /** Progress that changes nothing is not told: silence means that it hangs. */

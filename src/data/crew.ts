@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { writeAll } from "../core/durable.ts";
 import { messageOf, systemCode } from "../core/error.ts";
 import { ownCommand } from "../core/own-command.ts";
 import { type Courtesy, Pace } from "./pace.ts";
@@ -116,10 +117,7 @@ function work(wanted: Wanted, orders: Orders, onBytes: (count: number) => void):
   }
 }
 
-const say = (value: object) => {
-  let rest = Buffer.from(`${JSON.stringify(value)}\n`);
-  while (rest.length > 0) rest = rest.subarray(fs.writeSync(1, rest));
-};
+const say = (value: object) => writeAll(1, Buffer.from(`${JSON.stringify(value)}\n`));
 
 /** The process of one hand: orders, then batches, until its stdin ends. */
 export function crewMain(orders: Orders): void {

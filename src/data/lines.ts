@@ -60,11 +60,6 @@ export class LineWriter {
   }
 }
 
-/** Throws system errors. */
-export function writeAll(fd: number, bytes: Buffer): void {
-  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(fs.writeSync(fd, rest));
-}
-
 const inMemoryBytes = 8 << 20;
 
 /** Bytes at any place, read back at any place. */

@@ -12,10 +12,11 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
+import { writeAll } from "../core/durable.ts";
 import { networkSource } from "../core/network-mount.ts";
 import { readAll, type Wanted } from "./crew.ts";
 import { Comparison, type ListChanges, type ListedFile, listLine, readList } from "./file-list.ts";
-import { LineWriter, writeAll } from "./lines.ts";
+import { LineWriter } from "./lines.ts";
 import { LookedAt, type Seen, type Sum, Sums } from "./looked-at.ts";
 import { MerkleTree } from "./merkle.ts";
 import { Sample } from "./sample.ts";

@@ -9,8 +9,9 @@
  */
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { writeAll } from "../core/durable.ts";
 import { escaped, unescaped } from "./file-list.ts";
-import { fileLines, LineWriter, writeAll } from "./lines.ts";
+import { fileLines, LineWriter } from "./lines.ts";
 
 const settleMs = 2000;
 const heading = "ml data cache 2";

@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { isoTime } from "../core/clock.ts";
-import { fileOps } from "../core/durable.ts";
+import { fileOps, writeAll } from "../core/durable.ts";
 import { asMlError } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { startFileWriteBack, startWriteBack, syncFiles, syncFolders } from "../core/sync-batch.ts";
@@ -106,7 +106,7 @@ export class BlobBatch {
         sum.update(chunk);
         storing(() => {
           fault("objects/write");
-          for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(fileOps.write(open.fd, rest));
+          writeAll(open.fd, chunk);
         });
         open.size += chunk.length;
         open.fresh += chunk.length;

@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { fileOps } from "../core/durable.ts";
+import { fileOps, writeAll } from "../core/durable.ts";
 import { fault } from "../core/fault.ts";
 import {
   blockBytes,
@@ -100,7 +100,7 @@ export class PackWriter {
     try {
       fault("objects/write");
       if (this.#fd < 0) this.#fd = fileOps.open(this.#path, "wx", 0o444);
-      for (let rest: Uint8Array = bytes; rest.length > 0; ) rest = rest.subarray(fileOps.write(this.#fd, rest));
+      writeAll(this.#fd, bytes);
     } catch (cause) {
       // A part of it may be in the file: nothing can follow it.
       this.#refused = cause;
@@ -138,8 +138,7 @@ export class PackWriter {
       fault("objects/write");
       const fd = fileOps.open(path, "wx", 0o444);
       try {
-        for (let rest: Uint8Array = this.#held.subarray(from, from + size); rest.length > 0; )
-          rest = rest.subarray(fileOps.write(fd, rest));
+        writeAll(fd, this.#held.subarray(from, from + size));
       } finally {
         fileOps.close(fd);
       }

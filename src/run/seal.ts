@@ -13,13 +13,12 @@ import { fault } from "../core/fault.ts";
 import { type FoundFile, type Hashed, hashFile, walkFiles } from "./artifacts.ts";
 import type { RunPaths } from "./paths.ts";
 import { isSealed } from "./store.ts";
-import { parseSumLine, sumLine } from "./sum-line.ts";
+import { parseSums, sumLine } from "./sum-line.ts";
 
 /** All sums of a sealed folder by path, or null where it is not sealed. Lines that are none are left out. */
 export function readSums(paths: RunPaths): Map<string, string> | null {
   if (!isSealed(paths)) return null;
-  const lines = fs.readFileSync(paths.sums, "utf8").split("\n");
-  return new Map(lines.flatMap((line) => parseSumLine(line) ?? []).map(({ path, sha256 }) => [path, sha256]));
+  return parseSums(fs.readFileSync(paths.sums, "utf8"));
 }
 
 function takeWritePermission(path: string, mode: number): void {

@@ -1,4 +1,4 @@
-/** One line of SHA256SUMS, written and read as sha256sum(1) does, whatever the name of the file holds. Pure. */
+/** The lines of SHA256SUMS, written and read as sha256sum(1) does, whatever the name of the file holds. Pure. */
 
 /**
  * One line of SHA256SUMS. A name with a backslash, newline or carriage return is escaped and its line begins with a
@@ -18,4 +18,10 @@ export function parseSumLine(line: string): { path: string; sha256: string } | n
   if (escaped === "") return { path: name, sha256 };
   const path = name.replaceAll(/\\([\\nr])/g, (_, char: string) => (char === "n" ? "\n" : char === "r" ? "\r" : "\\"));
   return { path, sha256 };
+}
+
+/** Hashes by path; lines that sumLine did not write are left out. */
+export function parseSums(text: string): Map<string, string> {
+  const lines = text.split("\n").flatMap((line) => parseSumLine(line) ?? []);
+  return new Map(lines.map(({ path, sha256 }) => [path, sha256]));
 }
