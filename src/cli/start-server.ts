@@ -88,6 +88,8 @@ async function answers(record: ServerRecord): Promise<boolean> {
 /** Returns once a server answers; `started` is false where another command's server won. Throws `unreachable` with its last words. */
 export async function startServer(options: StartOptions): Promise<{ record: ServerRecord; started: boolean }> {
   const log = openLog(options);
+  // Of a server that was killed: the new one answers at its socket before it has replaced its record.
+  const before = await readServerRecord(options.places.serverRecord);
   const child = Bun.spawn({
     cmd: [...ownCommand(), "server", ...(options.args ?? [])],
     cwd: "/",
@@ -102,10 +104,11 @@ export async function startServer(options: StartOptions): Promise<{ record: Serv
   const deadline = performance.now() + startTimeoutMs;
   let deadSince: number | null = null;
   for (;;) {
-    const record = await readServerRecord(options.places.serverRecord);
-    if (record !== null && (await answers(record))) return { record, started: record.pid === child.pid };
     const now = performance.now();
     if (child.exitCode !== null || child.signalCode !== null) deadSince ??= now;
+    const record = await readServerRecord(options.places.serverRecord);
+    const isCurrent = record !== null && (record.pid === child.pid || record.pid !== before?.pid || deadSince !== null);
+    if (isCurrent && (await answers(record))) return { record, started: record.pid === child.pid };
     // One that lost the race against another start leaves at once; then the winner's record is worth waiting for.
     const lostRace = child.exitCode === 7 || child.exitCode === 75;
     if ((deadSince !== null && now - deadSince > (lostRace ? 5000 : 100)) || now > deadline) break;

@@ -70,6 +70,19 @@ test("[K11] a record and a socket left by a killed server are no obstacle", asyn
   expect(next.pid).not.toBe(pid);
 }, 120_000);
 
+test("[K11] a server that is started after one was killed is said to be started, every time", async () => {
+  const home = serverHome();
+  const said: string[] = [];
+  // Its predecessor's record is read while it answers already, or is not, by chance.
+  for (let turn = 0; turn < 6; turn += 1) {
+    said.push((await runMl(["server", "start"], { home })).stdout.slice(0, "started the server".length));
+    const { pid } = JSON.parse(readFileSync(join(home, ".ml/data/server.json"), "utf8"));
+    process.kill(pid, "SIGKILL");
+    await until("its end", () => !alive(pid));
+  }
+  expect(said).toEqual(said.map(() => "started the server"));
+}, 120_000);
+
 test("[N7] a second user's server takes another port, but an address that was asked for and is taken is an error", async () => {
   const [one, two] = [serverHome(), serverHome()];
   const first = JSON.parse((await runMl(["server", "start", "--json"], { home: one })).stdout);
