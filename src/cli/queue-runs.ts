@@ -4,6 +4,7 @@
  */
 import type { Connection } from "../client/connection.ts";
 import { MlError } from "../core/error.ts";
+import type { QueuedLook } from "../protocol/data-requests.ts";
 import type { Submitted } from "../protocol/requests.ts";
 import { similarLines } from "../view/asked-used.ts";
 import { span } from "../view/face.ts";
@@ -18,6 +19,7 @@ import { flag } from "./flags.ts";
 import { interruptible } from "./interruptible.ts";
 import { faceOf, pageText, sayPage, serverNowMs, talkFace } from "./page.ts";
 import type { PlannedRun } from "./planned-run.ts";
+import { askQueuedData, sayQueuedData } from "./queued-data.ts";
 import { type Submission, submitRuns } from "./submit.ts";
 
 /** Flags of every command that queues. */
@@ -94,7 +96,13 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
   }
   draft?.discard();
   const { connection, code, submission, like } = outcome.value;
-  report(context, { connection, code, submission, given, runs });
+  // Asked when the runs are in the line: nothing of the submission waits for it, and with -f the run is followed meanwhile.
+  const asked = output.mode === "quiet" ? Promise.resolve([]) : askQueuedData(connection, runs);
+  const follows = given.follow && !given.dryRun;
+  const data = output.mode === "json" && !follows ? await asked : [];
+  report(context, { connection, code, submission, given, runs, data });
+  const telling = output.mode === "json" && !follows ? null : asked.then((looks) => tellData(context, looks));
+  if (telling !== null && !follows) await telling;
   if (like.length > 0) {
     const { duplicateLines } = await import("../view/similar-page.ts");
     sayPage(context, duplicateLines(like, talkFace(context, serverNowMs(connection))));
@@ -108,8 +116,13 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
     return 130;
   }
   const [run] = submission.runs;
-  if (!given.follow || given.dryRun || run === undefined) return 0;
+  if (!follows || run === undefined) return 0;
   return follow(context, { connection, run, split: runs[0]?.wishes.split_output === true });
+}
+
+async function tellData(context: Context, looks: readonly QueuedLook[]): Promise<void> {
+  if (context.output.mode !== "json") return sayQueuedData(context, looks);
+  if (looks.length > 0) context.output.jsonLine("ml.follow/1", { kind: "data", datasets: looks });
 }
 
 interface Report {
@@ -118,9 +131,10 @@ interface Report {
   submission: Submission;
   given: QueueOptions;
   runs: readonly PlannedRun[];
+  data: readonly QueuedLook[];
 }
 
-function report(context: Context, { connection, code, submission, given, runs }: Report): void {
+function report(context: Context, { connection, code, submission, given, runs, data }: Report): void {
   const { output } = context;
   const { sent } = submission;
   if (code !== null)
@@ -157,6 +171,7 @@ function report(context: Context, { connection, code, submission, given, runs }:
       runs: submission.runs,
       dry_run: given.dryRun,
       code: code === null ? null : codeValue(code, submission),
+      datasets: data,
       ...given.more,
     }),
     ids: () => submission.runs.map((run) => run.run_id),

@@ -45,6 +45,17 @@ export interface DataOutcome {
   took_seconds: number;
 }
 
+/** What is known of a dataset that runs were just queued with. */
+export interface QueuedLook {
+  name: string;
+  version: string;
+  path: string;
+  /** The look at it goes on; what it finds is put into the runs that still wait. */
+  going_on: boolean;
+  /** What the last look that is over found; null where there was none since the registration. */
+  check: DatasetCheck | null;
+}
+
 /** What a run was seen to read of a dataset (`--trace-reads`). */
 export interface RunReads {
   how: "strace" | "samples";
@@ -73,6 +84,17 @@ export const dataRequests = {
   "dataset.verify": declare<DataJob>()(
     "user",
     z.object({ name: word, version: word.nullable().optional(), full: z.boolean().default(false) }),
+  ),
+  /**
+   * What the looks found that queueing a run began at its datasets (each NAME or NAME=VERSION). Answers when they are over, or
+   * after `wait_ms`; one that is not registered any more is left out.
+   */
+  "dataset.looks": declare<{ looks: QueuedLook[] }>()(
+    "viewer",
+    z.object({
+      datasets: z.array(z.string().min(1).max(201)).max(50),
+      wait_ms: z.number().int().min(0).max(30_000).default(0),
+    }),
   ),
   /** How a job stands; answers when it is over or after `wait_ms`. */
   "dataset.job": declare<DataJob>()(

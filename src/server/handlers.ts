@@ -10,6 +10,7 @@ import { dataPut } from "./handlers/data-put.ts";
 import {
   datasetAdd,
   datasetJob,
+  datasetLooks,
   datasetRemove,
   datasetShow,
   datasetsList,
@@ -84,6 +85,7 @@ export const handlers: Handlers = {
   "dataset.add": datasetAdd,
   "dataset.verify": datasetVerify,
   "dataset.job": datasetJob,
+  "dataset.looks": datasetLooks,
   "dataset.list": datasetsList,
   "dataset.show": datasetShow,
   "dataset.remove": datasetRemove,

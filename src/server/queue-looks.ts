@@ -1,7 +1,8 @@
 /**
  * A look at the datasets of a run when it is queued: in the background, one at a time, in a child process, by what the files
  * look like. Nobody waits for it; what it finds is kept with the dataset and put into the runs that still wait. One that
- * takes too long is left to the look at the start of the run, and what was known before stays as it is.
+ * takes too long is left to the look at the start of the run, and what was known before stays as it is. Whoever queued the
+ * run may ask whether the look is over, for as long as that person likes to wait.
  */
 import type { Settings } from "../config/settings.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
@@ -36,10 +37,15 @@ interface Wanted {
   name: string;
   version: DatasetVersion;
   runIds: Set<string>;
+  over: PromiseWithResolvers<void>;
 }
+
+const keyOf = ({ name, version }: { name: string; version: string }) => `${name}=${version}`;
 
 export class QueueLooks {
   readonly #wanted = new Map<string, Wanted>();
+  /** The one that is under way. */
+  #now: Wanted | null = null;
   #looking: Promise<void> | null = null;
 
   constructor(private readonly given: QueueLooksOptions) {}
@@ -50,8 +56,9 @@ export class QueueLooks {
       for (const { name, version } of datasets) {
         const found = readDataset(this.given.base, name)?.versions.find((one) => one.version === version);
         if (found === undefined || found.quick) continue;
-        const key = `${name}=${version}`;
-        const wanted = this.#wanted.get(key) ?? { name, version: found, runIds: new Set() };
+        const key = keyOf({ name, version: found.version });
+        const over = Promise.withResolvers<void>();
+        const wanted = this.#wanted.get(key) ?? { name, version: found, runIds: new Set(), over };
         if (wanted.runIds.size < mostRuns) wanted.runIds.add(runId);
         this.#wanted.set(key, wanted);
       }
@@ -61,6 +68,25 @@ export class QueueLooks {
     });
   }
 
+  /** Waits until none of these is looked at or about to be, for `waitMs` at most; gives those that still are. */
+  async settled<Named extends { name: string; version: string }>(
+    datasets: readonly Named[],
+    waitMs: number,
+  ): Promise<Named[]> {
+    const going = () =>
+      datasets.flatMap((one) => {
+        const key = keyOf(one);
+        const now = this.#now;
+        const look =
+          this.#wanted.get(key) ??
+          (now !== null && now.name === one.name && now.version.version === one.version ? now : null);
+        return look === null ? [] : [{ one, over: look.over.promise }];
+      });
+    const all = Promise.all(going().map(({ over }) => over));
+    if (waitMs > 0) await Promise.race([all, Bun.sleep(waitMs)]);
+    return going().map(({ one }) => one);
+  }
+
   async #lookAtAll(): Promise<void> {
     for (let next = this.#take(); next !== null; next = this.#take()) {
       try {
@@ -68,6 +94,9 @@ export class QueueLooks {
         this.#tell(next);
       } catch (cause) {
         this.given.log.say("warn", "a look at a dataset failed", { dataset: next.name, why: messageOf(cause) });
+      } finally {
+        this.#now = null;
+        next.over.resolve();
       }
     }
   }
@@ -75,6 +104,7 @@ export class QueueLooks {
   #take(): Wanted | null {
     for (const [key, wanted] of this.#wanted) {
       this.#wanted.delete(key);
+      this.#now = wanted;
       return wanted;
     }
     return null;

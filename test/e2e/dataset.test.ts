@@ -47,6 +47,32 @@ describe("datasets", () => {
     expect((await lab.ml(["dataset", "show", "letters"])).code).toBe(3);
   });
 
+  test("data that changed since it was registered is told to whoever queues a run with it, unless quiet", async () => {
+    const lab = openLab();
+    lab.put("set/a.txt", "one");
+    await lab.ml(["dataset", "add", "letters", "./set"]);
+    writeFileSync(join(lab.project, "set/a.txt"), "other");
+    const queued = await lab.ml(["queue", "--hold", "--data", "letters", "true"]);
+    expect([queued.code, queued.stderr]).toEqual([
+      0,
+      expect.stringContaining(
+        "! dataset letters (version 1) has changed since it was registered: 1 file changed: ~ a.txt",
+      ),
+    ]);
+    expect(queued.stdout).not.toContain("changed");
+    const again = await lab.json(["clone", "@last"]);
+    expect(again).toMatchObject({
+      schema: "ml.clone/1",
+      datasets: [
+        { name: "letters", version: "1", going_on: false, check: { drift: { changed: 1, files: ["~ a.txt"] } } },
+      ],
+    });
+    const swept = await lab.ml(["sweep", "--data", "letters", "--grid", "n=1,2", "true"]);
+    expect(swept.stderr).toContain("1 file changed: ~ a.txt");
+    const quiet = await lab.ml(["queue", "-q", "--data", "letters", "true"]);
+    expect([quiet.code, quiet.stderr]).toEqual([0, ""]);
+  });
+
   test("brought to the local disk by hand, pinned, seen, used by a run that says what that saved, let go", async () => {
     const lab = openLab();
     lab.put("set/a.txt", "one");

@@ -49,8 +49,9 @@ export const command: Command = defineCommand({
   ],
   schemas: {
     "ml.queue/1":
-      "`runs` (each `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`, `duplicate`, `similar`: what runs like it took and `proposed`, or null), `dry_run`, `code` (`snapshot`, `root`, `files`, `size_bytes`, `sent_bytes`, `left_out`, or null)",
-    "ml.follow/1": "with -f, one line each: `kind` submitted, queued, held, starting, running, log, restarted, ended",
+      "`runs` (each `run_id`, `name`, `status`, `position`, `eta`, `folder`, `command`, `duplicate`, `similar`: what runs like it took and `proposed`, or null), `dry_run`, `code` (`snapshot`, `root`, `files`, `size_bytes`, `sent_bytes`, `left_out`, or null), `datasets` (each that the runs name: `name`, `version`, `path`, `going_on`: it is still looked at, `check`: what the last look found, as in `ml.dataset.show/1`, or null)",
+    "ml.follow/1":
+      "with -f, one line each: `kind` submitted, data, queued, held, starting, running, log, restarted, ended",
   },
   async run(typed, args) {
     requireUtf8(args.script);

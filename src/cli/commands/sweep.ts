@@ -4,6 +4,7 @@
  */
 import { MlError } from "../../core/error.ts";
 import { nearest } from "../../core/nearest.ts";
+import type { QueuedLook } from "../../protocol/data-requests.ts";
 import type { Body, Reply } from "../../protocol/requests.ts";
 import { span } from "../../view/face.ts";
 import { previewLines } from "../../view/sweep-page.ts";
@@ -12,8 +13,9 @@ import { type Arguments, type Command, type Context, defineCommand } from "../co
 import { flag } from "../flags.ts";
 import { interruptible, type Stage } from "../interruptible.ts";
 import { pageText, sayPage } from "../page.ts";
-import { planRun } from "../planned-run.ts";
+import { type PlannedRun, planRun } from "../planned-run.ts";
 import { submitFlags } from "../queue-runs.ts";
+import { askQueuedData, sayQueuedData } from "../queued-data.ts";
 import { requireUtf8 } from "../raw-arguments.ts";
 import { runFlags } from "../submission.ts";
 import { sweepActions } from "../sweep-actions.ts";
@@ -70,7 +72,7 @@ export const command: Command = defineCommand({
   ],
   schemas: {
     "ml.sweep/1":
-      "`sweep` (null for a dry run), `preview` (`name`, `parameters`, `points`, `count`, `answered`, `estimate`), `dry_run`",
+      "`sweep` (null for a dry run), `preview` (`name`, `parameters`, `points`, `count`, `answered`, `estimate`), `dry_run`, `datasets` (as in `ml.queue/1`)",
   },
   actions: sweepActions,
   async run(context, args) {
@@ -92,7 +94,11 @@ function requireScript({ script, flags: { grid, zip, from } }: Given): void {
   throw new MlError("usage", `\`ml sweep\` has no \`${word}\``, { hint: `did you mean \`ml sweep ${near}\`?` });
 }
 
-function bodyOf(context: Context, args: Given, file: SweepFile | null): { body: CreateBody; script: string | null } {
+function bodyOf(
+  context: Context,
+  args: Given,
+  file: SweepFile | null,
+): { body: CreateBody; script: string | null; wishes: Pick<PlannedRun["wishes"], "datasets"> } {
   const { flags: given } = args;
   if (file !== null && file.words.length > 0 && args.script.length > 0) {
     throw new MlError("usage", "the sweep file names a command, and one was typed as well", {
@@ -106,6 +112,7 @@ function bodyOf(context: Context, args: Given, file: SweepFile | null): { body: 
   const { name: _, ...wishes } = planned.wishes;
   return {
     script: planned.script,
+    wishes,
     body: {
       create_id: crypto.randomUUID(),
       name: given.name ?? file?.name ?? null,
@@ -151,7 +158,7 @@ const createMs = 300_000;
 async function createSweep(context: Context, args: Given, file: SweepFile | null): Promise<number> {
   const { output } = context;
   const { dryRun: dry, noCode, skipAnswered, yes } = args.flags;
-  const { body, script } = bodyOf(context, args, file);
+  const { body, script, wishes } = bodyOf(context, args, file);
   const outcome = await interruptible(async (stage) => {
     const connection = await context.connect();
     const code = noCode ? null : await collectCode(context);
@@ -170,18 +177,21 @@ async function createSweep(context: Context, args: Given, file: SweepFile | null
     return 130;
   }
   const reply = outcome.value;
-  report(context, reply, { dry, skipsAnswered: skipAnswered });
+  const asked = output.mode === "quiet" ? [] : askQueuedData(await context.connect(), [{ wishes }]);
+  const data = output.mode === "json" ? await asked : [];
+  report(context, reply, { dry, skipsAnswered: skipAnswered, data });
+  if (output.mode !== "json") await sayQueuedData(context, await asked);
   return outcome.interrupted ? 130 : reply.sweep === null && !dry ? 1 : 0;
 }
 
 function report(
   context: Context,
   { sweep, preview }: Reply<"sweep.create">,
-  { dry, skipsAnswered }: { dry: boolean; skipsAnswered: boolean },
+  { dry, skipsAnswered, data }: { dry: boolean; skipsAnswered: boolean; data: readonly QueuedLook[] },
 ): void {
   context.output.result({
     schema: "ml.sweep/1",
-    value: () => ({ sweep, preview, dry_run: dry }),
+    value: () => ({ sweep, preview, dry_run: dry, datasets: data }),
     ids: () => (sweep === null ? [] : [sweep.sweep_id]),
     rows: () => preview.points.map(({ command: line, answered_by: by }) => [sweep?.sweep_id ?? null, line, by]),
     human() {

@@ -16,6 +16,7 @@ import {
   keepCheck,
   listDatasets,
   readDataset,
+  readDatasetWish,
   requireDataset,
   requireVersion,
   writeDataset,
@@ -186,6 +187,25 @@ export function datasetVerify(context: Context, body: ParsedBody<"dataset.verify
 
 export function datasetJob({ datasets }: Context, body: ParsedBody<"dataset.job">): Promise<Reply<"dataset.job">> {
   return datasets.wait(body.job_id, body.wait_ms);
+}
+
+export async function datasetLooks(
+  { base, queueLooks }: Context,
+  { datasets, wait_ms: waitMs }: ParsedBody<"dataset.looks">,
+): Promise<Reply<"dataset.looks">> {
+  const asked = datasets.flatMap((text) => {
+    const { name, version } = readDatasetWish(text);
+    const record = readDataset(base, name);
+    return record === null ? [] : [{ name, version: version ?? record.current }];
+  });
+  const going = await queueLooks.settled(asked, waitMs);
+  const looks = asked.flatMap((one) => {
+    const found = readDataset(base, one.name)?.versions.find(({ version }) => version === one.version);
+    return found === undefined
+      ? []
+      : [{ ...one, path: found.path, going_on: going.includes(one), check: found.last_check }];
+  });
+  return { looks };
 }
 
 export function datasetsList({ base }: Context): Reply<"dataset.list"> {
