@@ -1,7 +1,7 @@
 /**
  * Which copies make room for another: never one that a run uses or that is pinned, then those that no waiting run needs, the
  * longest unused first, then those needed last (Belady's rule, as far as the plan sees ahead). A copy that is needed sooner
- * than the new one stays. Pure.
+ * than the new one stays. Pure. Copies of datasets and environments alike.
  */
 export interface CachedCopy {
   checksum: string;
@@ -40,3 +40,7 @@ export function makeRoom(
   }
   return free >= wanted.sizeBytes ? gone : null;
 }
+
+/** Why it was the one to go, for people. */
+export const whyGone = ({ nextUse }: Pick<CachedCopy, "nextUse">): string =>
+  nextUse === null ? "no waiting run needs it, and it was unused longest" : "it was needed later than all others";

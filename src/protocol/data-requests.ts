@@ -121,7 +121,7 @@ export const dataRequests = {
     /** The network mounts that it lies on, as the living workers see them. */
     mounts: ({ worker: string } & MountFacts)[];
   }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
-  /** Asks for datasets on the local disks, images at the engines, or what runs use of both; `pin` keeps them there, `unpin` does not any more. */
+  /** Asks for datasets on the local disks, images at the engines, or what runs use of both; `pin` keeps them there, `unpin` does not any more; so with environments that are built (`venv:KEY`, or that of a run). */
   "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(
     "user",
     z.object({

@@ -1,6 +1,6 @@
 /**
  * `prewarm.json` in the base: datasets that people want on the local disk, and images of containers at the engine, whether or not
- * a run waits for them. The server writes it, workers read it when it has changed.
+ * a run waits for them; and environments that are to stay. The server writes it, workers read it when it has changed.
  */
 import * as fs from "node:fs";
 import { writeDurable } from "../core/durable.ts";
@@ -20,6 +20,14 @@ export interface PrewarmWish {
    */
   engine?: string | null;
 }
+
+/** An environment that is there already, by its key: `name` is its lock, `version` how pages name it, and it is always pinned. */
+const venvMark = "venv:";
+export const venvWishSum = (key: string) => `${venvMark}${key}`;
+
+/** The key of the environment that a wish keeps; null for all others. */
+export const wishedVenv = ({ checksum }: Pick<PrewarmWish, "checksum">): string | null =>
+  checksum.startsWith(venvMark) ? checksum.slice(venvMark.length) : null;
 
 const imageMark = "image:";
 export const imageWishSum = (image: string) => `${imageMark}${image}`;
@@ -48,6 +56,10 @@ export function readWishes(path: string): readonly PrewarmWish[] {
   read.set(path, { stamp, wishes });
   return wishes;
 }
+
+/** The checksums of what is never to be removed. */
+export const pinnedSums = (path: string): ReadonlySet<string> =>
+  new Set(readWishes(path).flatMap(({ pinned, checksum }) => (pinned ? [checksum] : [])));
 
 /** Throws system errors. */
 export function writeWishes(path: string, wishes: readonly PrewarmWish[]): void {

@@ -142,6 +142,8 @@ export interface VenvFacts {
   used_bytes: number;
   limit_bytes: number;
   built: (VenvRecord & {
+    /** Somebody wants it to stay; left out by older workers. */
+    pinned?: boolean;
     /** Who uses it now. */
     runs: string[];
     /** The waiting run that needs it next. */
@@ -154,7 +156,8 @@ export interface VenvFacts {
   warm: number;
   building: { lock: string; for_run: string | null; on_demand: boolean; started_at: string }[];
   failed: { lock: string; for_run: string | null; reason: string; tries: number; at: string }[];
-  evicted: { lock: string; key: string; size_bytes: number; at: string; for: string }[];
+  /** `why` is left out by older workers. */
+  evicted: { lock: string; key: string; size_bytes: number; at: string; for: string; why?: string }[];
 }
 
 /** An image that a worker has pulled ahead, as it remembers it. */

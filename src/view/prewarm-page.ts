@@ -5,7 +5,7 @@ import type { Reply } from "../protocol/requests.ts";
 import { cutLine, type Face, type Line, span } from "./face.ts";
 import { imageLines, imageStatusLines } from "./image-lines.ts";
 import { shortId } from "./mark.ts";
-import { headedTable, nextSpan, notWarmedLines, remark, usedText, warmingLines } from "./prewarm-parts.ts";
+import { headedTable, nextSpan, notWarmedLines, pinnedSpans, remark, usedText, warmingLines } from "./prewarm-parts.ts";
 import { safeText } from "./safe-text.ts";
 import type { Column, Row } from "./table.ts";
 import { ago, clockTime } from "./time.ts";
@@ -41,7 +41,7 @@ function copyRow(copy: Store["copies"][number], face: Face): Row {
     version: [span(safeText(copy.version))],
     size: [span(formatSize(copy.size_bytes))],
     used: [span(usedText(copy, face), "dim")],
-    next: [nextSpan(copy), ...(copy.pinned ? [span(face.unicode ? " · pinned" : " | pinned", "accent")] : [])],
+    next: [nextSpan(copy), ...pinnedSpans(copy, face)],
   };
 }
 
@@ -75,14 +75,35 @@ function storeLines(store: Store, face: Face): Line[] {
 export function prewarmPage({ wishes, workers }: List, face: Face): Line[] {
   if (workers.length === 0) return [[span("no living worker keeps copies", "dim")]];
   const asked: Line[] = wishes.map((wish) => [
-    span("asked for "),
+    span(isVenvWish(wish) ? "pinned environment " : "asked for "),
     span(title(wish), "strong"),
-    span(` by ${safeText(wish.by)}${wish.pinned ? ", pinned" : ""}, ${ago(wish.at, face.nowMs) ?? ""}`, "dim"),
+    span(
+      ` by ${safeText(wish.by)}${wish.pinned && !isVenvWish(wish) ? ", pinned" : ""}, ${ago(wish.at, face.nowMs) ?? ""}`,
+      "dim",
+    ),
   ]);
   return [
     ...workers.flatMap((store, at) => [...(at === 0 ? [] : [[]]), ...storeLines(store, face)]),
     ...(asked.length > 0 ? [[], ...asked] : []),
   ];
+}
+
+/** It keeps an environment that is built, and brings nothing. */
+export const isVenvWish = ({ checksum }: List["wishes"][number]) => checksum.startsWith("venv:");
+
+/** What came of asking: said of environments apart, which are only kept or not. */
+export function wishedLines(wishes: List["wishes"], act: "bring" | "pin" | "unpin" | "cancel"): Line[] {
+  if (wishes.length === 0) return [[span("there was no such wish")]];
+  const listed = (some: List["wishes"]) => some.map(title).join(", ");
+  const venvs = wishes.filter(isVenvWish);
+  const others = wishes.filter((wish) => !isVenvWish(wish));
+  const words = { bring: "asked for", pin: "asked for, and pinned", unpin: "asked for, not pinned any more" };
+  const said =
+    act === "cancel"
+      ? `no longer asked for: ${listed(others)}`
+      : `${words[act]}: ${listed(others)}; \`ml prewarm --list\` shows how far it is`;
+  const kept = `${act === "pin" ? "pinned" : "not pinned any more"}: environment ${listed(venvs)}`;
+  return [...(others.length > 0 ? [[span(said)]] : []), ...(venvs.length > 0 ? [[span(kept)]] : [])];
 }
 
 /** The run that is to start next; nothing where none waits to. */

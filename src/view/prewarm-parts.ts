@@ -20,6 +20,10 @@ export function nextSpan({ runs = [], next_run: next }: { runs?: readonly string
   return next === null ? span("nobody waits for it", "dim") : span(`next for ${shortId(next)}`);
 }
 
+/** ` · pinned` behind what keeps its place whatever is needed. */
+export const pinnedSpans = ({ pinned }: { pinned?: boolean }, face: Face): Span[] =>
+  pinned === true ? [span(face.unicode ? " · pinned" : " | pinned", "accent")] : [];
+
 /** The rows under the names of their columns; nothing without rows. */
 export function headedTable(columns: readonly Column[], rows: readonly Row[], face: Face): Line[] {
   if (rows.length === 0) return [];

@@ -3,7 +3,16 @@ import { formatSize } from "../core/size.ts";
 import type { Reply } from "../protocol/requests.ts";
 import { type Face, type Line, span } from "./face.ts";
 import { shortId } from "./mark.ts";
-import { headedTable, nextSpan, notWarmedLines, remark, since, usedText, warmingLines } from "./prewarm-parts.ts";
+import {
+  headedTable,
+  nextSpan,
+  notWarmedLines,
+  pinnedSpans,
+  remark,
+  since,
+  usedText,
+  warmingLines,
+} from "./prewarm-parts.ts";
 import { safeText } from "./safe-text.ts";
 import type { Column, Row } from "./table.ts";
 import { ago } from "./time.ts";
@@ -24,7 +33,7 @@ function builtRow(one: Venvs["built"][number], face: Face): Row {
     python: [span(safeText(one.python))],
     size: [span(formatSize(one.size_bytes))],
     used: [span(usedText(one, face), "dim")],
-    next: [nextSpan(one)],
+    next: [nextSpan(one), ...pinnedSpans(one, face)],
   };
 }
 
@@ -43,7 +52,7 @@ export function venvLines(venvs: Venvs | null | undefined, face: Face): Line[] {
     say(`not built: ${safeText(lock)}: ${safeText(reason)}${tries > 1 ? ` (${tries} tries)` : ""}`, "warn");
   for (const gone of venvs.evicted.slice(0, 5))
     say(
-      `removed ${safeText(gone.lock)} ${gone.key.slice(0, 8)} (${formatSize(gone.size_bytes)}) ${ago(gone.at, face.nowMs) ?? ""} for ${safeText(gone.for)}: no run uses it, and others are needed sooner`,
+      `removed ${safeText(gone.lock)} ${gone.key.slice(0, 8)} (${formatSize(gone.size_bytes)}) ${ago(gone.at, face.nowMs) ?? ""} for ${safeText(gone.for)}: ${gone.why ?? "no run uses it, and others are needed sooner"}`,
       "dim",
     );
   return lines;

@@ -12,13 +12,13 @@ import { copyFolder, partFolder } from "../data/cache-folder.ts";
 import { runJob } from "../data/child.ts";
 import type { Copied } from "../data/copy.ts";
 import { CopyStore } from "../data/copy-store.ts";
-import { makeRoom } from "../data/eviction.ts";
+import { makeRoom, whyGone } from "../data/eviction.ts";
 import type { Courtesy } from "../data/pace.ts";
 import { silentSince } from "../data/stuck.ts";
 import { datasetList, readDataset } from "../run/dataset-record.ts";
 import type { DatasetUse } from "../run/manifest-data.ts";
 import type { BasePaths } from "../run/paths.ts";
-import { type PrewarmWish, readWishes, wishedImage } from "../run/prewarm-wishes.ts";
+import { type PrewarmWish, pinnedSums, readWishes, wishedImage } from "../run/prewarm-wishes.ts";
 import type { CopyRecord, DataFacts } from "../run/worker-facts.ts";
 
 export interface PrewarmSettings {
@@ -303,15 +303,10 @@ export class Prewarmer {
       .map((record) => ({ listPath: this.#listOf(record), folder: copyFolder(store.folder, record.checksum) }));
   }
 
-  #pinned(): Set<string> {
-    const wishes = readWishes(this.base.prewarm).filter((wish) => wish.pinned);
-    return new Set(wishes.map((wish) => wish.checksum));
-  }
-
   async #makeRoom(needed: Needed, store: CopyStore): Promise<void> {
     const others = [...this.#copying.values()].filter((one) => one.needed.checksum !== needed.checksum);
     const usedBytes = store.usedBytes + others.reduce((sum, one) => sum + one.needed.sizeBytes, 0);
-    const pinned = this.#pinned();
+    const pinned = pinnedSums(this.base.prewarm);
     const useOf = (checksum: string) => {
       const at = this.#needed.findIndex((one) => one.checksum === checksum && one.forRun !== null);
       return at < 0 ? null : at;
@@ -325,14 +320,14 @@ export class Prewarmer {
     const gone = makeRoom(copies, wanted, { usedBytes, limitBytes });
     if (gone === null)
       throw new MlError("refused", "the cache has no room for it: what is there is in use, pinned or needed sooner");
-    for (const { checksum, nextUse } of gone) {
+    for (const copy of gone) {
+      const { checksum } = copy;
       const record = store.get(checksum);
       // Somebody may have been given it while the disk was asked.
       if (record === undefined || this.#holds.has(checksum)) continue;
-      const why =
-        nextUse === null ? "no waiting run needs it, and it was unused longest" : "it was needed later than all others";
       const { name, version, size_bytes } = record;
-      this.#evicted.unshift({ name, version, size_bytes, at: isoTime(this.options.nowMs()), for: needed.name, why });
+      const at = isoTime(this.options.nowMs());
+      this.#evicted.unshift({ name, version, size_bytes, at, for: needed.name, why: whyGone(copy) });
       this.#evicted.splice(toldEvictions);
       await store.remove(checksum);
     }
@@ -349,7 +344,7 @@ export class Prewarmer {
 
   facts(): DataFacts {
     const { folder, mode } = this.settings;
-    const pinned = this.#pinned();
+    const pinned = pinnedSums(this.base.prewarm);
     const forRun = (checksum: string) => this.#needed.find((one) => one.checksum === checksum)?.forRun ?? null;
     const nowMs = this.options.nowMs();
     return {

@@ -9,7 +9,8 @@
 import * as fs from "node:fs";
 import { isoTime } from "../core/clock.ts";
 import { asMlError, MlError } from "../core/error.ts";
-import { makeRoom } from "../data/eviction.ts";
+import { makeRoom, whyGone } from "../data/eviction.ts";
+import { venvWishSum } from "../run/prewarm-wishes.ts";
 import type { VenvFacts, VenvRecord } from "../run/worker-facts.ts";
 import { buildVenv, keyOf, type VenvNeed } from "./venv-build.ts";
 import { readVenvs, removeVenv, sweepVenvs, venvFolder, venvLog, writeVenv } from "./venv-folder.ts";
@@ -37,6 +38,8 @@ export interface VenvsOptions {
   nowMs(): number;
   /** The environment that builds inherit. */
   env: Readonly<Record<string, string>>;
+  /** What people want to stay, as `venvWishSum` names it. */
+  pinned(): ReadonlySet<string>;
   /** A build has begun, is whole, or is given up. */
   onChange(): void;
 }
@@ -214,8 +217,9 @@ export class Venvs {
   async #makeRoom(need: VenvNeed, sizeBytes: number): Promise<void> {
     const { folder, limitBytes } = this.settings;
     const at = this.#needed.findIndex(({ id }) => id === need.id);
+    const pinned = this.options.pinned();
     const copies = [...this.#built.values()].map(({ key, size_bytes, last_used_at: last }) => ({
-      ...{ checksum: key, sizeBytes: size_bytes, lastUsedMs: Date.parse(last), pinned: false },
+      ...{ checksum: key, sizeBytes: size_bytes, lastUsedMs: Date.parse(last), pinned: pinned.has(venvWishSum(key)) },
       ...{ held: this.#holds.has(key) || this.#known.get(need.id)?.key === key, nextUse: this.#useOf(key) },
     }));
     const usedBytes = copies.reduce((sum, one) => sum + one.sizeBytes, 0);
@@ -223,17 +227,17 @@ export class Venvs {
     if (gone === null)
       throw new MlError(
         "refused",
-        "there is no room for it: the environments that are there are in use or needed sooner",
-        {
-          hint: "`venv_max_gb` says what they may take",
-        },
+        "there is no room for it: the environments that are there are in use, pinned or needed sooner",
+        { hint: "`venv_max_gb` says what they may take" },
       );
-    for (const { checksum: key } of gone) {
+    for (const one of gone) {
+      const { checksum: key } = one;
       const record = this.#built.get(key);
       if (record === undefined) continue;
       this.#built.delete(key);
       const { lock, size_bytes } = record;
-      this.#evicted.unshift({ lock, key, size_bytes, at: isoTime(this.options.nowMs()), for: need.lock });
+      const at = isoTime(this.options.nowMs());
+      this.#evicted.unshift({ lock, key, size_bytes, at, for: need.lock, why: whyGone(one) });
       this.#evicted.splice(toldEvictions);
       await removeVenv(folder, key);
     }
@@ -241,6 +245,7 @@ export class Venvs {
 
   facts(): VenvFacts {
     const runOf = (key: string) => this.#needed.find(({ id }) => this.#known.get(id)?.key === key)?.forRun ?? null;
+    const pinned = this.options.pinned();
     const kinds = new Set(this.#needed.map(({ id }) => id));
     return {
       folder: this.settings.folder,
@@ -248,6 +253,7 @@ export class Venvs {
       limit_bytes: this.settings.limitBytes,
       built: [...this.#built.values()].map((record) => ({
         ...record,
+        pinned: pinned.has(venvWishSum(record.key)),
         runs: [...(this.#holds.get(record.key) ?? [])],
         next_run: runOf(record.key),
       })),

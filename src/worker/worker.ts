@@ -25,6 +25,7 @@ import { localZone } from "../core/hours.ts";
 import { readJsonFile } from "../core/json-lines.ts";
 import type { MountWatch } from "../data/mount-watch.ts";
 import { inheritedEnvironment, pythonFolder } from "../execute/launch.ts";
+import { pinnedSums } from "../run/prewarm-wishes.ts";
 import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
 import { rebuildUse, trimUse } from "../run/use-ledger.ts";
@@ -125,6 +126,7 @@ function venvsOf(options: WorkerOptions, { lookSoon, beatSoon }: Hooks): Venvs |
     {
       nowMs: () => clock.nowMs(),
       env: inheritedEnvironment(options.env ?? process.env),
+      pinned: () => pinnedSums(options.base.prewarm),
       onChange: () => {
         beatSoon();
         lookSoon();

@@ -6,6 +6,7 @@ import { isSameProcess, type ProcessIdentity } from "../../src/core/process-iden
 import { entryFromManifest } from "../../src/queue/entry.ts";
 import { unusedVenv } from "../../src/run/manifest-data.ts";
 import type { RunPaths } from "../../src/run/paths.ts";
+import { venvWishSum, writeWishes } from "../../src/run/prewarm-wishes.ts";
 import { changeManifest } from "../../src/run/store.ts";
 import { lockFilesOf, lockSum } from "../../src/run/venv-lock.ts";
 import { afterTest } from "../support/after-test.ts";
@@ -194,16 +195,29 @@ test("a run that asked to wait stays in the line while others go ahead, until it
   expect((await bench.sealed(waits)).environment.venv).toMatchObject({ built_via: "prewarm" });
 });
 
-test("what a quota has no room for goes, unused longest first, never what a run uses or needs sooner", async () => {
+test("what a quota has no room for goes and says why, unused longest first, never what is pinned, a run uses or needs sooner", async () => {
   const worker = await bench.work({
     ...venvs({ limitBytes: 3_500_000 }),
     env: withUv(
       'head -c 1500000 /dev/zero > "$5/../lib/x" 2>/dev/null; head -c 1500000 /dev/zero > "$(dirname "$(dirname "$4")")/lib/x"',
     ),
   });
-  for (const name of ["a", "b", "c"]) await bench.sealed(await submit({ files: { "requirements.txt": `${name}\n` } }));
+  const keys: string[] = [];
+  for (const name of ["a", "b", "c"]) {
+    const { environment } = await bench.sealed(await submit({ files: { "requirements.txt": `${name}\n` } }));
+    keys.push(environment.venv?.key ?? "");
+    if (name === "a") {
+      const wish = { name: "requirements.txt", version: "", checksum: venvWishSum(keys[0] ?? ""), by: "me", at: "" };
+      writeWishes(bench.base.prewarm, [{ ...wish, pinned: true }]);
+    }
+  }
   await until("the eviction", () => worker.state().venvs?.evicted.length === 1);
   const facts = worker.state().venvs;
+  expect(facts?.evicted).toMatchObject([{ key: keys[1], why: "no waiting run needs it, and it was unused longest" }]);
+  expect(facts?.built).toMatchObject([
+    { key: keys[0], pinned: true },
+    { key: keys[2], pinned: false },
+  ]);
   expect(facts?.built).toHaveLength(2);
   expect(facts?.used_bytes).toBeLessThanOrEqual(3_500_000);
   const folders = fs.readdirSync(venvsHome()).filter((name) => !name.includes("."));

@@ -1,6 +1,6 @@
-/** `ml prewarm`: what should lie on the local disk, or at the engine of containers, before anybody needs it, what does, and what was removed for what. */
+/** `ml prewarm`: what should lie on the local disk, or at the engine of containers, before anybody needs it, what is to stay, what is there, and what was removed for what. */
 import { MlError } from "../../core/error.ts";
-import { prewarmPage } from "../../view/prewarm-page.ts";
+import { isVenvWish, prewarmPage, wishedLines } from "../../view/prewarm-page.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 import { faceOf, pageText, serverNowMs } from "../page.ts";
@@ -25,11 +25,11 @@ export const command = defineCommand({
   group: "data",
   summary: "bring datasets and images to the machine ahead of the runs that need them",
   about:
-    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) and the images of containers (`podman run IMAGE …`) likewise. This asks for more: a dataset, an image, or what a run uses. `--pin` keeps a dataset until `--unpin` or `--cancel`. Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
+    "What waiting runs need is brought without being asked, in the order in which they are expected to start; environments (`ml queue --venv`) and the images of containers (`podman run IMAGE …`) likewise. This asks for more: a dataset, an image, or what a run uses. `--pin` keeps a dataset until `--unpin` or `--cancel`; so it does an environment that is built (`venv:KEY` as the list names it, or that of a run). Without a name, or with `--list`, it shows what is there, what is under way and what made room for what.",
   positionals: [
     {
-      name: "NAME|RUN|IMAGE",
-      about: "datasets, runs, or images of a registry",
+      name: "NAME|RUN|IMAGE|venv:KEY",
+      about: "datasets, runs, images of a registry, or environments that are built",
       many: true,
       optional: true,
       complete: "dataset",
@@ -44,10 +44,12 @@ export const command = defineCommand({
   examples: [
     ["ml prewarm imagenet-train --pin", "and keep it"],
     ["ml prewarm ghcr.io/lab/train@sha256:…", "an image, for the worker's podman, docker or nerdctl"],
+    ["ml prewarm venv:8794d7d8 --pin", "keep an environment; `ml prewarm RUN --pin` keeps all that a run uses"],
     ["ml prewarm --list", "what is where"],
   ],
   schemas: {
-    "ml.prewarm/1": "`wishes`: each `name`, `version`, `checksum`, `by`, `at`, `pinned`, and for an image `engine`",
+    "ml.prewarm/1":
+      "`wishes`: each `name`, `version`, `checksum` (of an environment `venv:KEY`), `by`, `at`, `pinned`, and for an image `engine`",
     "ml.prewarm.list/1":
       "`wishes`, `workers`: each `worker`, `folder`, `mode`, `used_bytes`, `limit_bytes`, `copies`, `needed`, `warm`, `copying`, `failed`, `evicted`, `venvs` (environments: `folder`, `used_bytes`, `limit_bytes`, `built`, `ready`, `needed`, `warm`, `building`, `failed`, `evicted`), `images` (`pulled`, `there`, `needed`, `warm`, `pulling`, `failed`)",
   },
@@ -67,18 +69,13 @@ export const command = defineCommand({
     const { wishes } = cancel
       ? await connection.ask("prewarm.cancel", { names })
       : await connection.ask("prewarm.wish", { names, pin, unpin });
-    const what = wishes.map(({ name, version }) => `${name} ${version}`).join(", ");
     context.output.result({
       schema: "ml.prewarm/1",
       value: () => ({ wishes }),
-      ids: () => wishes.map(({ name, version }) => `${name}=${version}`),
+      ids: () => wishes.map((wish) => (isVenvWish(wish) ? wish.checksum : `${wish.name}=${wish.version}`)),
       rows: () => wishes.map(({ name, version, by, at, pinned }) => [name, version, by, at, pinned]),
-      human: () => {
-        if (wishes.length === 0) return "there was no such wish\n";
-        return cancel
-          ? `no longer asked for: ${what}\n`
-          : `${unpin ? "asked for, not pinned any more" : pin ? "asked for, and pinned" : "asked for"}: ${what}; \`ml prewarm --list\` shows how far it is\n`;
-      },
+      human: () =>
+        pageText(wishedLines(wishes, cancel ? "cancel" : pin ? "pin" : unpin ? "unpin" : "bring"), context.output),
     });
     return undefined;
   },

@@ -1,20 +1,23 @@
-/** Wishes for what should lie on the local disks and at the engines of containers, and what does: workers read the wishes and tell of the rest in their heartbeats. */
+/** Wishes for what should lie on the local disks and at the engines of containers, which environments are to stay, and what is there: workers read the wishes and tell of the rest in their heartbeats. */
 import { isoTime } from "../../core/clock.ts";
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { digestInName, imageNeed, isRegistryImage } from "../../run/container-command.ts";
 import { readDataset, readDatasetWish, requireVersion } from "../../run/dataset-record.ts";
+import type { Manifest } from "../../run/manifest.ts";
 import {
   imageWishSum,
   mostWishes,
   type PrewarmWish,
   readWishes,
   wishedImage,
+  wishedVenv,
   writeWishes,
 } from "../../run/prewarm-wishes.ts";
 import { requireManifest } from "../../run/store.ts";
 import type { Context } from "../context.ts";
 import { idOf } from "../owned.ts";
+import { namesVenv, venvByKey, venvOfRun } from "../venv-pins.ts";
 
 type Chosen = Pick<PrewarmWish, "name" | "version" | "checksum" | "engine">;
 
@@ -30,8 +33,19 @@ function chosenImage(image: string, engine: string | null): Chosen {
   return { name, version: digest ?? tag ?? "latest", checksum: imageWishSum(image), engine };
 }
 
-/** An image by its reference, a dataset by its name, else what a run uses. */
-function chosenBy(context: Context, text: string): Chosen[] {
+/** What is wanted of what is named: an environment is built unasked, so it can only be kept, or be kept no longer. */
+type Act = "bring" | "pin" | "unpin" | "cancel";
+
+function chosenVenv(context: Context, text: string, act: Act): Chosen[] {
+  if (act !== "bring") return [venvByKey(context, text, readWishes(context.base.prewarm))];
+  throw new MlError("usage", `\`${text}\` is an environment: it is built unasked while a run with it waits`, {
+    hint: `\`ml prewarm ${text} --pin\` keeps it`,
+  });
+}
+
+/** An environment by its key, an image by its reference, a dataset by its name, else what a run uses. */
+function chosenBy(context: Context, text: string, act: Act): Chosen[] {
+  if (namesVenv(text)) return chosenVenv(context, text, act);
   if (looksLikeImage(text)) {
     if (isRegistryImage(text)) return [chosenImage(text, null)];
     throw new MlError("usage", `\`${text}\` is no image of a registry`, {
@@ -52,16 +66,25 @@ function chosenBy(context: Context, text: string): Chosen[] {
       hint: "`ml dataset list` lists datasets",
     });
   }
-  const manifest = requireManifest(context.base.run(runId));
-  const need = imageNeed(manifest);
-  if (manifest.datasets.length === 0 && need === null)
-    throw new MlError("not_found", `run \`${runId}\` names no dataset, and starts no container from an image`, {
-      hint: "`ml queue --data NAME` names one; an environment (`--venv`) is built unasked while its run waits",
+  return usedBy(context, requireManifest(context.base.run(runId)), act);
+}
+
+function usedBy(context: Context, manifest: Manifest, act: Act): Chosen[] {
+  const { run_id: runId, environment, datasets } = manifest;
+  const venv = act === "bring" ? null : venvOfRun(context, manifest);
+  if (act === "pin" && environment.venv !== null && venv === null)
+    throw new MlError("not_found", `the environment of run \`${runId}\` is not built`, {
+      hint: "`ml prewarm --list` shows when it is; then it can be pinned",
     });
-  const datasets = manifest.datasets.flatMap(({ name, version, checksum }) =>
+  const need = imageNeed(manifest);
+  const named = datasets.flatMap(({ name, version, checksum }) =>
     version === null || checksum === null ? [] : [{ name, version, checksum }],
   );
-  return [...datasets, ...(need === null ? [] : [chosenImage(need.image, need.tool)])];
+  if (datasets.length === 0 && need === null && (act === "bring" || environment.venv === null))
+    throw new MlError("not_found", `run \`${runId}\` names no dataset, and starts no container from an image`, {
+      hint: "`ml queue --data NAME` names one; an environment (`--venv`) is built unasked while its run waits, and `--pin` keeps it",
+    });
+  return [...named, ...(need === null ? [] : [chosenImage(need.image, need.tool)]), ...(venv === null ? [] : [venv])];
 }
 
 /** Engines hold what people put there; we remove none of it. */
@@ -91,7 +114,7 @@ export function prewarmWish(
 ): Reply<"prewarm.wish"> {
   if (pin && unpin) throw new MlError("usage", "`pin` and `unpin` exclude each other");
   const { base, asker, clock } = context;
-  const chosen = names.flatMap((text) => chosenBy(context, text));
+  const chosen = names.flatMap((text) => chosenBy(context, text, pin ? "pin" : unpin ? "unpin" : "bring"));
   if (pin || unpin) refuseImages(chosen, pin ? "pin" : "unpin");
   const sums = new Set(chosen.map(({ checksum }) => checksum));
   const at = isoTime(clock.nowMs());
@@ -104,11 +127,13 @@ export function prewarmWish(
       ? { ...one, by: asker.user, at, pinned: pin }
       : { ...before, pinned: unpin ? false : pin || before.pinned };
   });
-  if (kept.length + made.length > mostWishes)
+  // An environment that is not pinned any more is wished for no more.
+  const held = made.filter((wish) => wish.pinned || wishedVenv(wish) === null);
+  if (kept.length + held.length > mostWishes)
     throw new MlError("refused", `${mostWishes} wishes are the limit`, {
       hint: "`ml prewarm --cancel NAME` takes one back",
     });
-  writeWishes(base.prewarm, [...kept, ...made]);
+  writeWishes(base.prewarm, [...kept, ...held]);
   context.audit.note(asker, {
     action: "prewarm",
     detail: made.map(({ name, version }) => `${name}=${version}`).join(", "),
@@ -119,7 +144,7 @@ export function prewarmWish(
 
 export function prewarmCancel(context: Context, { names }: ParsedBody<"prewarm.cancel">): Reply<"prewarm.cancel"> {
   const { base, asker } = context;
-  const sums = new Set(names.flatMap((text) => chosenBy(context, text)).map(({ checksum }) => checksum));
+  const sums = new Set(names.flatMap((text) => chosenBy(context, text, "cancel")).map(({ checksum }) => checksum));
   const wishes = readWishes(base.prewarm);
   const gone = wishes.filter(({ checksum }) => sums.has(checksum));
   for (const wish of gone) requireOwn(context, wish);
