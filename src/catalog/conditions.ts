@@ -235,7 +235,8 @@ export function conditionOf(query: Query, context: ConditionContext): Condition 
       );
     case "not": {
       const { sql, values } = conditionOf(query.part, context);
-      return { sql: `NOT (${sql})`, values };
+      // Not `NOT`: a run without a group is not of group x, and `NOT (NULL = 'x')` is no answer.
+      return { sql: `(${sql}) IS NOT TRUE`, values };
     }
     case "word":
       return word(query.field, query.values, context);

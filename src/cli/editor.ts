@@ -1,5 +1,5 @@
 /** A text in the user's editor ($VISUAL, $EDITOR): what came back, and a place where it stays when it cannot be used. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MlError, messageOf } from "../core/error.ts";
 import type { Context } from "./command.ts";
@@ -37,7 +37,8 @@ export async function editText(
   const child = Bun.spawn(["sh", "-c", `${editor} "$1"`, "sh", path], { stdio: ["inherit", "inherit", "inherit"] });
   const code = await child.exited;
   const draft: Draft = {
-    text: readFileSync(path, "utf8"),
+    // An editor that removed the file said nothing, as one that left it empty.
+    text: existsSync(path) ? readFileSync(path, "utf8") : "",
     path,
     discard: () => rmSync(path, { force: true }),
     kept(cause, again) {
@@ -50,8 +51,9 @@ export async function editText(
     },
   };
   if (code === 0) return draft;
-  if (draft.text === text) draft.discard();
+  const hasWords = draft.text !== text && draft.text.trim() !== "";
+  if (!hasWords) draft.discard();
   throw new MlError("failed", `the editor \`${editor}\` ended with an error, so nothing was changed`, {
-    ...(draft.text === text ? {} : { hint: `what you typed is in ${path}` }),
+    ...(hasWords ? { hint: `what you typed is in ${path}` } : {}),
   });
 }

@@ -31,7 +31,7 @@ const failures = [
 const verdicts = ["validates", "refutes", "inconclusive", "partial"];
 
 /** What a person may or may not have written, and a run may or may not have left. */
-const presences = [
+export const presences: readonly string[] = [
   ...["note", "hypothesis", "context", "intent", "expected", "outcome", "learned", "next", "annotation", "author"],
   ...["tag", "group", "verdict", "failure", "metric", "artifact", "dataset", "gpu", "project"],
   ...["parent", "source", "sweep"],

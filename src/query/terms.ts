@@ -4,7 +4,7 @@
  */
 import { nearest } from "../core/nearest.ts";
 import { badSearch } from "./bad-search.ts";
-import { type Field, type FieldName, fieldOf, fields, fieldWords, textOfWord, viewFields } from "./fields.ts";
+import { type Field, type FieldName, fieldOf, fields, fieldWords, presences, textOfWord, viewFields } from "./fields.ts";
 import { anyNumber, rangeOf, readNumber, readRange, type Unit } from "./numbers.ts";
 import type { Query, Range, Sort, Space } from "./query.ts";
 import { namedTimes, type Present, readSpan } from "./times.ts";
@@ -142,7 +142,8 @@ function readWord(term: Term, name: FieldName, context: TermContext): Query {
       );
     }
   }
-  if (wanted.length === 1 && wanted[0] === "*" && name !== "has") return { kind: "word", field: "has", values: [name] };
+  if (wanted.length === 1 && wanted[0] === "*" && presences.includes(name))
+    return { kind: "word", field: "has", values: [name] };
   return { kind: "word", field: name, values: wanted };
 }
 

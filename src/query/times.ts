@@ -160,7 +160,8 @@ export function readSpan(text: string, present: Present): Span | null {
   const lower = text.toLowerCase().replaceAll("_", "-");
   if (lower === "now") return { from: present.nowMs, to: present.nowMs };
   const age = ageMs(lower);
-  if (age !== null) return { from: present.nowMs - age, to: present.nowMs };
+  // Nothing is older than what clocks of computers count from, and a year before it could not be typed again.
+  if (age !== null) return { from: Math.max(0, present.nowMs - age), to: present.nowMs };
   return named[lower]?.(present) ?? isoSpan(lower.replace("-t", "t"), present) ?? wordSpan(lower, present);
 }
 

@@ -1,7 +1,7 @@
 /**
  * A query's text as tokens with their places. Words are separated by space; `"…"` is a phrase, `"…"*` the beginning of one; `(`, `)`, `OR`, `AND`,
  * `NOT` and a leading `-` are operators; `name` followed by `:`, `=`, `!=`, `<`, `<=`, `>`, `>=` or `~` and a value is a
- * term, with or without space around the sign. Nothing is interpreted here.
+ * term (`==` is `=`), with or without space around the sign. Nothing is interpreted here.
  */
 import { badSearch } from "./bad-search.ts";
 
@@ -30,7 +30,8 @@ export interface Term {
 const mostLength = 4096;
 const mostTokens = 400;
 const spaces = /[\s\u0000-\u001f]+/y;
-const termStart = /([A-Za-z_][\w.@/-]*)(?:(!=|!~|<=|>=|[:=<>~])|\s+(!=|!~|<=|>=|[=<>~])(?=\s|["\w.+-]))\s*/y;
+const termStart =
+  /([\p{L}_][\p{L}\p{M}\p{N}_.@/-]*)(?:(!=|!~|<=|>=|==|[:=<>~])|\s+(!=|!~|<=|>=|==|[=<>~])(?=\s|["\w.+-]))\s*/uy;
 const plainValue = /[^\s()"]+/y;
 const wordPattern = /[^\s()"]+/y;
 const operators: Record<string, "or" | "and" | "not"> = { or: "or", and: "and", not: "not", "|": "or", "&": "and" };
@@ -76,7 +77,8 @@ function readToken(text: string, at: number): Token {
 
 function readTerm(text: string, at: number, start: RegExpExecArray): Term {
   const name = start[1] ?? "";
-  const sign = (start[2] ?? start[3]) as Sign;
+  const given = start[2] ?? start[3];
+  const sign = (given === "==" ? "=" : given) as Sign;
   const valueAt = at + start[0].length;
   const term = { kind: "term" as const, at, name, sign, valueAt };
   if (text[valueAt] === '"') {

@@ -125,6 +125,22 @@ test("every kind of condition finds exactly the runs that fulfil it", () => {
   }
 });
 
+test("what a run lacks is found by its denial, and what every run has by a star", () => {
+  const base = basePaths(join(tempFolder(), "data"));
+  writeCorpus(base.base, { count: 20, seed: 8 });
+  const [bare] = corpus({ count: 1, seed: 9 });
+  if (bare === undefined) throw new Error("the corpus is empty");
+  write(base, { ...bare, run_id: "2026-11-22_bare00", narrative: { ...bare.narrative, experiment_group: null } });
+  const catalog = upToDate(base);
+  expect(idsOf(catalog, "-group:*")).toEqual(["2026-11-22_bare00"]);
+  const groups = listRunIds(base).map((runId) => requireManifest(base.run(runId)).narrative.experiment_group);
+  const others = groups.filter((group) => group !== "bs-scaling").length;
+  expect(idsOf(catalog, "-group:bs-scaling")).toHaveLength(others);
+  expect(idsOf(catalog, "not (group:bs-scaling or priority>10)")).toHaveLength(others);
+  for (const field of ["user", "status", "name", "run", "script"])
+    expect([field, idsOf(catalog, `${field}:*`).length]).toEqual([field, 21]);
+});
+
 test("newest first, pages follow each other, and sorting is by the value", () => {
   const base = basePaths(join(tempFolder(), "data"));
   writeCorpus(base.base, { count: 120, seed: 6 });

@@ -44,6 +44,10 @@ test("units, ranges, lists and times", () => {
   );
   expect(literal("lr >= 1e-3")).toBe("lr>=0.001");
   expect(literal("lr!=1 note!~x")).toBe("-lr:1 -note~x");
+  expect(literal("lr==1 seed == 2")).toBe("lr:1 seed:2");
+  expect(literal("größe>=0.5")).toBe("größe>=0.5");
+  expect(literal("since:9999999d")).toBe("since:1970-01-01");
+  expect(literal("tag:* script:* user:*")).toBe("has:tag script:* user:*");
   expect(literal("param.lr:1 metric.loss:* optimizer:adam optimizer~ad")).toBe(
     "param.lr:1 metric.loss:* optimizer:adam optimizer~ad",
   );

@@ -4,7 +4,7 @@ import { readSearch } from "../../../src/query/read-search.ts";
 import type { Present } from "../../../src/query/times.ts";
 
 const parameters = new Set(["lr", "learning_rate", "batch_size", "warmup", "seed", "optimizer", "dropout", "epochs"]);
-const metrics = new Set(["val_acc", "val_loss", "loss", "perplexity"]);
+const metrics = new Set(["größe", "val_acc", "val_loss", "loss", "perplexity"]);
 const labels: Record<string, readonly string[]> = {
   user: ["ana", "bob"],
   dataset: ["imagenet", "cifar10"],
