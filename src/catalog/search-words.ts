@@ -72,6 +72,8 @@ export class IndexWords implements SearchWords {
     const column = { user: "user", group: "grp" }[field];
     if (column !== undefined)
       return this.database.query(`SELECT 1 FROM runs WHERE ${column} = ? LIMIT 1`).get(value) !== null;
+    if (field === "package")
+      return this.database.query("SELECT 1 FROM sets WHERE field = ? AND item = ? LIMIT 1").get(field, value) !== null;
     if (field === "tag") return this.database.query("SELECT 1 FROM tags WHERE tag = ? LIMIT 1").get(value) !== null;
     return this.database.query("SELECT 1 FROM label_names WHERE field = ? AND value = ?").get(field, value) !== null;
   };

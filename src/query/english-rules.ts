@@ -3,168 +3,26 @@
  * the words from there on, lower case, one space between them; what it gives is query text. No rule guesses: a name
  * counts only where there is such a metric, parameter, user, tag or dataset. docs/find.md lists them all.
  */
-import { localMs, monthNames, type Present, wallClock } from "./times.ts";
-
-export interface EnglishContext {
-  present: Present;
-  /** A metric or parameter, as its own name or by a synonym. */
-  isName(name: string): boolean;
-  isMetric(name: string): boolean;
-  lessIsBetter(name: string): boolean;
-  /** A value that some run has in a field: user, tag, group, dataset, host, project, branch. */
-  isLabel(field: string, value: string): boolean;
-  /** Some GPU model's name contains it. */
-  isGpuModel(part: string): boolean;
-  /** A text value that the parameter has in some run. */
-  isValue(name: string, value: string): boolean;
-}
-
-export interface EnglishRule {
-  /** What it understands, for the documentation. */
-  about: string;
-  pattern: RegExp;
-  /** Query text; null: the rule does not apply after all. */
-  read(match: RegExpExecArray, context: EnglishContext): string | null;
-}
-
-const months = monthNames
-  .map((name) => `${name.slice(0, 3)}(?:${name.slice(3)})?`)
-  .join("|")
-  .replace("sep(?:tember)?", "sept?(?:ember)?");
-const ordinal = "\\d{1,2}(?:st|nd|rd|th)?";
-const sure = [
-  "today|yesterday|overnight|last night|this morning|(?:this|last) (?:week|month|year)",
-  "last (?:mon|tues|wednes|thurs|fri|satur|sun)day",
-  "\\d{4}-\\d{1,2}(?:-\\d{1,2})?",
-  `${ordinal} (?:of )?(?:${months})(?: \\d{4})?|(?:${months}) ${ordinal}(?:,? \\d{4})?|(?:${months}),? \\d{4}`,
-].join("|");
-/** Times that would be other words without `in`, `since` or their like before them. */
-const time = `(${sure}|(?:mon|tues|wednes|thurs|fri|satur|sun)day|${months}|20\\d\\d)`;
-const count = "(\\d+(?:\\.\\d+)?|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve)";
-const number = "([+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?%?)";
-const span = "(seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|years?)";
-/** One word, or two that are one name: `learning rate`. */
-const name = "((?:[a-z_][\\w./-]* )?[a-z_][\\w./-]*)";
-const more = "over|above|more than|greater than|higher than|larger than|bigger than|exceeding|longer than|>";
-const less = "under|below|less than|lower than|smaller than|fewer than|shorter than|<";
-const signs = `(${more}|${less}|at least|no less than|>=|at most|up to|no more than|<=)`;
-
-const words: Record<string, number> = {
-  ...{
-    a: 1,
-    an: 1,
-    one: 1,
-    two: 2,
-    three: 3,
-    four: 4,
-    five: 5,
-    six: 6,
-    seven: 7,
-    eight: 8,
-    nine: 9,
-    ten: 10,
-    twelve: 12,
-  },
-};
-const countOf = (text: string) => words[text] ?? Number(text);
-
-/** `3 days` → `3d`. */
-function lengthText(amount: string, unit: string): string {
-  const letter = /^mo/.test(unit) ? "mo" : (unit[0] ?? "d");
-  return `${countOf(amount)}${letter}`;
-}
-
-function signOf(text: string): string {
-  if (text === "at least" || text === "no less than" || text === ">=") return ">=";
-  if (text === "at most" || text === "up to" || text === "no more than" || text === "<=") return "<=";
-  return new RegExp(`^(?:${more})$`).test(text) ? ">" : "<";
-}
-
-/** `last week` → `last-week`, `3rd of march 2026` → `3-march-2026`. */
-function timeText(text: string): string {
-  if (text === "overnight") return "last-night";
-  const day = /^last (\w+day)$/.exec(text);
-  return (day?.[1] ?? text).replace(" of ", " ").replaceAll(/,/g, "").replaceAll(" ", "-");
-}
-
-function daysAgo(amount: string, unit: string, { present }: EnglishContext): string {
-  const back = countOf(amount);
-  const now = wallClock(present, present.nowMs);
-  const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()];
-  const show = (ms: number) => wallClock(present, ms).toISOString().slice(0, 10);
-  if (unit.startsWith("month")) return `at:${show(localMs(present, year, month - back)).slice(0, 7)}`;
-  if (unit.startsWith("year")) return `at:${year - back}`;
-  if (!unit.startsWith("w")) return `at:${show(localMs(present, year, month, day - back))}`;
-  const monday = day - ((now.getUTCDay() + 6) % 7) - 7 * back;
-  return `since:${show(localMs(present, year, month, monday))} until:${show(localMs(present, year, month, monday + 6))}`;
-}
-
-/** The known name that the words spell, longest first: `learning rate` is `learning_rate`; null where there is none. */
-function known(text: string, context: Pick<EnglishContext, "isName">): string | null {
-  const joined = text.trim().replaceAll(" ", "_");
-  return context.isName(joined) ? joined : null;
-}
-
-const say = (text: string) => () => text;
-const rule = (about: string, pattern: string, read: EnglishRule["read"]): EnglishRule => ({
-  about,
-  pattern: new RegExp(`^(?:${pattern})(?= |$)`),
-  read,
-});
-/** A rule about a name of one or two words; tried with both. */
-const nameRule = (
-  about: string,
-  pattern: (name: string) => string,
-  read: (name: string, match: RegExpExecArray, context: EnglishContext) => string | null,
-): EnglishRule[] =>
-  [name, "([a-z_][\\w./-]*)"].map((spelled) =>
-    rule(about, pattern(spelled), (match, context) => {
-      const found = known(match.groups?.name ?? match[1] ?? "", context);
-      return found === null ? null : read(found, match, context);
-    }),
-  );
+import {
+  count,
+  countOf,
+  type EnglishRule,
+  lengthText,
+  nameRule,
+  number,
+  rule,
+  say,
+  signOf,
+  signs,
+  span,
+} from "./english-rule.ts";
+import { timeRules } from "./english-times.ts";
 
 const nouns = "runs?|experiments?|jobs?|trainings?|ones";
 const has =
   "notes?|hypothes[ie]s|verdicts?|outcomes?|annotations?|metrics?|artifacts?|tags?|groups?|lessons?|next steps?";
 const hasField = (word: string) =>
   word.startsWith("hypothes") ? "hypothesis" : word.startsWith("lesson") ? "learned" : word.replace(/ ?steps?$|s$/, "");
-
-const timeRules: EnglishRule[] = [
-  rule(
-    "since / after / from a time",
-    `(?:since|starting|from) ${time} (?:to|until|till|through) ${time}`,
-    (m) => `since:${timeText(m[1] ?? "")} until:${timeText(m[2] ?? "")}`,
-  ),
-  rule(
-    "between two times",
-    `between ${time} and ${time}`,
-    (m) => `since:${timeText(m[1] ?? "")} until:${timeText(m[2] ?? "")}`,
-  ),
-  rule("since a time", `since ${time}`, (m) => `since:${timeText(m[1] ?? "")}`),
-  rule("since so long ago", `since ${count} ${span} ago`, (m) => `since:${lengthText(m[1] ?? "", m[2] ?? "")}`),
-  rule("after a time", `after ${time}`, (m) => `after:${timeText(m[1] ?? "")}`),
-  rule("until a time", `(?:until|till|up to) ${time}`, (m) => `until:${timeText(m[1] ?? "")}`),
-  rule("before a time", `before ${time}`, (m) => `before:${timeText(m[1] ?? "")}`),
-  rule("older than", `older than ${count} ${span}`, (m) => `before:${lengthText(m[1] ?? "", m[2] ?? "")}`),
-  rule("newer than", `(?:newer|younger) than ${count} ${span}`, (m) => `since:${lengthText(m[1] ?? "", m[2] ?? "")}`),
-  rule(
-    "the last so long",
-    `(?:in |over |during |within )?(?:the )?(?:last|past) ${count} ${span}`,
-    (m) => `since:${lengthText(m[1] ?? "", m[2] ?? "")}`,
-  ),
-  rule(
-    "the past hour, day, week",
-    `(?:in |over |during )?(?:the )?(?:past (hour|day|week|month|year)|last (hour|day))`,
-    (m) => `since:${lengthText("1", m[1] ?? m[2] ?? "")}`,
-  ),
-  rule("so long ago", `(?:from )?${count} (days?|weeks?|months?|years?) ago`, (m, context) =>
-    daysAgo(m[1] ?? "", m[2] ?? "", context),
-  ),
-  rule("ended at a time", `(?:ended|finished) (?:on |in |during )?(${sure})`, (m) => `ended:${timeText(m[1] ?? "")}`),
-  rule("in, on, during a time", `(?:in|on|during|of|from) ${time}`, (m) => `at:${timeText(m[1] ?? "")}`),
-  rule("a time by itself", `(${sure})`, (m) => `at:${timeText(m[1] ?? "")}`),
-];
 
 const failureRules: EnglishRule[] = [
   rule(
@@ -173,13 +31,30 @@ const failureRules: EnglishRule[] = [
     say("failure:gpu_oom"),
   ),
   rule("out of memory", "(?:ran |running )?out of memory|ooms?|oomed|oom(?:-| )killed", say("failure:oom,gpu_oom")),
-  rule("timed out", "(?:that |which )?(?:timed out|timeouts?|ran out of time)", say("failure:timeout")),
+  rule(
+    "timed out",
+    "(?:that |which )?(?:timed out|timeouts?|ran out of time|(?:killed|stopped|ended) (?:by|at) (?:a |the |its |their )?(?:timeouts?|time limits?)|(?:hit|reached|exceeded|exceeding|over) (?:a |the |its |their )?time limits?)",
+    say("failure:timeout"),
+  ),
+  rule(
+    "killed by the kernel",
+    "(?:that |which )?(?:was |were )?killed by (?:the )?(?:kernel|oom(?:[- ]killer)?)",
+    say("failure:oom"),
+  ),
+  rule(
+    "an exit code",
+    "(?:that |which )?(?:with |and )?(?:an? |the )?(?:exit(?:ed)?|return(?:ed)?) (?:with )?(?:an? )?(?:exit )?(?:code |status )?(?:of |is |was )?(\\d+)",
+    (m) => `exit:${m[1]}`,
+  ),
+  rule("an exit code other than 0", "(?:with )?(?:an? )?non-?zero exit(?: code| status)?", say("exit:* -exit:0")),
   rule("disk full", "(?:disk full|full disks?|out of disk(?: space)?)", say("failure:disk_full")),
   rule("code errors", "code errors?|bugs?", say("failure:code_error")),
   rule("data errors", "data errors?", say("failure:data_error")),
   rule("environment errors", "(?:environment|import) errors?", say("failure:environment_error")),
   rule("lost workers", "lost workers?|workers? lost", say("failure:worker_lost")),
 ];
+
+const itsHypothesis = "(?: (?:the |its |their |my |our |an? )?(?:hypothes[ie]s|expectations?|ideas?))?";
 
 const stateRules: EnglishRule[] = [
   rule(
@@ -197,13 +72,22 @@ const stateRules: EnglishRule[] = [
     "unreviewed|unconcluded|not (?:reviewed|concluded)(?: yet)?",
     say("status:completed,failed -has:verdict"),
   ),
-  rule("refuted", "(?:refuted|refuting|disproved|disproven)(?: hypothes[ie]s)?", say("verdict:refutes")),
-  rule("validated", "(?:validated|validating|confirmed|supported)(?: hypothes[ie]s)?", say("verdict:validates")),
-  rule("inconclusive", "inconclusive|undecided", say("verdict:inconclusive")),
+  rule(
+    "refuted",
+    `(?:that |which )?(?:refuted|refuting|disproved|disproven|refutes)${itsHypothesis}`,
+    say("verdict:refutes"),
+  ),
+  rule(
+    "validated",
+    `(?:that |which )?(?:validated|validating|validates|confirmed|confirms|supported)${itsHypothesis}`,
+    say("verdict:validates"),
+  ),
+  rule("inconclusive", "(?:inconclusive|undecided)(?: results?)?", say("verdict:inconclusive")),
+  rule("partial", "partial(?:ly (?:validated|confirmed|supported))?(?: results?)?", say("verdict:partial")),
   rule("failed", "(?:that |which )?(?:failed|failing|fails|crashed|crashing|failures|died)", say("status:failed")),
   rule("completed", "(?:that |which )?(?:completed|finished|succeeded|successful|worked)", say("status:completed")),
   rule("running", "(?:still |currently )?(?:running|active|in progress)", say("status:running,starting")),
-  rule("waiting", "queued|waiting|pending", say("status:queued")),
+  rule("waiting", "(?:still )?(?:queued|waiting|pending)(?! by )", say("status:queued")),
   rule("cancelled", "(?:cancell?ed|stopped|aborted)", say("status:cancelled")),
   rule("held", "held|on hold", say("is:held")),
   rule("damaged", "damaged", say("is:damaged")),
@@ -257,12 +141,45 @@ const shapeRules: EnglishRule[] = [
   ),
 ];
 
+const saying =
+  "(?:whose |with |in )?(?:an? |the )?(notes?|hypothes[ie]s|outcomes?|logs?|errors?|commands?|annotations?) (?:about|on|mentioning|mentions?|containing|contains?|saying|says?)";
+
+/** Where `notes mentioning` and its like end the text: where they begin, and the term that they make of a phrase after them. */
+export function leadOf(text: string): { at: number; term: string } | null {
+  const match = new RegExp(`(?:^| )${saying}$`).exec(text);
+  return match === null ? null : { at: match.index, term: `${hasField(match[1] ?? "")}~` };
+}
+
+/** Up to four words that are one phrase: they end before a word that begins something else. */
+const wordsOfText = (() => {
+  const ends =
+    "in|on|by|from|since|before|after|until|with|without|of|and|or|but|not|that|which|for|last|this|today|yesterday";
+  const one = `(?!(?:${ends})(?: |$))[^ ]+`;
+  return `(${one}(?: ${one}){0,3})`;
+})();
+
 const peopleRules: EnglishRule[] = [
-  rule("mine", "(?:my|mine|by me|of mine|i (?:ran|queued|started))", say("user:me")),
-  rule("somebody's", "(?:by|of|from) ([\\w.@-]+)|([\\w.@-]+?)['’]s", (m, { isLabel }) => {
-    const who = m[1] ?? m[2] ?? "";
-    return isLabel("user", who) ? `user:${who}` : null;
-  }),
+  rule(
+    "mine",
+    "(?:my|mine|by me|of mine|i(?: have|'ve)? (?:ran|run|queued|started|submitted|launched|tried)|i was running|was i running|(?:did|have) i (?:run|ran|queued?|started?|submit(?:ted)?|launch(?:ed)?|try|tried|do|done))",
+    say("user:me"),
+  ),
+  rule(
+    "one of two people",
+    "(?:(?:queued|submitted|started|launched|owned|run) )?(?:by|of|from) ([\\w.@-]+) (?:or|and) ([\\w.@-]+)",
+    (m, { isLabel }) => {
+      const people = [m[1] ?? "", m[2] ?? ""];
+      return people.every((who) => isLabel("user", who)) ? `user:${people.join(",")}` : null;
+    },
+  ),
+  rule(
+    "somebody's",
+    "(?:(?:queued|submitted|started|launched|owned|run) )?(?:by|of|from) ([\\w.@-]+)|([\\w.@-]+?)['’]s|did ([\\w.@-]+) (?:run|queue|start|submit|try|do)",
+    (m, { isLabel }) => {
+      const who = m[1] ?? m[2] ?? m[3] ?? "";
+      return isLabel("user", who) ? `user:${who}` : null;
+    },
+  ),
   rule("tagged", "(?:tagged|with (?:the )?tag|tag) ([^ ]+)", (m) => `tag:${m[1]}`),
   rule("in a group", "(?:in |of |from )?(?:the )?group ([^ ]+)", (m) => `group:${m[1]}`),
   rule("in a group", "(?:in|of|from) (?:the )?([^ ]+)(?: (?:group|sweep|series))?", (m, { isLabel }) =>
@@ -282,10 +199,19 @@ const peopleRules: EnglishRule[] = [
     (m) => `script:${m[1]}`,
   ),
   rule("with a package", "(?:with |using )?(?:the )?package ([^ ]+)", (m) => `package:${m[1]}`),
+  rule("with a version of Python", `(?:with |using |on |under )?python ?(3(?:\\.\\d+)*)`, (m) => `python:${m[1]}*`),
+  rule(
+    "with a version of a package",
+    `(?:with |using |on |under )?([a-z][\\w.-]*) (?:version |v)?(\\d+(?:\\.\\d+)*)(?:\\.x)?`,
+    (m, { isLabel }) => (isLabel("package", m[1] ?? "") ? `package:${m[1]}==${m[2]}*` : null),
+  ),
+  rule("using a package", "using (?:the )?([a-z][\\w.-]*)", (m, { isLabel }) =>
+    isLabel("package", m[1] ?? "") ? `package:${m[1]}` : null,
+  ),
   rule(
     "what notes, hypotheses, logs say",
-    "(?:whose |with |in )?(?:an? |the )?(notes?|hypothes[ie]s|outcomes?|logs?|errors?|commands?|annotations?) (?:about|mentioning|mentions?|containing|contains?|saying|says?) ([^ ]+)",
-    (m) => `${hasField(m[1] ?? "")}~${m[2]}`,
+    `${saying} (?:the )?${wordsOfText}`,
+    (m) => `${hasField(m[1] ?? "")}~${m[2]?.includes(" ") ? `"${m[2]}"` : m[2]}`,
   ),
 ];
 
@@ -296,9 +222,14 @@ const metricRules: EnglishRule[] = [
       `(?:the )?(?:top|best) (?<n>\\d+) (?:(?:${nouns}) )?(?:by |on |for |in |of )?(?:the )?(?<name>${spelled})`,
     (found, m) => `limit:${m.groups?.n} sort:best:${found}`,
   ),
+  rule(
+    "the best of some, by a metric",
+    `(?:the )?(?:top|best)(?: (\\d+))?(?: (?:${nouns}))?(?= (?:.* )?by ([a-z_][\\w./-]*))`,
+    (m, { isMetric }) => (isMetric(m[2] ?? "") ? (m[1] === undefined ? `sort:best:${m[2]}` : `limit:${m[1]}`) : null),
+  ),
   ...nameRule(
     "the best by a metric",
-    (spelled) => `(?:the )?best (?:(?:${nouns}) )?(?:by |on |for |in |of )?(?:the )?(?<name>${spelled})`,
+    (spelled) => `(?:the )?(?:best|top) (?:(?:${nouns}) )?(?:by |on |for |in |of )?(?:the )?(?<name>${spelled})`,
     (found) => `sort:best:${found}`,
   ),
   ...nameRule(
@@ -322,6 +253,11 @@ const metricRules: EnglishRule[] = [
     (found, _, { isMetric }) => `sort:${isMetric(found) ? `best:${found}` : found}`,
   ),
   ...nameRule(
+    "by a metric",
+    (spelled) => `by (?<name>${spelled})`,
+    (found, _, { isMetric }) => (isMetric(found) ? `sort:best:${found}` : null),
+  ),
+  ...nameRule(
     "between two numbers",
     (spelled) =>
       `(?:with |where |whose )?(?:an? |the )?(?<name>${spelled}) (?:of |is |was )?(?:between|from) (?<low>${number}) (?:and|to) (?<high>${number})`,
@@ -342,6 +278,12 @@ const metricRules: EnglishRule[] = [
   ),
   ...nameRule(
     "not a number",
+    (spelled) =>
+      `(?:with |where |whose )?(?:an? |the )?(?<name>${spelled}) (?:is |was |became |went |turned |of |= ?)?nan`,
+    (found) => `${found}:NaN`,
+  ),
+  ...nameRule(
+    "not a number, said first",
     (spelled) => `(?:with |where |whose )?(?:an? |the )?(?:nan (?<name>${spelled}))`,
     (found) => `${found}:NaN`,
   ),
@@ -373,5 +315,7 @@ export const fillerWords: ReadonlySet<string> = new Set(
   `a an the of in on with for from to at by as and also but i we me us our you it its they them their this that these those
    which who whose what where when is are was were be been has have had having do did does got get gets give show list find
    search please all any every each some there runs run experiment experiments job jobs training trainings ones using used
-   use about mentioning than then so because due just only`.split(/\s+/),
+   use about mentioning than then so because due just only everything anything result results how many much tell`.split(
+    /\s+/,
+  ),
 );

@@ -4,10 +4,11 @@
  * as they are. Words that no rule takes are looked for; fillers are dropped. What came out is always echoed, so a
  * reading can be wrong but never hidden.
  */
-import { type EnglishContext, englishRules, fillerWords } from "./english-rules.ts";
+import type { EnglishContext } from "./english-rule.ts";
+import { englishRules, fillerWords, leadOf } from "./english-rules.ts";
 import { type Token, tokenize } from "./tokens.ts";
 
-const denials = new Set(["not", "without", "no", "except", "excluding", "never"]);
+const denials = new Set(["not", "without", "no", "except", "excluding", "never", "neither", "nor"]);
 const mostWords = 60;
 
 interface Piece {
@@ -103,10 +104,20 @@ export function readEnglish(text: string, context: EnglishContext): string {
     const stretch = tokens.slice(at, last + 1);
     const leading = stretch[0]?.kind === "or" || stretch[0]?.kind === "and" ? 1 : 0;
     const from = stretch[leading]?.at ?? 0;
-    const read = readStretch(
-      stretch.slice(leading).map((token) => token.text),
-      context,
-    );
+    const words = stretch.slice(leading).map((token) => token.text);
+    const lead = tokens[last + 1]?.kind === "phrase" ? leadOf(words.join(" ").toLowerCase()) : null;
+    if (lead !== null) {
+      const before = words
+        .join(" ")
+        .slice(0, lead.at)
+        .split(" ")
+        .filter((word) => word !== "");
+      out += `${text.slice(copied, from)}${readStretch(before, context) ?? before.join(" ")} ${lead.term}`;
+      copied = tokens[last + 1]?.at ?? 0;
+      at = last;
+      continue;
+    }
+    const read = readStretch(words, context);
     const end = tokens[last]?.end ?? 0;
     if (read !== null) {
       out += `${text.slice(copied, from)}${read}`;

@@ -4,7 +4,7 @@
  */
 import { MlError } from "../core/error.ts";
 import { readEnglish } from "./english.ts";
-import type { EnglishContext } from "./english-rules.ts";
+import type { EnglishContext } from "./english-rule.ts";
 import { parseQuery } from "./parse-query.ts";
 import type { ReadQuery } from "./query.ts";
 import type { TermContext, Vocabulary } from "./terms.ts";

@@ -4,7 +4,16 @@
  */
 import { nearest } from "../core/nearest.ts";
 import { badSearch } from "./bad-search.ts";
-import { type Field, type FieldName, fieldOf, fields, fieldWords, presences, textOfWord, viewFields } from "./fields.ts";
+import {
+  type Field,
+  type FieldName,
+  fieldOf,
+  fields,
+  fieldWords,
+  presences,
+  textOfWord,
+  viewFields,
+} from "./fields.ts";
 import { anyNumber, rangeOf, readNumber, readRange, type Unit } from "./numbers.ts";
 import type { Query, Range, Sort, Space } from "./query.ts";
 import { namedTimes, type Present, readSpan } from "./times.ts";

@@ -1,6 +1,6 @@
 /**
  * Times as people name them, as a span from one moment to another: `7d`, `2026-03`, `2026-03-01T14:00`, `yesterday`,
- * `last-week`, `march`, `monday`, `3-march`. Local time is by the offset that the asker gives. Pure: the present is given.
+ * `last-week`, `march`, `q2`, `monday`, `3-march`. Local time is by the offset that the asker gives. Pure: the present is given.
  */
 import { parseDuration } from "../core/duration.ts";
 
@@ -79,6 +79,23 @@ function years(back: number): Maker {
   };
 }
 
+/** The Saturday and Sunday that began last; `back`: those before this week. */
+function weekend(back: number): Maker {
+  return (present) => {
+    const { weekday } = calendar(present);
+    const sinceSaturday = (weekday + 1) % 7;
+    return days(-sinceSaturday - (sinceSaturday < 2 ? 7 * back : 0), 2)(present);
+  };
+}
+
+function quarters(back: number): Maker {
+  return (present) => {
+    const { year, month } = calendar(present);
+    const first = month - (month % 3) - 3 * back;
+    return { from: localMs(present, year, first), to: localMs(present, year, first + 3) };
+  };
+}
+
 function hours(dayFrom: number, hourFrom: number, lengthHours: number): Maker {
   return (present) => {
     const { year, month, day } = calendar(present);
@@ -96,9 +113,16 @@ const named: Record<string, Maker> = {
   "last-week": weeks(1),
   "this-month": months(0),
   "last-month": months(1),
+  "this-quarter": quarters(0),
+  "last-quarter": quarters(1),
+  weekend: weekend(0),
+  "this-weekend": weekend(0),
+  "last-weekend": weekend(1),
   "this-year": years(0),
   "last-year": years(1),
   "this-morning": hours(0, 5, 7),
+  "this-afternoon": hours(0, 12, 6),
+  tonight: hours(0, 18, 9),
   // The night that ended this morning.
   "last-night": hours(-1, 18, 15),
 };
@@ -132,6 +156,22 @@ function isoSpan(text: string, present: Present): Span | null {
   return { from, to: from + minuteMs };
 }
 
+/** `q2`, `q2-2026`, `2026-q2`: without a year the latest that has begun. */
+function quarterSpan(text: string, present: Present): Span | null {
+  const match = /^(?:(\d{4})-)?q([1-4])(?:-(\d{4}))?$/.exec(text);
+  if (match === null) return null;
+  const month = 3 * (Number(match[2]) - 1);
+  const spanIn = (year: number): Span => ({
+    from: localMs(present, year, month),
+    to: localMs(present, year, month + 3),
+  });
+  const year = match[1] ?? match[3];
+  if (year !== undefined) return spanIn(+year);
+  const { year: thisYear } = calendar(present);
+  const latest = spanIn(thisYear);
+  return latest.from <= present.nowMs ? latest : spanIn(thisYear - 1);
+}
+
 /** `march`, `march-2026`, `3-march`, `march-3-2026`, `monday`: without a year the latest that has begun. */
 function wordSpan(text: string, present: Present): Span | null {
   const { year: thisYear, weekday } = calendar(present);
@@ -162,7 +202,12 @@ export function readSpan(text: string, present: Present): Span | null {
   const age = ageMs(lower);
   // Nothing is older than what clocks of computers count from, and a year before it could not be typed again.
   if (age !== null) return { from: Math.max(0, present.nowMs - age), to: present.nowMs };
-  return named[lower]?.(present) ?? isoSpan(lower.replace("-t", "t"), present) ?? wordSpan(lower, present);
+  return (
+    named[lower]?.(present) ??
+    isoSpan(lower.replace("-t", "t"), present) ??
+    quarterSpan(lower, present) ??
+    wordSpan(lower, present)
+  );
 }
 
 /** A moment as it can be typed again: a date where it is midnight, else with hours and minutes. */

@@ -42,7 +42,7 @@ const readings: [english: string, query: string][] = [
   ["runs older than 2 months", "before:2026-09-27T22:00"],
   ["between march and may", "since:2026-03-01 until:2026-05-31"],
   ["using more than 20 GB of GPU memory", "gpu_memory_peak>20"],
-  ["inconclusive or partial results", "(verdict:inconclusive or partial) results"],
+  ["inconclusive or partial results", "verdict:inconclusive or verdict:partial"],
   ["show me all runs", ""],
   ["code errors in project vision", "failure:code_error project:vision"],
   ["shortest completed runs last month", "status:completed since:2026-10-01 until:2026-10-31 sort:runtime"],
@@ -53,6 +53,52 @@ const readings: [english: string, query: string][] = [
   ["held runs", "is:held"],
 ];
 
+/** What researchers typed who had not read the rules. */
+const asked: readonly (readonly [english: string, query: string])[] = [
+  ["runs that finished yesterday", "ended>=2026-11-25 ended<2026-11-26"],
+  ["runs queued by bob today", "user:bob since:2026-11-26 until:2026-11-26"],
+  ["experiments tagged ablation that refuted the hypothesis", "tag:ablation verdict:refutes"],
+  ["what did I run on 3 March", "user:me since:2026-03-03 until:2026-03-03"],
+  ["killed by timeout", "failure:timeout"],
+  ["runs that hit the time limit in october", "failure:timeout since:2026-10-01 until:2026-10-31"],
+  ["notes mentioning label smoothing", 'note~"label smoothing"'],
+  ['failed runs with logs containing "CUDA error" since march', 'status:failed log~"CUDA error" since:2026-03-01'],
+  ["runs using torch 2.1", 'package:"torch==2.1*"'],
+  ["runs on python 3.11 using numpy", "python:3.11* package:numpy"],
+  ["runs using seed 1", "seed:1"],
+  ["everything except debug runs", "-debug"],
+  ["runs with loss nan", "loss:NaN"],
+  ["runs where val_loss became nan", "val_loss:NaN"],
+  ["runs started before 10am today", "started>=2026-11-26 started<2026-11-26T10:00"],
+  ["jobs started after 6pm yesterday", "started>=2026-11-25T18:00"],
+  ["failed since 23:30", "status:failed since:2026-11-25T23:30"],
+  ["ended 2 days ago", "ended>=2026-11-24 ended<2026-11-25"],
+  ["which ended within the last 3 hours", "ended>=2026-11-26T19:00"],
+  ["runs in the last 24 hours with exit code 137", "since:2026-11-25T22:00 exit:137"],
+  [
+    "inconclusive runs from Q2 about augmentation",
+    "verdict:inconclusive since:2026-04-01 until:2026-06-30 augmentation",
+  ],
+  ["the third quarter of 2025", "since:2025-07-01 until:2025-09-30"],
+  ["runs over the weekend that crashed", "since:2026-11-21 until:2026-11-22 status:failed"],
+  ["everything I ran this quarter", "user:me since:2026-10-01 until:2026-12-31"],
+  ["what was I running last night", "user:me since:2026-11-25T18:00 before:2026-11-26T09:00"],
+  ["runs submitted by ana since last friday", "user:ana since:2026-11-20"],
+  ["runs from ana or bob", "user:ana,bob"],
+  ["what did bob run", "user:bob"],
+  ["runs that are neither failed nor cancelled", "-status:failed -status:cancelled"],
+  ["best 3 runs of bs-scaling by val_acc", "group:bs-scaling sort:-best:val_acc limit:3"],
+  ["top val_acc runs", "sort:-best:val_acc"],
+  ["how many runs failed last month", "status:failed since:2026-10-01 until:2026-10-31"],
+  // What no rule says is looked for, and shown to be.
+  ["highest accuracy per group", "highest accuracy per group"],
+  ["run 2 epochs by hand", "2 epochs hand"],
+];
+
+test("what was typed by people who knew no rules is read as they meant it", () => {
+  expect(asked.map(([english]) => [english, echo(english)])).toEqual(asked.map((pair) => [...pair]));
+});
+
 test("forty English questions and more are read as the queries that they mean", () => {
   expect(readings.length).toBeGreaterThan(40);
   const read = readings.map(([english]) => [english, echo(english)]);
@@ -60,7 +106,7 @@ test("forty English questions and more are read as the queries that they mean", 
 });
 
 test("an echo typed again, literally, is the same query", () => {
-  for (const [english] of readings) {
+  for (const [english] of [...readings, ...asked]) {
     const first = readSearch(english, { words, present, literal: false });
     const again = readSearch(first.echo, { words, present, literal: true });
     expect([english, again.echo]).toEqual([english, first.echo]);

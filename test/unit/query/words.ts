@@ -10,6 +10,7 @@ const labels: Record<string, readonly string[]> = {
   dataset: ["imagenet", "cifar10"],
   group: ["bs-scaling", "warmup-study"],
   host: ["gpu01"],
+  package: ["torch", "numpy"],
 };
 
 export const words: SearchWords = {
