@@ -204,4 +204,5 @@ export const keyMeanings: Record<string, string> = {
   "launch.terms.not_before": "no start before this moment",
   "launch.terms.when": "`cheap`, `night`, `idle`, `after HH:MM`, or hours such as `22:00-06:00`, by the worker's clock",
   "launch.terms.group_limit": "at most so many runs of its group at a time",
+  history_bytes: "so many bytes of `history.jsonl` are in this record; null or absent where that was not noted",
 };

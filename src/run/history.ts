@@ -1,17 +1,20 @@
 /**
  * What people changed after queueing. Each change is first appended to history.jsonl (when, who, which field, new
- * value), then folded into the manifest: nothing a person did is ever overwritten without a trace, and a crash between
- * the two is made good by folding again (`foldLateHistories`, at the start of a server). Folding twice changes nothing.
+ * value), then folded into the manifest: nothing a person did is ever overwritten without a trace. The manifest says how much
+ * of its history it has (`history_bytes`), so what a crash left between the two is known whoever wrote it since, and
+ * whatever the clock did: the next change of a person folds it first, and a start looks for it (`foldLateHistory`).
+ * Folding twice changes nothing.
  */
 import * as fs from "node:fs";
 import { z } from "zod";
 import { appendDurable } from "../core/durable.ts";
+import { systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
-import { readJsonLines } from "../core/json-lines.ts";
+import { parseJsonLines, readJsonLines } from "../core/json-lines.ts";
 import { quoteCommand } from "../core/shell-quote.ts";
 import { annotationSchema, type Manifest, narrativeSchema, requestedSchema } from "./manifest.ts";
-import type { BasePaths, RunPaths } from "./paths.ts";
-import { changeManifest, listRunIds, requireManifest } from "./store.ts";
+import type { RunPaths } from "./paths.ts";
+import { changeManifest, readManifest, requireManifest, requireWritable } from "./store.ts";
 
 export interface HistoryEntry {
   /** RFC 3339, UTC. */
@@ -130,7 +133,7 @@ const folds: Record<string, Fold> = {
 };
 
 /** Makes an entry part of the manifest; false where that changes nothing, or comes too late. */
-export function fold(manifest: Manifest, entry: HistoryEntry): boolean {
+function fold(manifest: Manifest, entry: HistoryEntry): boolean {
   return folds[entry.field]?.(manifest, entry.value, entry) ?? false;
 }
 
@@ -146,8 +149,8 @@ export function appendHistoryUnsynced(paths: RunPaths, entry: HistoryEntry): voi
 }
 
 /**
- * Appends the entry, then folds it into the manifest. `check` may throw where the manifest (read under its lock) no longer
- * allows the change. Errors of appendHistory and changeManifest.
+ * Appends the entry, then folds it into the manifest. `check` may throw where the manifest (read under its lock) does not allow
+ * the change: then history has no word of it either. Errors of appendHistory and changeManifest.
  */
 export function recordChange(paths: RunPaths, entry: HistoryEntry, check?: (manifest: Manifest) => void): Manifest {
   return recordChanges(paths, [entry], check);
@@ -159,12 +162,42 @@ export function recordChanges(
   entries: readonly HistoryEntry[],
   check?: (manifest: Manifest) => void,
 ): Manifest {
-  appendHistory(paths, ...entries);
-  fault("server/after-history");
-  return changeManifest(paths, (manifest) => {
-    check?.(manifest);
-    return entries.filter((entry) => fold(manifest, entry)).length > 0;
-  });
+  requireManifest(paths);
+  const sizeBytes = () => fs.statSync(paths.history, { throwIfNoEntry: false })?.size ?? 0;
+  let appended: Appended | null = null;
+  try {
+    return changeManifest(paths, (manifest) => {
+      check?.(manifest);
+      requireWritable(manifest);
+      const before = sizeBytes();
+      if (saysNothing(manifest)) manifest.history_bytes = before;
+      appendHistory(paths, ...entries);
+      appended = { before, after: sizeBytes() };
+      fault("server/after-history");
+      foldLate(paths, manifest);
+      return true;
+    });
+  } catch (cause) {
+    if (appended !== null) takeBack(paths, appended);
+    throw cause;
+  }
+}
+
+/** Sizes of history.jsonl. */
+interface Appended {
+  before: number;
+  after: number;
+}
+
+/** A change that is said to have failed must not come true later: takes its entries back, where they are the last and in no manifest. */
+function takeBack(paths: RunPaths, { before, after }: Appended): void {
+  const read = readManifest(paths.manifest);
+  if (read.kind !== "ok" || read.manifest.history_bytes === after) return;
+  try {
+    if (fs.statSync(paths.history).size === after) fs.truncateSync(paths.history, before);
+  } catch {
+    // Then it may come true after all; a failing disk is not told twice.
+  }
 }
 
 /** All entries in order; torn lines are skipped. */
@@ -172,30 +205,49 @@ export function readHistory(paths: RunPaths): HistoryEntry[] {
   return readJsonLines<HistoryEntry>(paths.history).records;
 }
 
-/** Folds what a crash left in history alone. Of a field with one value the last entry counts. */
-function foldHistory(paths: RunPaths): void {
-  const last = new Map<string, HistoryEntry>();
-  for (const [index, entry] of readHistory(paths).entries()) {
-    last.set(entry.field === "annotations" ? `${entry.field} ${index}` : entry.field, entry);
+function historyBytes(paths: RunPaths): Buffer {
+  try {
+    return fs.readFileSync(paths.history);
+  } catch (cause) {
+    if (systemCode(cause) === "ENOENT") return Buffer.alloc(0);
+    throw cause;
   }
-  changeManifest(paths, (manifest) => [...last.values()].filter((entry) => fold(manifest, entry)).length > 0);
+}
+
+const newline = 10;
+
+/** Of an imported run, before this was noted: the names and ids in its history are those of elsewhere, and what counts here is in the manifest. */
+function saysNothing({ history_bytes: known, lineage }: Manifest): boolean {
+  return known == null && lineage.kind === "import";
 }
 
 /**
- * Looks at each run whose history is as new as its manifest, or newer, and folds it. A run that cannot be folded
- * is handed to `onProblem` and stops nobody.
+ * Folds into the manifest what its history has beyond it: all of it where the manifest says nothing, or what cannot be true of
+ * this file. Of a field with one value the last entry counts; a torn last line does not count yet. True where that changed
+ * what the manifest says of the run.
  */
-export function foldLateHistories(base: BasePaths, onProblem: (runId: string, cause: unknown) => void): void {
-  for (const runId of listRunIds(base)) {
-    const paths = base.run(runId);
-    const history = fs.statSync(paths.history, { throwIfNoEntry: false });
-    if (history === undefined) continue;
-    const manifest = fs.statSync(paths.manifest, { throwIfNoEntry: false });
-    if (manifest === undefined || manifest.mtimeMs > history.mtimeMs) continue;
-    try {
-      foldHistory(paths);
-    } catch (cause) {
-      onProblem(runId, cause);
-    }
-  }
+export function foldLate(paths: RunPaths, manifest: Manifest): boolean {
+  const bytes = historyBytes(paths);
+  const known = manifest.history_bytes ?? 0;
+  const isEndOfLine = known === bytes.length || bytes[known - 1] === newline || bytes[known] === newline;
+  const from = known <= bytes.length && isEndOfLine ? known : 0;
+  const end = bytes.lastIndexOf(newline) + 1;
+  const last = new Map<string, HistoryEntry>();
+  for (const [index, entry] of parseJsonLines<HistoryEntry>(bytes.toString("utf8", from, end)).records.entries())
+    last.set(entry.field === "annotations" ? `${entry.field} ${index}` : entry.field, entry);
+  manifest.history_bytes = Math.max(from, end);
+  return [...last.values()].filter((entry) => fold(manifest, entry)).length > 0;
+}
+
+/**
+ * Folds what a crash left in history alone, and returns true where there was any. A run without a history costs one look,
+ * others their manifest; nothing is written where nothing was left. Errors of changeManifest.
+ */
+export function foldLateHistory(paths: RunPaths): boolean {
+  const sizeBytes = fs.statSync(paths.history, { throwIfNoEntry: false })?.size ?? 0;
+  if (sizeBytes === 0) return false;
+  const manifest = requireManifest(paths);
+  if (manifest.history_bytes === sizeBytes || saysNothing(manifest) || !foldLate(paths, manifest)) return false;
+  changeManifest(paths, (now) => foldLate(paths, now));
+  return true;
 }

@@ -314,6 +314,11 @@ export const manifestSchema = z.looseObject({
       expected_start: z.looseObject({ low: z.string(), likely: z.string(), high: z.string() }).nullable().default(null),
     })
     .prefault({}),
+  /**
+   * So many bytes of history.jsonl are in this record (history.ts). Absent and null say nothing: older records lack it, and fit
+   * without the validator all the same.
+   */
+  history_bytes: z.number().nullable().optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

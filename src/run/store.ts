@@ -82,6 +82,14 @@ function makePrivateFolder(paths: RunPaths): void {
     fs.mkdirSync(paths.private, { recursive: true, mode: 0o700 });
 }
 
+/** Throws `refused` for a manifest of which a newer version may know what we do not. */
+export function requireWritable({ run_id: runId, schema_version: version }: Manifest): void {
+  if (version <= schemaVersion) return;
+  throw new MlError("refused", `run \`${runId}\` was written by a newer version (format ${version})`, {
+    hint: "upgrade `ml` to change it; reading it works",
+  });
+}
+
 /** Changes the copy it is given in place; returning false leaves the file as it is. */
 export type Change = (manifest: Manifest) => unknown;
 
@@ -96,15 +104,7 @@ export function changeManifest(paths: RunPaths, change: Change, options: WriteOp
     const before = next.status;
     if (change(next) === false) return requireManifest(paths);
     if (next.status !== before) checkStep(paths.runId, before, next.status);
-    if (next.schema_version > schemaVersion) {
-      throw new MlError(
-        "refused",
-        `run \`${paths.runId}\` was written by a newer version (format ${next.schema_version})`,
-        {
-          hint: "upgrade `ml` to change it; reading it works",
-        },
-      );
-    }
+    requireWritable(next);
     writeDurable(paths.manifest, manifestText(next), { mode: 0o644, ...options });
     return next;
   });

@@ -203,10 +203,13 @@ async function place({ services, asker, staging, facts }: Importing, planned: re
       runId: run.manifest.run_id,
       written: byRun.get(run.manifest.run_id) ?? [],
     });
-    fs.writeFileSync(join(folder, "run_manifest.json"), manifestText(arrived));
+    const history = join(folder, "history.jsonl");
     const line = leftOutLine(facts, run.manifest.run_id, { at, by: asker.user });
-    if (line !== null) fs.appendFileSync(join(folder, "history.jsonl"), line);
-    await syncFiles(line === null ? files : [...files, join(folder, "history.jsonl")]);
+    if (line !== null) fs.appendFileSync(history, line);
+    // What it had elsewhere is in its manifest as it is to be here: other ids, and nobody's names where they were taken out.
+    arrived.history_bytes = fs.statSync(history, { throwIfNoEntry: false })?.size ?? 0;
+    fs.writeFileSync(join(folder, "run_manifest.json"), manifestText(arrived));
+    await syncFiles(line === null ? files : [...files, history]);
   }
   const placed: string[] = [];
   try {

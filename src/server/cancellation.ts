@@ -103,7 +103,7 @@ async function cancelWaitingTogether(services: Services, runIds: readonly string
   const value = "cancelled" as const;
   const manifests = await changeTogether(services.base, runIds, {
     entry: { at, by: wish.by, field: "status", value, reason: wish.reason },
-    change: (manifest) => toCancelled(manifest, at, wish),
+    also: (manifest) => toCancelled(manifest, at, wish),
   });
   services.catalog.insert(manifests);
   const cancelled = manifests.flatMap((manifest) => (manifest.status === value ? [manifest.run_id] : []));

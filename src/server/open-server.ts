@@ -13,10 +13,10 @@ import { MlError, messageOf } from "../core/error.ts";
 import { localZone } from "../core/hours.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
 import { openQueue } from "../queue/open.ts";
-import { foldLateHistories } from "../run/history.ts";
+import { foldLateHistory } from "../run/history.ts";
 import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
-import { prepareBase } from "../run/store.ts";
+import { listRunIds, prepareBase } from "../run/store.ts";
 import { policyOf } from "../schedule/policy.ts";
 import { keepInterrupted, sweepStaging } from "../transfer/receive.ts";
 import { FailureLimit } from "./admission.ts";
@@ -180,9 +180,13 @@ async function buildServices(
   const { options, base, state, clock, log, settings } = ground;
   const problems = new Problems();
   const journaled = replay(base, state, log);
-  foldLateHistories(base, (runId, cause) =>
-    log.say("warn", "history not folded", { run: runId, why: messageOf(cause) }),
-  );
+  for (const runId of listRunIds(base)) {
+    try {
+      foldLateHistory(base.run(runId));
+    } catch (cause) {
+      log.say("warn", "history not folded", { run: runId, why: messageOf(cause) });
+    }
+  }
   const { catalog, left } = openCatalog(base, state, log);
   undo.push(() => catalog.close());
   const reindexing = new Reindexing({ base, catalog, problems, log });

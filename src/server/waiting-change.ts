@@ -2,7 +2,6 @@
 
 import { isoTime } from "../core/clock.ts";
 import { MlError } from "../core/error.ts";
-import { fold } from "../run/history.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal } from "../run/status.ts";
@@ -49,7 +48,7 @@ export async function changeWaiting(
   const before = [...new Set(records.map((record) => record.priority))].join(", ");
   const runIds = records.map((record) => record.run_id);
   const entry = { at: isoTime(context.clock.nowMs()), by: context.asker.user, field, value, reason };
-  const manifests = await changeTogether(context.base, runIds, { entry, change: (manifest) => fold(manifest, entry) });
+  const manifests = await changeTogether(context.base, runIds, { entry });
   const changed = manifests.filter((manifest) => manifest.status === "queued").map((manifest) => manifest.run_id);
   await context.queue.update(changed, queue).catch(() => context.feeder.refill());
   context.catalog.insert(manifests);

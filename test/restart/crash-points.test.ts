@@ -384,6 +384,35 @@ for (const [point, cases] of Object.entries(table)) {
   }
 }
 
+test("[K1 K2] what a person said as the server died is in the record, though a worker has written that since", async () => {
+  const home = tempFolder("ml-crash-");
+  const at = serveFrom(home);
+  served = at;
+  const server = await at.start({
+    args: ["server", "--listen", "127.0.0.1:0", "--no-worker"],
+    faults: "server/after-history:1:kill",
+  });
+  await at.start({ args: ["worker"] });
+  const wait = `while [ ! -e ${join(home, "go")} ]; do sleep 0.05; done; exit 3`;
+  const run = { submit_id: "crash-said", argv: ["sh", "-c", wait], snapshot: null };
+  const { runs } = await at.insist<{ runs: { run_id: string }[] }>("submit", { runs: [run] });
+  const runId = runs[0]?.run_id ?? "";
+  await until("the run to run", () => at.manifest(runId).status === "running");
+  await at.ask("run.annotate", { run: runId, note: "looks odd" }).catch(() => {});
+  await until("the crash", () => hasEnded(server));
+  fs.writeFileSync(join(home, "go"), "");
+  const { paths } = await at.sealed(runId);
+  const written = at.manifest(runId);
+  expect(written).toMatchObject({ status: "failed", exit_code: 3, annotations: [] });
+  await at.start({ args: ["server", "--listen", "127.0.0.1:0", "--no-worker"] });
+  await until("the note", () => at.manifest(runId).annotations.length > 0);
+  const { annotations, ...rest } = at.manifest(runId);
+  const { annotations: _none, ...before } = written;
+  expect(annotations.map((each) => each.note)).toEqual(["looks odd"]);
+  expect(rest).toEqual({ ...before, history_bytes: fs.statSync(paths.history).size });
+  expect(sumTrouble(paths)).toBe("");
+}, 120_000);
+
 /** Those of the processes that copy data: test/unit/data/copy-marks.test.ts. */
 const ofCopies = ["copy/before-record", "copy/before-settle"];
 
