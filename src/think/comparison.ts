@@ -50,6 +50,9 @@ const resultReaders: Record<string, (run: RunFacts) => Cell> = {
 
 const varies = (values: readonly Cell[]) => new Set(values).size > 1;
 
+/** What is known of a run once it has started. */
+const knownLater = new Set(["python", "gpu", "host"]);
+
 function metricNames(runs: readonly RunFacts[], wanted: CompareOptions["metrics"]): string[] {
   if (wanted !== null) return [...wanted];
   const names = new Set(runs.flatMap((run) => Object.keys(run.metrics)));
@@ -72,7 +75,10 @@ export function compareRuns(runs: readonly RunFacts[], options: CompareOptions):
     ...metricNames(runs, options.metrics).map((name) => column("metric", name, (run) => run.metrics[name] ?? null)),
     ...Object.entries(resultReaders).map(([name, read]) => column("fact", name, read)),
   ];
-  const shown = inputs.filter(({ values }) => options.all || varies(values));
+  // That a waiting run has no host yet is no difference.
+  const known = ({ name, values }: ComparedColumn) =>
+    knownLater.has(name) ? values.filter((_, at) => runs[at]?.started_at !== null) : values;
+  const shown = inputs.filter((one) => options.all || varies(known(one)));
   const told = outputs.filter(
     ({ name, values }) =>
       (name !== "status" && values.some((value) => value !== null)) || (name === "status" && varies(values)),
@@ -80,9 +86,9 @@ export function compareRuns(runs: readonly RunFacts[], options: CompareOptions):
   return {
     runs: runs.map(({ run_id, name, user, status }) => ({ run_id, name, user, status })),
     columns: [...shown, ...told],
-    same: inputs.flatMap(({ name, values }) => {
-      const [value = null] = values;
-      return varies(values) || value === null ? [] : [{ name, value }];
+    same: inputs.flatMap((one) => {
+      const [value = null] = known(one);
+      return varies(known(one)) || value === null ? [] : [{ name: one.name, value }];
     }),
     // A run is called by its name and the end of its id.
     warnings: dataWarnings(

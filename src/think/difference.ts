@@ -146,6 +146,14 @@ function metricCells({ metrics }: Manifest): Cells {
   return Object.fromEntries(Object.entries(metrics).filter(([name]) => !repeats(name)));
 }
 
+/** A best value that is the last one, in both, says the same again. */
+function withoutEchoes(rows: readonly DifferenceRow[]): DifferenceRow[] {
+  return rows.filter(({ key, a, b }) => {
+    const last = key.startsWith("best_") ? rows.find((row) => row.key === key.slice("best_".length)) : undefined;
+    return last === undefined || last.a !== a || last.b !== b;
+  });
+}
+
 /** Two runs never take the same memory to the byte: two digits are what a reader can use. */
 const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(2)));
 
@@ -176,7 +184,7 @@ export function differencesOf(a: Side, b: Side, codeRows: readonly DifferenceRow
     hardware: rowsOf(...cells(hardwareCells), (key) => hardwareWeights[key] ?? 8),
     environment: rowsOf(...cells(environmentCells), (key) => environmentWeights[key] ?? (key.startsWith("$") ? 25 : 4)),
     narrative: rowsOf(...cells(narrativeCells), nothing),
-    metrics: rowsOf(...cells(metricCells), nothing),
+    metrics: withoutEchoes(rowsOf(...cells(metricCells), nothing)),
     outcome: rowsOf(...cells(outcomeCells), nothing),
   };
   const heaviest = (facet: Facet) => rows[facet][0]?.weight ?? 0;

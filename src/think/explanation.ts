@@ -1,7 +1,8 @@
 /**
  * Why two runs ended with different values of a metric, as far as other runs bear witness. The noise floor is the spread
  * among repeats (same set-up, other seeds); a gap that chance alone makes is said to be within noise, and without
- * repeats nothing is claimed. A cause that differs gets as evidence every other pair of runs that differs in it alone.
+ * repeats nothing is claimed. A cause that differs gets as evidence every pair of other runs that differs in it alone: the two
+ * themselves bear no witness to their own gap. Runs that broke off are no witnesses: they were measured at another step.
  */
 import type { Cell, DifferenceRow, Facet, FacetDifference } from "./difference.ts";
 import { isPlace, isSeed, type RunFacts, signatureOf, type Without } from "./run-facts.ts";
@@ -12,8 +13,11 @@ export interface Cause {
   key: string;
   a: Cell;
   b: Cell;
-  /** Other pairs of runs that differ in this alone, from a's value to b's: how the metric moved; null without any. */
-  evidence: { median: number; low: number; high: number; pairs: number } | null;
+  /**
+   * Pairs of other runs that differ in this alone, from a's value to b's: how the metric moved, in how many of the pairs the way
+   * that it did from a to b, and how many runs they are; null without any.
+   */
+  evidence: { median: number; low: number; high: number; pairs: number; same_way: number; runs: number } | null;
   /** Its weight by the rules of difference.ts, for what has no evidence. */
   weight: number;
 }
@@ -29,6 +33,8 @@ export interface Explanation {
   /** One sentence on how that was judged, with n. */
   reason: string;
   noise: (Spread & { own: boolean; threshold: number }) | null;
+  /** What keeps the two from being compared in full, a sentence each. */
+  reserves: string[];
   /** Most plausible first; `only` where nothing else differs. */
   causes: Cause[];
   more: number;
@@ -47,7 +53,7 @@ function noiseOf(
   const groups = new Map<string, number[]>();
   for (const run of options.pool) {
     const value = run.metrics[options.metric];
-    if (value === undefined) continue;
+    if (value === undefined || run.status !== "completed") continue;
     const key = signatureOf(run);
     groups.set(key, [...(groups.get(key) ?? []), value]);
   }
@@ -81,28 +87,47 @@ interface Witnesses {
   metric: string;
 }
 
+interface Moves {
+  by: number[];
+  runs: Set<string>;
+}
+
 /** How the metric moved from each run with a's value to each with b's, where all else is the same. */
-function movesOf(read: (run: RunFacts) => Cell, without: Without, { a, b, pool, metric }: Witnesses): number[] {
-  const measured = pool.filter((run) => run.metrics[metric] !== undefined);
+function movesOf(read: (run: RunFacts) => Cell, without: Without, { a, b, pool, metric }: Witnesses): Moves {
+  const isWitness = ({ run_id, status, metrics }: RunFacts) =>
+    metrics[metric] !== undefined && status === "completed" && run_id !== a.run_id && run_id !== b.run_id;
+  const measured = pool.filter(isWitness);
   const starts = Map.groupBy(
     measured.filter((run) => read(run) === read(a)),
     (run) => signatureOf(run, without),
   );
-  return measured
-    .filter((run) => read(run) === read(b))
-    .flatMap((run) =>
-      (starts.get(signatureOf(run, without)) ?? [])
-        .filter((start) => !(start.run_id === a.run_id && run.run_id === b.run_id))
-        .map((start) => (run.metrics[metric] ?? 0) - (start.metrics[metric] ?? 0)),
-    );
+  const moves: Moves = { by: [], runs: new Set() };
+  for (const run of measured) {
+    if (read(run) !== read(b)) continue;
+    for (const start of starts.get(signatureOf(run, without)) ?? []) {
+      moves.by.push((run.metrics[metric] ?? 0) - (start.metrics[metric] ?? 0));
+      moves.runs.add(run.run_id).add(start.run_id);
+    }
+  }
+  return moves;
 }
 
 /** Pairs with the same seed tell most; where there are none, any seeds. */
 function evidenceOf(read: (run: RunFacts) => Cell, without: Without, witnesses: Witnesses): Cause["evidence"] {
   const paired = movesOf(read, { ...without, keepSeed: true }, witnesses);
-  const moves = paired.length > 0 ? paired : movesOf(read, without, witnesses);
-  if (moves.length === 0) return null;
-  return { median: median(moves), low: Math.min(...moves), high: Math.max(...moves), pairs: moves.length };
+  const { by, runs } = paired.by.length > 0 ? paired : movesOf(read, without, witnesses);
+  if (by.length === 0) return null;
+  const { a, b, metric } = witnesses;
+  const way = Math.sign((b.metrics[metric] ?? 0) - (a.metrics[metric] ?? 0));
+  by.sort((one, other) => one - other);
+  return {
+    median: median(by),
+    low: by[0] ?? 0,
+    high: by.at(-1) ?? 0,
+    pairs: by.length,
+    same_way: by.filter((step) => Math.sign(step) === way).length,
+    runs: runs.size,
+  };
 }
 
 /** Evidence that points the way of the gap, the larger the better; then what has none, by weight. */
@@ -144,6 +169,16 @@ function causesOf(options: ExplainOptions): Cause[] {
     );
 }
 
+function reservesOf(runs: readonly [RunFacts, RunFacts]): string[] {
+  return runs.flatMap((run, at) => {
+    const which = at === 0 ? "a" : "b";
+    if (run.status === "completed") return [];
+    return run.ended_at === null
+      ? [`${which} has not ended yet: what it says now is not its last word`]
+      : [`${which} broke off (${run.failure ?? run.status}): its last value may be of an earlier step`];
+  });
+}
+
 /** Both runs must have the metric. */
 export function explainGap(options: ExplainOptions): Explanation {
   const { a, b, metric } = options;
@@ -158,6 +193,7 @@ export function explainGap(options: ExplainOptions): Explanation {
     gap,
     ...judge(gap, noise, signatureOf(a) === signatureOf(b)),
     noise,
+    reserves: reservesOf([a, b]),
     causes: causes.slice(0, mostCauses),
     more: Math.max(0, causes.length - mostCauses),
   };

@@ -1,31 +1,11 @@
 /**
- * What a set of runs has to say: which parameters moved a metric, when runs failed, what was asked for and not used. Simple
- * statistics with their n, and `too few` where there are too few: rank correlation of numbers (Spearman), means by value,
- * shares of failures. What moves together has not been shown to cause anything; the words say no more than that.
+ * What a set of runs has to say: which parameters moved a metric (parameter-effect.ts), when runs failed, what was asked for and
+ * not used. Simple statistics with their n. Metrics are those of runs that completed: what broke off was measured at another step.
  */
 import { betterDirection } from "../core/better-direction.ts";
-import type { ParameterValue } from "../run/parameters.ts";
-import { isPlace, isSeed, type RunFacts, signatureOf } from "./run-facts.ts";
-import { isBeyondChance, mean, pooledSpread, rankCorrelation, type Spread } from "./statistics.ts";
-
-export interface ByValue {
-  value: ParameterValue | null;
-  n: number;
-  mean: number;
-  low: number;
-  high: number;
-}
-
-export interface ParameterInsight {
-  parameter: string;
-  /** Runs with both the parameter and the metric. */
-  n: number;
-  /** Rank correlation, for numbers; null for words, or where one side does not vary. */
-  correlation: number | null;
-  /** `moves`: beyond chance at 95 %; `no_sign`: not; `too_few`: fewer than five runs, or two values of one run each. */
-  finding: "moves" | "no_sign" | "too_few";
-  values: ByValue[];
-}
+import { type ParameterInsight, parameterInsights } from "./parameter-effect.ts";
+import { isPlace, type RunFacts, signatureOf } from "./run-facts.ts";
+import { mean, pooledSpread, type Spread } from "./statistics.ts";
 
 export interface FailurePattern {
   failure: string;
@@ -51,15 +31,16 @@ export interface Insights {
   verdicts: Record<string, number>;
   metric: string | null;
   better: "min" | "max" | null;
+  /** Runs that completed with the metric: what all that follows is drawn from. */
+  measured: number;
+  /** Runs that broke off with a value of it: of another step, so they are left out. */
+  not_counted: number;
   best: { run_id: string; name: string; value: number } | null;
   noise: Spread | null;
   parameters: ParameterInsight[];
   failures: FailurePattern[];
   waste: Waste[];
 }
-
-const leastRuns = 5;
-const shownValues = 8;
 
 const held = /(^|[_/.-])(val|valid|validation|test|eval|dev)([_/.-]|$)/i;
 const derived = /^(best|final)_|^training_time_hours$/;
@@ -79,42 +60,6 @@ function counted(texts: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const text of texts) counts[text] = (counts[text] ?? 0) + 1;
   return counts;
-}
-
-type Pair = readonly [value: ParameterValue | null, metric: number];
-
-function byValue(pairs: readonly Pair[]): ByValue[] {
-  const groups = [...Map.groupBy(pairs, ([value]) => value)].map(([value, same]): ByValue => {
-    const numbers = same.map(([, metric]) => metric);
-    return { value, n: same.length, mean: mean(numbers), low: Math.min(...numbers), high: Math.max(...numbers) };
-  });
-  const isNumeric = groups.every(({ value }) => typeof value === "number");
-  return groups.sort((a, b) => (isNumeric ? Number(a.value) - Number(b.value) : b.n - a.n)).slice(0, shownValues);
-}
-
-/** Two values, each with several runs: their means stand apart by more than chance (as t, within the spread of both). */
-function standApart(values: readonly ByValue[], pairs: readonly Pair[]): boolean {
-  const groups = Map.groupBy(pairs, ([value]) => value);
-  const spread = pooledSpread([...groups.values()].map((same) => same.map(([, metric]) => metric)));
-  const several = values.filter(({ n }) => n >= 2).map((one) => one.mean);
-  if (spread === null || several.length < 2) return false;
-  const apart = Math.max(...several) - Math.min(...several);
-  return spread.freedom >= 2 && apart > 3 * spread.deviation;
-}
-
-function parameterInsight(parameter: string, runs: readonly RunFacts[], metric: string): ParameterInsight | null {
-  const pairs = runs.flatMap((run): Pair[] => {
-    const value = run.metrics[metric];
-    return value === undefined ? [] : [[run.parameters[parameter] ?? null, value]];
-  });
-  const values = byValue(pairs);
-  if (values.length < 2) return null;
-  const numbers = pairs.filter((pair): pair is readonly [number, number] => typeof pair[0] === "number");
-  const correlation = numbers.length >= 3 ? rankCorrelation(numbers) : null;
-  const n = pairs.length;
-  const few = n < leastRuns || values.every((one) => one.n < 2 && correlation === null);
-  const moves = (correlation !== null && isBeyondChance(correlation, numbers.length)) || standApart(values, pairs);
-  return { parameter, n, correlation, finding: few ? "too_few" : moves ? "moves" : "no_sign", values };
 }
 
 interface Split {
@@ -141,36 +86,38 @@ function splitsOf(parameter: string, runs: readonly RunFacts[]): Split[] {
 function failurePatterns(runs: readonly RunFacts[], parameters: readonly string[]): FailurePattern[] {
   const ended = runs.filter((run) => run.status === "completed" || run.status === "failed");
   const kinds = [...new Set(ended.flatMap((run) => run.failure ?? []))];
-  return kinds.flatMap((failure): FailurePattern[] => {
-    const failed = (some: readonly RunFacts[]) => some.filter((run) => run.failure === failure).length;
-    const whole = {
-      failure,
-      where: "all runs",
-      failed: failed(ended),
-      of: ended.length,
-      elsewhere: { failed: 0, of: 0 },
-    };
-    const patterns = parameters
-      .flatMap((name) => splitsOf(name, ended))
-      .map(({ where, holds }): FailurePattern => {
-        const [inside, outside] = [ended.filter(holds), ended.filter((run) => !holds(run))];
-        return {
-          failure,
-          where,
-          failed: failed(inside),
-          of: inside.length,
-          elsewhere: { failed: failed(outside), of: outside.length },
-        };
-      });
-    const share = (part: { failed: number; of: number }) => (part.of === 0 ? 0 : part.failed / part.of);
-    const telling = patterns.filter(
-      (one) => one.failed >= 2 && share(one) >= 0.5 && share(one.elsewhere) <= 0.2 && one.elsewhere.of >= 2,
-    );
-    const best = telling.sort(
-      (a, b) => share(b) - share(b.elsewhere) - (share(a) - share(a.elsewhere)) || b.failed - a.failed,
-    )[0];
-    return [best ?? whole];
-  });
+  return kinds
+    .flatMap((failure): FailurePattern[] => {
+      const failed = (some: readonly RunFacts[]) => some.filter((run) => run.failure === failure).length;
+      const whole = {
+        failure,
+        where: "all runs",
+        failed: failed(ended),
+        of: ended.length,
+        elsewhere: { failed: 0, of: 0 },
+      };
+      const patterns = parameters
+        .flatMap((name) => splitsOf(name, ended))
+        .map(({ where, holds }): FailurePattern => {
+          const [inside, outside] = [ended.filter(holds), ended.filter((run) => !holds(run))];
+          return {
+            failure,
+            where,
+            failed: failed(inside),
+            of: inside.length,
+            elsewhere: { failed: failed(outside), of: outside.length },
+          };
+        });
+      const share = (part: { failed: number; of: number }) => (part.of === 0 ? 0 : part.failed / part.of);
+      const telling = patterns.filter(
+        (one) => one.failed >= 2 && share(one) >= 0.5 && share(one.elsewhere) <= 0.2 && one.elsewhere.of >= 2,
+      );
+      const best = telling.sort(
+        (a, b) => share(b) - share(b.elsewhere) - (share(a) - share(a.elsewhere)) || b.failed - a.failed,
+      )[0];
+      return [best ?? whole];
+    })
+    .sort((a, b) => b.failed - a.failed);
 }
 
 const wasteRules: Record<Waste["what"], (run: RunFacts) => readonly [asked: number | null, used: number | null]> = {
@@ -196,6 +143,8 @@ function wasteOf(runs: readonly RunFacts[]): Waste[] {
   });
 }
 
+const isEnded = ({ status }: RunFacts) => status === "completed" || status === "failed" || status === "cancelled";
+
 function bestOf(runs: readonly RunFacts[], metric: string, better: "min" | "max" | null): Insights["best"] {
   const measured = runs.filter((run) => run.metrics[metric] !== undefined);
   if (better === null || measured.length === 0) return null;
@@ -204,35 +153,28 @@ function bestOf(runs: readonly RunFacts[], metric: string, better: "min" | "max"
   return { run_id: best.run_id, name: best.name, value: best.metrics[metric] ?? 0 };
 }
 
-const order = { moves: 0, no_sign: 1, too_few: 2 };
-
 export function insightsOf(runs: readonly RunFacts[], wanted: string | null): Insights {
-  const metric = wanted ?? tellingMetric(runs);
+  const completed = runs.filter(({ status }) => status === "completed");
+  const metric = wanted ?? tellingMetric(completed) ?? tellingMetric(runs);
   const better = metric === null ? null : betterDirection(metric);
   const names = [...new Set(runs.flatMap((run) => Object.keys(run.parameters)))].filter((name) => !isPlace(name));
   const varying = names.filter((name) => new Set(runs.map((run) => run.parameters[name] ?? null)).size > 1);
-  const repeats =
-    metric === null
-      ? []
-      : Map.groupBy(
-          runs.filter((run) => run.metrics[metric] !== undefined),
-          (run) => signatureOf(run),
-        ).values();
-  const parameters =
-    metric === null
-      ? []
-      : varying.filter((name) => !isSeed(name)).flatMap((name) => parameterInsight(name, runs, metric) ?? []);
+  const measured = metric === null ? [] : completed.filter((run) => run.metrics[metric] !== undefined);
+  const repeats = [...Map.groupBy(measured, (run) => signatureOf(run)).values()];
+  const noise = pooledSpread(repeats.map((same) => same.map((run) => run.metrics[metric ?? ""] ?? 0)));
+  const broken = metric === null ? [] : runs.filter((run) => run.metrics[metric] !== undefined && isEnded(run));
   return {
     runs: runs.length,
     statuses: counted(runs.map((run) => run.status)),
     verdicts: counted(runs.map((run) => run.verdict ?? "none")),
     metric,
     better,
-    best: metric === null ? null : bestOf(runs, metric, better),
-    noise: pooledSpread([...repeats].map((same) => same.map((run) => run.metrics[metric ?? ""] ?? 0))),
-    parameters: parameters.sort(
-      (a, b) => order[a.finding] - order[b.finding] || Math.abs(b.correlation ?? 0) - Math.abs(a.correlation ?? 0),
-    ),
+    measured: measured.length,
+    not_counted: broken.length - measured.length,
+    best: metric === null ? null : bestOf(measured, metric, better),
+    noise,
+    parameters:
+      metric === null ? [] : parameterInsights(measured, varying, { metric, noise: noise?.deviation ?? null }),
     failures: failurePatterns(runs, varying),
     waste: wasteOf(runs),
   };

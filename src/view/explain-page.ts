@@ -18,11 +18,20 @@ const verdictWords: Record<string, readonly [string, Tone]> = {
 const signed = (value: number) => `${value >= 0 ? "+" : ""}${formatMetric(value)}`;
 
 function evidenceText({ evidence }: Cause, gap: number): readonly [string, Tone] {
-  if (evidence === null) return ["no other pair of runs differs in this alone", "dim"];
-  const range = evidence.pairs === 1 ? "" : ` (from ${signed(evidence.low)} to ${signed(evidence.high)})`;
-  const pairs = `${evidence.pairs} other ${evidence.pairs === 1 ? "pair that differs" : "pairs that differ"} in it alone`;
-  const way = Math.sign(evidence.median) === Math.sign(gap) ? "good" : "warn";
-  return [`moved it by ${signed(evidence.median)}${range} in ${pairs}`, way];
+  if (evidence === null) return ["no pair of other runs differs in this alone", "dim"];
+  const { pairs, same_way: same } = evidence;
+  const range = pairs === 1 ? "" : ` (from ${signed(evidence.low)} to ${signed(evidence.high)})`;
+  const which =
+    pairs === 1
+      ? "1 pair of other runs that differs in it alone"
+      : `${pairs} pairs of ${evidence.runs} other runs that differ in it alone`;
+  const way = Math.sign(evidence.median) === Math.sign(gap);
+  const share = pairs === 1 ? "" : same === pairs ? ", the same way in all" : `, the same way in ${same}`;
+  // One pair in three that went the other way is no witness to be sure of.
+  return [
+    `moved it by ${signed(evidence.median)}${range} in ${which}${share}`,
+    way && same * 3 >= pairs * 2 ? "good" : "warn",
+  ];
 }
 
 function causeLines(cause: Cause, index: number, options: { gap: number; face: Face }): Line[] {
@@ -57,6 +66,7 @@ export function explainPage(explained: Explained, face: Face): Line[] {
     side("b", b, explanation.b),
     [span("gap ", "dim"), span(signed(explanation.gap), "strong"), span("  "), span(word, tone)],
     ...reason.map((text): Line => [span(`  ${text}`, "dim")]),
+    ...explanation.reserves.map((text): Line => [span("! ", "warn"), span(safeText(text), "warn")]),
     [],
   ];
   if (explanation.causes.length === 0) {

@@ -48,7 +48,8 @@ function rowOf({ run, values }: FoundRow, reply: FindReply, face: Face): Row {
     run: [span(shortId(run.run_id), "dim")],
     user: [span(safeText(run.user))],
     state: [stateSpan(run)],
-    when: [span(clockTime(run.ended_at ?? run.started_at ?? run.queued_at, face.nowMs) ?? "", "dim")],
+    // What answers are ordered by and `since:` goes by; when it started or ended is a column of its own.
+    when: [span(clockTime(run.queued_at, face.nowMs) ?? "", "dim")],
     detail: detail(run),
   };
   for (const column of reply.columns) {
@@ -112,13 +113,12 @@ export function findPage(reply: FindReply, face: Face): Line[] {
   if (reply.runs.length === 0) return [...head, [], [span("No run matches.")], ...remarks(reply, face)];
   const columns = columnsOf(reply);
   const rows = reply.runs.map((found) => rowOf(found, reply, face));
-  const titles: Row = Object.fromEntries(
-    reply.columns.map((column) => [`=${column}`, [span(safeText(column), "dim")]]),
-  );
-  const titled = reply.columns.length > 0;
-  const fitted = fitColumns(columns, titled ? [titles, ...rows] : rows, face.width - indent);
-  const page: Line[] = [...head, []];
-  if (titled) page.push(layRow(fitted, titles, face, { indent }));
+  const titles: Row = Object.fromEntries([
+    ...reply.columns.map((column) => [`=${column}`, [span(safeText(column), "dim")]]),
+    ["when", [span("queued", "dim")]],
+  ]);
+  const fitted = fitColumns(columns, [titles, ...rows], face.width - indent);
+  const page: Line[] = [...head, [], layRow(fitted, titles, face, { indent })];
   for (const [at, found] of reply.runs.entries()) {
     page.push(layRow(fitted, rows[at] ?? {}, face, { indent }));
     const below = snippetLine(found, face);

@@ -1,7 +1,7 @@
 /** What a set of runs has to say, in words that claim no more than its numbers bear. */
 import { formatDuration } from "../core/duration.ts";
 import type { Reply } from "../protocol/requests.ts";
-import { type Face, type Line, type Span, span, type Tone } from "./face.ts";
+import { type Face, type Line, type Span, span, type Tone, wrapText } from "./face.ts";
 import { shortId, verdictCounts } from "./mark.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
@@ -12,9 +12,28 @@ type Parameter = Insights["parameters"][number];
 
 const findings: Record<Parameter["finding"], readonly [string, Tone]> = {
   moves: ["moves it", "good"],
+  not_alone: ["goes along with it", "warn"],
   no_sign: ["no sign of it", "dim"],
   too_few: ["too few runs to tell", "warn"],
 };
+
+/** What keeps the finding from meaning more; null where nothing does. */
+function reserve({ finding, small, along, alone }: Parameter): string | null {
+  const others = `${listed(along)} changed with it, so which of them moves it cannot be told`;
+  if (finding === "not_alone") return others;
+  if (finding !== "moves") return null;
+  const parts = [
+    small === true ? "by less than repeats of one set-up differ" : null,
+    alone > 0 ? null : "other parameters changed as well",
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join("; ");
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map(safeText);
+  const last = names.length > 3 ? `${names.length - 3} more` : shown.pop();
+  return shown.length === 0 ? (last ?? "") : `${shown.join(", ")} and ${last}`;
+}
 
 function counts(of: Readonly<Record<string, number>>): string {
   return Object.entries(of)
@@ -29,7 +48,8 @@ const valueColumns: readonly Column[] = [
   { name: "range" },
 ];
 
-function parameterLines({ parameter, n, correlation, finding, values }: Parameter, face: Face): Line[] {
+function parameterLines(one: Parameter, face: Face): Line[] {
+  const { parameter, n, correlation, finding, values, more } = one;
   const [word, tone] = findings[finding];
   const rank = correlation === null ? "" : `, rank correlation ${correlation >= 0 ? "+" : ""}${correlation.toFixed(2)}`;
   const rows = values.map(
@@ -47,7 +67,15 @@ function parameterLines({ parameter, n, correlation, finding, values }: Paramete
     span(word, tone),
     span(`  (n=${n}${rank})`, "dim"),
   ];
-  return [head, ...layTable(valueColumns, rows, { face, indent: 4 })];
+  const rest: Line[] = more === 0 ? [] : [[span(`    and ${more} more ${more === 1 ? "value" : "values"}`, "dim")]];
+  const but = reserve(one);
+  const reserves = but === null ? [] : wrapText(but, Math.max(30, face.width - 4));
+  return [
+    head,
+    ...reserves.map((text): Line => [span(`    ${text}`, "warn")]),
+    ...layTable(valueColumns, rows, { face, indent: 4 }),
+    ...rest,
+  ];
 }
 
 function failureLine({ failure, where, failed, of, elsewhere }: Insights["failures"][number]): Line {
@@ -94,6 +122,11 @@ export function insightsPage(insights: Insights, face: Face): Line[] {
       [],
       [span(`What moved ${safeText(metric)}`, "strong"), span("  moving together is not yet causing", "dim")],
     );
+    if (insights.not_counted > 0) {
+      const one = insights.not_counted === 1;
+      const which = one ? "1 run that broke off is" : `${insights.not_counted} runs that broke off are`;
+      lines.push([span(`  ${which} left out: the last ${one ? "value is" : "values are"} of another step`, "dim")]);
+    }
     if (insights.parameters.length === 0) lines.push([span("  no parameter varies", "dim")]);
     for (const parameter of insights.parameters) lines.push(...parameterLines(parameter, face));
   } else lines.push([span("no metric was recorded", "dim")]);

@@ -11,7 +11,7 @@ export const command = defineCommand({
   group: "think",
   summary: "what moved a metric within a group, when runs failed, what was wasted",
   about:
-    "Numbers by rank correlation, words by their means; `moves it` is said where that is beyond chance at 95 %, `too few` below five runs. Requests are called wasted where three runs or more used, on average, less than half.",
+    "Of completed runs. `moves it` is said where means or ranks differ by more than chance (95 %, for all parameters together), among runs that differ in the parameter alone where there are five or more; `goes along with it` where another parameter, or the code, changed wherever it did; `too few` below five runs. Requests are called wasted where three runs or more used, on average, less than half.",
   positionals: [],
   flags: {
     ...scopeFlags,
@@ -20,7 +20,7 @@ export const command = defineCommand({
   examples: [["ml insights --group bs --metric val_acc", "what made the difference?"]],
   schemas: {
     "ml.insights/1":
-      "`runs`, `statuses`, `verdicts`, `metric`, `better`, `best`, `noise`, `parameters` (`parameter`, `n`, `correlation`, `finding`, `values`), `failures`, `waste`, `more`",
+      "`runs`, `statuses`, `verdicts`, `metric`, `better`, `measured` (completed runs with the metric), `not_counted` (runs that broke off with one), `best`, `noise`, `parameters` (`parameter`, `n`, `correlation`, `finding`: moves, not_alone, no_sign, too_few; `chance`, `alone`, `along`, `effect`, `small`, `values`, `more`), `failures`, `waste`, `more`",
   },
   async run(context, args) {
     const { metric } = args.flags;

@@ -9,7 +9,7 @@ export const command = defineCommand({
   group: "think",
   summary: "what most plausibly explains the gap between two runs",
   about:
-    "The noise floor is the spread among repeats: runs of the same script, code, data and arguments but for the seed. A gap that two such runs show by chance (95 %) is called within noise; without repeats the answer is that it cannot be told. Each thing that differs is held against all other pairs of runs that differ in it alone.",
+    "The noise floor is the spread among repeats: runs of the same script, code, data and arguments but for the seed. A gap that two such runs show by chance (95 %) is called within noise; without repeats the answer is that it cannot be told. Each thing that differs is held against all pairs of other runs that differ in it alone; only completed runs bear witness.",
   positionals: [
     { name: "A", about: "a run", complete: "run" },
     { name: "B", about: "another", complete: "run" },
@@ -20,7 +20,7 @@ export const command = defineCommand({
   examples: [["ml why-different @last~1 @last --metric val_acc", "why is the newest better, if it is?"]],
   schemas: {
     "ml.why_different/1":
-      "`a`, `b`, `pool` (how many runs were looked at), `explanation` (`metric`, `a`, `b`, `gap`, `verdict`: beyond_noise, within_noise, cannot_tell; `reason`, `noise`, `causes`, `more`)",
+      "`a`, `b`, `pool` (how many runs were looked at), `explanation` (`metric`, `a`, `b`, `gap`, `verdict`: beyond_noise, within_noise, cannot_tell; `reason`, `noise`, `reserves`, `causes` (`facet`, `key`, `a`, `b`, `evidence`: `median`, `low`, `high`, `pairs`, `same_way`, `runs`; `weight`), `more`)",
   },
   async run(context, args) {
     const [a = "", b = ""] = args.words;

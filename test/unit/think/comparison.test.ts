@@ -5,7 +5,14 @@ import { compareRuns } from "../../../src/think/comparison.ts";
 import { differencesOf, packagesOf, type Side } from "../../../src/think/difference.ts";
 import { explainGap } from "../../../src/think/explanation.ts";
 import { signatureOf } from "../../../src/think/run-facts.ts";
-import { isBeyondChance, median, pooledSpread, rankCorrelation } from "../../../src/think/statistics.ts";
+import {
+  differenceChance,
+  median,
+  pooledSpread,
+  rankChance,
+  rankCorrelation,
+  tailOfF,
+} from "../../../src/think/statistics.ts";
 import { facts } from "./facts.ts";
 
 function side(given: object, parameters: Side["parameters"] = {}): Side {
@@ -61,6 +68,18 @@ test("a comparison shows what varies, and says what is the same", () => {
   );
 });
 
+test("what a waiting run does not know yet is no difference; that a run had no GPU is one", () => {
+  const waiting = facts({ status: "queued", started_at: null, ended_at: null, host: null, python: null });
+  const names = (...runs: Parameters<typeof compareRuns>[0]) =>
+    compareRuns(runs, { metrics: null, all: false }).columns.map(({ name }) => name);
+  expect(names(facts(), waiting)).toEqual(["seconds", "status"]);
+  expect(compareRuns([waiting, facts()], { metrics: null, all: false }).same).toContainEqual({
+    name: "host",
+    value: "gpu01",
+  });
+  expect(names(facts({ gpu: "A100" }), facts())).toContain("gpu");
+});
+
 test("a signature leaves out seeds and places, and nothing else", () => {
   const run = facts({ parameters: { lr: 0.1, seed: 1, save_dir: "a" } });
   expect(signatureOf({ ...run, parameters: { lr: 0.1, seed: 2, save_dir: "b" } })).toBe(signatureOf(run));
@@ -79,7 +98,7 @@ test("a gap beyond what repeats show is explained by the pairs that differ in on
   const explained = explainGap({ a, b, metric: "val_acc", pool, differences: lrRow });
   expect(explained.verdict).toBe("beyond_noise");
   expect(explained.noise).toMatchObject({ runs: 6, groups: 2, freedom: 4, own: true });
-  expect(explained.causes[0]).toMatchObject({ key: "lr", evidence: { pairs: 2 } });
+  expect(explained.causes[0]).toMatchObject({ key: "lr", evidence: { pairs: 2, same_way: 2, runs: 4 } });
 });
 
 test("a gap that repeats show as well is within noise, and without repeats nothing is claimed", () => {
@@ -89,6 +108,18 @@ test("a gap that repeats show as well is within noise, and without repeats nothi
   expect(explainGap({ a, b, metric: "val_acc", pool: noisy, differences: lrRow }).verdict).toBe("within_noise");
   const alone = explainGap({ a, b, metric: "val_acc", pool: [a, b], differences: lrRow });
   expect(alone).toMatchObject({ verdict: "cannot_tell", noise: null, causes: [{ evidence: null }] });
+});
+
+test("neither the two themselves nor what broke off bears witness, and a run that broke off is said to be one", () => {
+  const pool = [...sweep(0.1, [0.8, 0.801, 0.799]), ...sweep(0.2, [0.9, 0.902])];
+  const cut = facts({ status: "failed", failure: "oom", parameters: { lr: 0.2, seed: 9 }, metrics: { val_acc: 0.1 } });
+  const [a] = pool;
+  if (a === undefined) throw new Error("no runs");
+  const explained = explainGap({ a, b: cut, metric: "val_acc", pool: [...pool, cut], differences: lrRow });
+  expect(explained.reserves).toEqual(["b broke off (oom): its last value may be of an earlier step"]);
+  expect(explained.noise).toMatchObject({ runs: 5 });
+  // Seed 1 has a pair that neither of the two is in; it went the other way than the run that broke off.
+  expect(explained.causes[0]?.evidence).toMatchObject({ pairs: 1, same_way: 0, runs: 2 });
 });
 
 test("the statistics say nothing where there is nothing to say", () => {
@@ -114,7 +145,35 @@ test("the statistics say nothing where there is nothing to say", () => {
       [3, 30],
     ]),
   ).toBeCloseTo(1);
-  expect(isBeyondChance(1, 4)).toBe(false);
-  expect(isBeyondChance(0.95, 6)).toBe(true);
-  expect(isBeyondChance(0.5, 6)).toBe(false);
+  expect(rankChance([1, 2, 3, 4].map((x) => [x, x]))).toBeNull();
+  expect(differenceChance([[1, 2]])).toBeNull();
+  expect(differenceChance([[1], [2], [3]])).toBeNull();
+});
+
+test("chances are those of the tables", () => {
+  // Student's t at 95 %, two-sided, squared: 4 degrees 2.776, 10 degrees 2.228; F(2, 9) at 95 %: 4.256.
+  expect(tailOfF(2.776 ** 2, 1, 4)).toBeCloseTo(0.05, 3);
+  expect(tailOfF(2.228 ** 2, 1, 10)).toBeCloseTo(0.05, 3);
+  expect(tailOfF(4.256, 2, 9)).toBeCloseTo(0.05, 3);
+  expect(tailOfF(1, 1, 100_000)).toBeCloseTo(0.3173, 3);
+  expect(tailOfF(Number.POSITIVE_INFINITY, 1, 4)).toBe(0);
+  // Five in order are 2 of 120 ways; one neighbour changed, 10 of 120, is not beyond chance at 95 %.
+  const inOrder = [1, 2, 3, 4, 5].map((x): [number, number] => [x, x]);
+  expect(rankChance(inOrder)).toBeCloseTo(2 / 120, 2);
+  expect(rankChance(inOrder.map(([x, y]) => [x, y === 4 ? 5 : y === 5 ? 4 : y]))).toBeGreaterThan(0.05);
+  expect(rankChance(Array.from({ length: 40 }, (_, x) => [x, (x * 17) % 40]))).toBeGreaterThan(0.05);
+  expect(
+    differenceChance(
+      [
+        [1, 1],
+        [2, 2],
+      ].map((group) => [...group, ...group]),
+    ),
+  ).toBe(0);
+  expect(
+    differenceChance([
+      [1, 1],
+      [1, 1],
+    ]),
+  ).toBe(1);
 });

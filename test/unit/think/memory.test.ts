@@ -96,6 +96,97 @@ test("a parameter that moves the metric is named, one that does not is not, and 
   expect(tellingMetric([])).toBeNull();
 });
 
+/** Numbers from 0 to 1, the same every time. */
+function drawn(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const finding = (runs: RunFacts[]) =>
+  Object.fromEntries(insightsOf(runs, "val_acc").parameters.map((one) => [one.parameter, one.finding]));
+
+test("two parameters that change together are both named, and neither is said to move the metric", () => {
+  const random = drawn(4);
+  const runs = [1, 2, 4, 8].flatMap((step) =>
+    [0, 1, 2].map((seed) => {
+      const parameters = { lr: step * 0.001, batch_size: step * 32, optimizer: step > 2 ? "sgd" : "adam", seed };
+      return facts({ parameters, metrics: { val_acc: 0.5 + step / 20 + random() / 100 } });
+    }),
+  );
+  const { parameters } = insightsOf(runs, null);
+  expect(parameters.map((one) => [one.parameter, one.finding, one.alone])).toEqual([
+    ["lr", "not_alone", 0],
+    ["batch_size", "not_alone", 0],
+    ["optimizer", "not_alone", 0],
+  ]);
+  expect(parameters[0]?.along).toEqual(["batch_size"]);
+  // As soon as enough runs differ in one alone, these are asked, and the other is out of it.
+  const apart = [1, 2, 4, 8].flatMap((step) =>
+    [0, 1, 2].map((seed) => {
+      const parameters = { lr: step * 0.001, batch_size: 32, optimizer: "adam", seed };
+      return facts({ parameters, metrics: { val_acc: 0.6 + random() / 100 } });
+    }),
+  );
+  expect(finding([...runs, ...apart])).toMatchObject({ lr: "no_sign" });
+});
+
+test("a change of the code along with a parameter is named", () => {
+  const runs = [0.1, 0.2].flatMap((lr) =>
+    [0, 1, 2, 3].map((seed) =>
+      facts({ parameters: { lr, seed }, snapshot: `code-${lr}`, metrics: { val_acc: lr + seed / 1000 } }),
+    ),
+  );
+  expect(insightsOf(runs, null).parameters[0]).toMatchObject({ finding: "not_alone", along: ["code"] });
+});
+
+test("where nothing moves the metric, hardly ever is anything said to, however few the runs", () => {
+  const random = drawn(11);
+  let wrong = 0;
+  const sweeps = 200;
+  for (let at = 0; at < sweeps; at++) {
+    const runs = Array.from({ length: 5 + (at % 6) }, (_, seed) =>
+      facts({
+        parameters: { lr: random(), depth: Math.floor(random() * 3), optimizer: random() < 0.5 ? "adam" : "sgd", seed },
+        metrics: { val_acc: random() },
+      }),
+    );
+    if (Object.values(finding(runs)).some((one) => one === "moves" || one === "not_alone")) wrong += 1;
+  }
+  expect(wrong / sweeps).toBeLessThan(0.07);
+});
+
+test("an effect that is less than what repeats differ by is called small; runs that broke off are left out", () => {
+  const random = drawn(3);
+  const runs = [0, 1].flatMap((amp) =>
+    Array.from({ length: 200 }, (_, seed) =>
+      facts({ parameters: { amp, seed }, metrics: { val_acc: 0.9 + amp / 100 + (random() - 0.5) / 10 } }),
+    ),
+  );
+  const cut = Array.from({ length: 50 }, () =>
+    facts({ status: "failed", failure: "oom", parameters: { amp: 1 }, metrics: { val_acc: 0.1 } }),
+  );
+  const insights = insightsOf([...runs, ...cut], null);
+  expect(insights).toMatchObject({ measured: 400, not_counted: 50 });
+  expect(insights.parameters[0]).toMatchObject({ finding: "moves", small: true, n: 400, alone: 400 });
+});
+
+test("many numbers are told in ranges of equally many runs, many words by the most frequent", () => {
+  const runs = Array.from({ length: 40 }, (_, at) =>
+    facts({ parameters: { lr: at + 1, arch: `w${at % 12}` }, metrics: { val_acc: at } }),
+  );
+  const [lr, words] = insightsOf(runs, null).parameters;
+  expect(lr?.values.map(({ value, n }) => [value, n])).toEqual([
+    ["1 to 10", 10],
+    ["11 to 20", 10],
+    ["21 to 30", 10],
+    ["31 to 40", 10],
+  ]);
+  expect([words?.values.length, words?.more]).toEqual([8, 4]);
+});
+
 test("failures are set apart by what they have in common, requests by what was used of them", () => {
   const asked = { requested: { gpus: 0, cpu_cores: 8, ram_gb: 64, max_runtime_hours: null } };
   const runs = [32, 64, 128, 256].flatMap((batch) => [
