@@ -15,7 +15,7 @@ const usualRunsAtOnce = 1000;
 const readHere = 2000;
 
 /** The rows of these runs, a chunk at a time. */
-export function* drawAll(base: BasePaths, chunks: Iterable<readonly string[]>): Generator<DrawnRows> {
+function* drawAll(base: BasePaths, chunks: Iterable<readonly string[]>): Generator<DrawnRows> {
   const drawer = new RowDrawer(base);
   for (const chunk of chunks) yield drawer.draw(chunk);
 }

@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import { messageOf, systemCode } from "../core/error.ts";
 import { basePaths } from "../run/paths.ts";
-import { buildIndex, drawAll } from "./build-index.ts";
+import { buildIndex } from "./build-index.ts";
 import { leaveParts } from "./row-parts.ts";
 
 function say(value: object): void {
@@ -18,16 +18,9 @@ async function build(base: string, path: string): Promise<void> {
   say({ runs });
 }
 
-/** On stdin a chunk of run ids a line. */
-async function read(base: string, path: string, name: string): Promise<void> {
-  const lines = (await Bun.stdin.text()).split("\n").filter((line) => line !== "");
-  const chunks = lines.map((line) => line.split(" "));
-  leaveParts(path, name, drawAll(basePaths(base), chunks));
-}
-
 export async function indexMain([act, base = "", path = "", name = ""]: readonly string[]): Promise<never> {
   try {
-    await (act === "build" ? build(base, path) : read(base, path, name));
+    await (act === "build" ? build(base, path) : leaveParts(basePaths(base), path, name));
     process.exit(0);
   } catch (cause) {
     if (act === "build" && systemCode(cause) !== "EPIPE") say({ failed: messageOf(cause) });

@@ -9,7 +9,7 @@ import * as fs from "node:fs";
 import type { BasePaths } from "../run/paths.ts";
 import { CodeFiles } from "./code-files.ts";
 import { indexes, tables } from "./database.ts";
-import { type DrawnRows, type FilledTable, filledTables, rowWidths } from "./draw-rows.ts";
+import { type Cell, type DrawnRows, type FilledTable, filledTables, rowColumns } from "./draw-rows.ts";
 import { ManyRows } from "./many-rows.ts";
 import { SharedSets } from "./search-sets.ts";
 import { textColumns } from "./search-tables.ts";
@@ -17,6 +17,7 @@ import { textColumns } from "./search-tables.ts";
 /** Full text gathers so much before it writes a segment; few large ones are read faster, and merging them costs what was saved. */
 const textBytes = 16 * 1024 * 1024;
 const cacheKib = 64 * 1024;
+const mappedBytes = 2 ** 40;
 
 /** A new file, for one process and one fill. */
 function create(path: string): Database {
@@ -26,7 +27,8 @@ function create(path: string): Database {
   for (const pragma of ["journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "temp_store = FILE"])
     database.run(`PRAGMA ${pragma}`);
   database.run(`PRAGMA cache_size = -${cacheKib}`);
-  database.run("PRAGMA threads = 2");
+  // What was written and has left the cache is read where it lies when the indexes are made.
+  database.run(`PRAGMA mmap_size = ${mappedBytes}`);
   database.run(tables);
   return database;
 }
@@ -35,6 +37,7 @@ export class BulkFill {
   private readonly database: Database;
   private readonly sets: SharedSets;
   private readonly into: readonly (readonly [FilledTable, ManyRows])[];
+  private readonly searched: ManyRows;
   /** Runs that were written. */
   count = 0;
 
@@ -44,14 +47,16 @@ export class BulkFill {
     this.database.run(`INSERT INTO texts(texts, rank) VALUES ('hashsize', ${textBytes})`);
     this.into = filledTables.map((table) => {
       const name = table === "texts" ? `texts(rowid, ${textColumns.join(", ")})` : table;
-      return [table, new ManyRows(this.database, name, rowWidths[table])];
+      return [table, new ManyRows(this.database, name, rowColumns[table].length)];
     });
+    this.searched = new ManyRows(this.database, "searched", 3);
     this.sets = new SharedSets(this.database, new CodeFiles(base));
     this.database.run("BEGIN");
   }
 
   add({ count, rows, shared }: DrawnRows): void {
     for (const [table, into] of this.into) into.write(rows[table]);
+    this.searched.write(searchedRows(rows));
     for (const one of shared) this.sets.add(one);
     this.count += count;
   }
@@ -69,6 +74,23 @@ export class BulkFill {
   close(): void {
     // A statement that is left keeps the file locked.
     for (const [, into] of this.into) into.close();
+    this.searched.close();
     this.database.close(false);
   }
+}
+
+/** Rows of `searched`: of each run that has texts, whichever facts and labels were written for it. */
+function searchedRows({ texts, facts, labels }: DrawnRows["rows"]): Cell[] {
+  const found = new Map<Cell, { facts: string[]; labels: Cell[] }>();
+  for (let at = 0; at < texts.length; at += rowColumns.texts.length)
+    found.set(texts[at] ?? null, { facts: [], labels: [] });
+  for (let at = 0; at < facts.length; at += rowColumns.facts.length) {
+    const word = facts[at + 3] ?? null;
+    found
+      .get(facts[at + 1] ?? null)
+      ?.facts.push(`[${facts[at]},${facts[at + 2]},${word === null ? word : JSON.stringify(word)}]`);
+  }
+  for (let at = 0; at < labels.length; at += rowColumns.labels.length)
+    found.get(labels[at + 1] ?? null)?.labels.push(labels[at] ?? null);
+  return [...found].flatMap(([doc, { facts, labels }]) => [doc, `[${facts.join(",")}]`, `[${labels.join(",")}]`]);
 }

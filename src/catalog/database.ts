@@ -14,6 +14,8 @@ const indexVersion = 5;
 /**
  * `doc` is the place of a run in the order of arrival (doc-order.ts), so that everything keyed by it is read newest
  * first without sorting. `searched` is the stamp of the manifest that the tables of search-tables.ts were made from.
+ *
+ * Indexes that hold few rows are made with the table: making one of them later reads all rows for nothing.
  */
 export const tables = `
   CREATE TABLE runs(
@@ -38,6 +40,9 @@ export const tables = `
   CREATE TABLE tags(tag TEXT NOT NULL, doc INTEGER NOT NULL, PRIMARY KEY(tag, doc)) STRICT, WITHOUT ROWID;
   ${searchTables}
   ${pastTables}
+  CREATE INDEX waiting ON runs(priority DESC, sequence, held) WHERE status = 'queued';
+  CREATE INDEX damaged ON runs(run_id) WHERE problem IS NOT NULL;
+  CREATE INDEX unsearched ON runs(doc) WHERE searched <> stamp;
 `;
 
 export const indexes = `
@@ -49,9 +54,6 @@ export const indexes = `
   CREATE INDEX by_tail ON runs(tail);
   CREATE INDEX by_group ON runs(grp);
   CREATE INDEX by_submission ON runs(submit_id) WHERE submit_id IS NOT NULL;
-  CREATE INDEX waiting ON runs(priority DESC, sequence, held) WHERE status = 'queued';
-  CREATE INDEX damaged ON runs(run_id) WHERE problem IS NOT NULL;
-  CREATE INDEX unsearched ON runs(doc) WHERE searched <> stamp;
   CREATE INDEX tags_of ON tags(doc);
   ${searchIndexes}
   ${pastIndexes}

@@ -5,7 +5,6 @@
  *
  * Runs whose place in the order of arrival is taken need a look at their neighbours: they have no rows here but are named.
  */
-import type { SQLQueryBindings } from "bun:sqlite";
 import type { BasePaths } from "../run/paths.ts";
 import { CodeFiles } from "./code-files.ts";
 import { firstDoc } from "./doc-order.ts";
@@ -17,20 +16,22 @@ import { type Shared, sharedKey } from "./search-sets.ts";
 import { textColumns } from "./search-tables.ts";
 import { WordNumbers, wordsOf } from "./word-ids.ts";
 
-/** Columns of the tables that are filled, in order: a row has a value for each. */
-export const rowWidths = {
-  ...{ runs: 17, tags: 2, past: 5, names: 3, label_names: 3, searched: 3, lessons: 3, facts: 4, labels: 2 },
-  texts: 1 + textColumns.length,
+/** The columns of the tables that are filled, in order: `n` has a number or null, `t` a text or null. */
+export const rowColumns = {
+  ...{ runs: "nttnntttnnntttttt", tags: "tn", past: "tttnt", names: "ntt", label_names: "ntt" },
+  ...{ lessons: "tnt", facts: "nnnt", labels: "nn", texts: `n${"t".repeat(textColumns.length)}` },
 } as const;
-export type FilledTable = keyof typeof rowWidths;
-export const filledTables = Object.keys(rowWidths) as FilledTable[];
+export type FilledTable = keyof typeof rowColumns;
+export const filledTables = Object.keys(rowColumns) as FilledTable[];
 
-/** Plain JSON: it may come from another process. */
+export type Cell = string | number | null;
+
+/** It may come from another process: row-bytes.ts. */
 export interface DrawnRows {
   /** How many runs. */
   count: number;
   /** The values of one row after the other. */
-  rows: Record<FilledTable, SQLQueryBindings[]>;
+  rows: Record<FilledTable, Cell[]>;
   /** What they have in common with other runs, where none before had the same. */
   shared: Shared[];
   refused: string[];
@@ -38,24 +39,26 @@ export interface DrawnRows {
 
 /** Rows of a table by one key after the other, whatever the order in which they came; of one key in that order. */
 class ByKey {
-  private readonly rows = new Map<number, SQLQueryBindings[]>();
+  /** By key, which is a number of a word: small ones, nearly all of them in use. */
+  private readonly rows: Cell[][] = [];
 
-  of(key: number): SQLQueryBindings[] {
-    const known = this.rows.get(key);
+  of(key: number): Cell[] {
+    const known = this.rows[key];
     if (known !== undefined) return known;
-    const rows: SQLQueryBindings[] = [];
-    this.rows.set(key, rows);
+    const rows: Cell[] = [];
+    this.rows[key] = rows;
     return rows;
   }
 
-  all(): SQLQueryBindings[] {
-    const sorted = [...this.rows].sort(([a], [b]) => a - b);
-    return sorted.flatMap(([, rows]) => rows);
+  all(): Cell[] {
+    const all: Cell[] = [];
+    for (const rows of this.rows) if (rows !== undefined) for (const cell of rows) all.push(cell);
+    return all;
   }
 }
 
-const noRows = () =>
-  Object.fromEntries(filledTables.map((table) => [table, []])) as unknown as Record<FilledTable, SQLQueryBindings[]>;
+export const noRows = () =>
+  Object.fromEntries(filledTables.map((table) => [table, []])) as unknown as Record<FilledTable, Cell[]>;
 
 /** What runs share is said once, as far as it is remembered; saying it again does no harm. */
 const keptKeys = 10_000;
@@ -115,14 +118,13 @@ export class RowDrawer {
     const byName = new ByKey();
     const byLabel = new ByKey();
     const shared: Shared[] = [];
-    const { searched, lessons, texts } = this.rows;
+    const { lessons, texts } = this.rows;
     for (const { doc, one } of placed) {
       const { found } = one;
       if (found === null) continue;
       const { facts, labels } = wordsOf(found, this.ids);
       for (const [name, num, word] of facts) byName.of(name).push(name, doc, num, word);
       for (const label of labels) byLabel.of(label).push(label, doc);
-      searched.push(doc, JSON.stringify(facts), JSON.stringify(labels));
       for (const kind of lessonKinds)
         if (found.lessons[kind].length > 0) lessons.push(kind, doc, JSON.stringify(found.lessons[kind]));
       texts.push(doc);

@@ -2,19 +2,18 @@
  * Rows that several drawers have drawn, as if one had: each of them numbers words and gives out places for itself. Words get
  * one number for all; a run whose place another drawer has given away is refused, as its own would have done.
  */
-import type { SQLQueryBindings } from "bun:sqlite";
-import { type DrawnRows, type FilledTable, rowWidths } from "./draw-rows.ts";
+import { type Cell, type DrawnRows, type FilledTable, rowColumns } from "./draw-rows.ts";
 import type { Fact, FactKind } from "./search-facts.ts";
 import { WordNumbers } from "./word-ids.ts";
 
 /** Which column holds the place of a run; `past` has none. */
-const placeColumns = { runs: 0, tags: 1, searched: 0, lessons: 1, facts: 1, labels: 1, texts: 0 } as const;
+const placeColumns = { runs: 0, tags: 1, lessons: 1, facts: 1, labels: 1, texts: 0 } as const;
 
-type Row = readonly SQLQueryBindings[];
+type Row = readonly Cell[];
 
 export class JoinedRows {
   private readonly taken = new Set<number>();
-  private fresh: { names: SQLQueryBindings[]; label_names: SQLQueryBindings[] } = { names: [], label_names: [] };
+  private fresh: { names: Cell[]; label_names: Cell[] } = { names: [], label_names: [] };
   private wordCount = 0;
   private readonly ids = new WordNumbers({
     name: (kind, name) => this.newWord("names", kind, name),
@@ -34,15 +33,8 @@ export class JoinedRows {
     this.refuse(drawn);
     const { rows } = drawn;
     const ours = this.learn(drawer, rows);
-    renumber(rows.facts, rowWidths.facts, ours);
-    renumber(rows.labels, rowWidths.labels, ours);
-    for (let at = 0; at < rows.searched.length; at += rowWidths.searched) {
-      const facts = JSON.parse(rows.searched[at + 1] as string) as [number, unknown, unknown][];
-      for (const fact of facts) fact[0] = ours[fact[0]] as number;
-      rows.searched[at + 1] = JSON.stringify(facts);
-      const labels = JSON.parse(rows.searched[at + 2] as string) as number[];
-      rows.searched[at + 2] = JSON.stringify(labels.map((label) => ours[label]));
-    }
+    renumber(rows.facts, rowColumns.facts, ours);
+    renumber(rows.labels, rowColumns.labels, ours);
     return drawn;
   }
 
@@ -51,9 +43,9 @@ export class JoinedRows {
     const ours = this.ours.get(drawer) ?? [];
     this.ours.set(drawer, ours);
     this.fresh = { names: [], label_names: [] };
-    for (const [id, kind, name] of rowsOf(rows.names, rowWidths.names))
+    for (const [id, kind, name] of rowsOf(rows.names, rowColumns.names))
       ours[id as number] = this.ids.ofName([kind as FactKind, name as string, null, null] satisfies Fact);
-    for (const [id, field, value] of rowsOf(rows.label_names, rowWidths.label_names))
+    for (const [id, field, value] of rowsOf(rows.label_names, rowColumns.label_names))
       ours[id as number] = this.ids.ofLabel([field as string, value as string]);
     Object.assign(rows, this.fresh);
     return ours;
@@ -61,8 +53,8 @@ export class JoinedRows {
 
   private refuse(drawn: DrawnRows): void {
     const { rows } = drawn;
-    const gone = new Set<SQLQueryBindings>();
-    for (const [doc, runId] of rowsOf(rows.runs, rowWidths.runs)) {
+    const gone = new Set<Cell>();
+    for (const [doc, runId] of rowsOf(rows.runs, rowColumns.runs)) {
       if (this.taken.has(doc as number)) {
         gone.add(doc as number).add(runId as string);
         drawn.refused.push(runId as string);
@@ -73,15 +65,15 @@ export class JoinedRows {
     drawn.count -= gone.size / 2;
     for (const [table, column] of Object.entries({ ...placeColumns, past: 0 })) {
       const name = table as FilledTable;
-      rows[name] = [...rowsOf(rows[name], rowWidths[name])].filter((row) => !gone.has(row[column] ?? null)).flat();
+      rows[name] = [...rowsOf(rows[name], rowColumns[name])].filter((row) => !gone.has(row[column] ?? null)).flat();
     }
   }
 }
 
-function* rowsOf(values: readonly SQLQueryBindings[], width: number): Generator<Row> {
+function* rowsOf(values: readonly Cell[], { length: width }: string): Generator<Row> {
   for (let at = 0; at < values.length; at += width) yield values.slice(at, at + width);
 }
 
-function renumber(values: SQLQueryBindings[], width: number, ours: readonly number[]): void {
+function renumber(values: Cell[], { length: width }: string, ours: readonly number[]): void {
   for (let at = 0; at < values.length; at += width) values[at] = ours[values[at] as number] as number;
 }

@@ -2,7 +2,7 @@
  * Rows of the table `runs`, one a run: written whole in the run's place in the order of arrival, and taken away together
  * with all that hangs on their key.
  */
-import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { isFinal, type Status } from "../run/status.ts";
 import { placeOf } from "./doc-order.ts";
 import type { Keyed } from "./record.ts";
@@ -44,7 +44,7 @@ export function rowOf(
   doc: number,
   { record, submitId, sequence }: Keyed,
   { stamp, searched }: { stamp: string; searched: string },
-): SQLQueryBindings[] {
+): (string | number | null)[] {
   return [
     ...[doc, record.run_id, record.run_id.slice(11), sequence, Date.parse(record.queued_at) || 0],
     ...[record.name, record.user, record.status, isFinal(record.status) ? 0 : 1],
