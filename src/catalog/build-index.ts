@@ -2,13 +2,13 @@
  * Makes an index from nothing but run folders. Runs are read in the order of their ids, which is nearly that of their
  * arrival; with many runs other processes read (row-parts.ts) and this one writes.
  */
-import * as fs from "node:fs";
 import type { BasePaths } from "../run/paths.ts";
 import { listRunIds } from "../run/store.ts";
 import { BulkFill } from "./bulk-fill.ts";
 import { Catalog } from "./catalog.ts";
 import { type DrawnRows, RowDrawer } from "./draw-rows.ts";
 import { drawnApart } from "./row-parts.ts";
+import { SteadySync } from "./steady-sync.ts";
 
 const usualRunsAtOnce = 1000;
 /** Fewer runs than that are read before another process has started. */
@@ -37,20 +37,22 @@ export async function buildIndex(base: BasePaths, path: string, options: BuildOp
     runIds.slice(at * runsAtOnce, (at + 1) * runsAtOnce),
   );
   const fill = new BulkFill(base, path);
+  const sync = new SteadySync(path);
   const refused: string[] = [];
   try {
     for await (const drawn of alone ? drawAll(base, chunks) : drawnApart(base, path, chunks)) {
       fill.add(drawn);
+      sync.soon();
       refused.push(...drawn.refused);
       options.onProgress?.(fill.count);
     }
     fill.finish();
-  } catch (cause) {
+    if (refused.length > 0) addOneByOne(base, path, refused);
+    await sync.finish();
+  } finally {
     fill.close();
-    throw cause;
+    await sync.close();
   }
-  if (refused.length > 0) addOneByOne(base, path, refused);
-  syncFile(path);
   return fill.count + refused.length;
 }
 
@@ -62,15 +64,5 @@ function addOneByOne(base: BasePaths, path: string, runIds: readonly string[]): 
     catalog.search.catchUp(Number.POSITIVE_INFINITY);
   } finally {
     catalog.close();
-  }
-}
-
-/** Once, before it takes another's place: nothing was synced on the way. */
-function syncFile(path: string): void {
-  const fd = fs.openSync(path, "r+");
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
   }
 }

@@ -71,6 +71,7 @@ export class BulkFill {
     this.close();
   }
 
+  /** Also after it is finished. */
   close(): void {
     // A statement that is left keeps the file locked.
     for (const [, into] of this.into) into.close();

@@ -14,7 +14,7 @@ import { rowOf } from "./run-rows.ts";
 import { lessonKinds, type SearchFacts } from "./search-facts.ts";
 import { type Shared, sharedKey } from "./search-sets.ts";
 import { textColumns } from "./search-tables.ts";
-import { WordNumbers, wordsOf } from "./word-ids.ts";
+import { labelNumbers, WordNumbers } from "./word-ids.ts";
 
 /** The columns of the tables that are filled, in order: `n` has a number or null, `t` a text or null. */
 export const rowColumns = {
@@ -122,9 +122,11 @@ export class RowDrawer {
     for (const { doc, one } of placed) {
       const { found } = one;
       if (found === null) continue;
-      const { facts, labels } = wordsOf(found, this.ids);
-      for (const [name, num, word] of facts) byName.of(name).push(name, doc, num, word);
-      for (const label of labels) byLabel.of(label).push(label, doc);
+      for (const fact of found.facts) {
+        const name = this.ids.ofName(fact);
+        byName.of(name).push(name, doc, fact[2], fact[3]);
+      }
+      for (const label of labelNumbers(found, this.ids)) byLabel.of(label).push(label, doc);
       for (const kind of lessonKinds)
         if (found.lessons[kind].length > 0) lessons.push(kind, doc, JSON.stringify(found.lessons[kind]));
       texts.push(doc);

@@ -27,7 +27,7 @@ export function rowBytes({ rows, ...drawn }: DrawnRows): Uint8Array[] {
   let at = 0;
   for (const table of filledTables) {
     for (const value of rows[table]) {
-      if (typeof value === "string") texts.push(value);
+      if (typeof value === "string" && value !== "") texts.push(value);
       cells[at++] = typeof value === "string" ? value.length : (value ?? Number.NaN);
     }
   }

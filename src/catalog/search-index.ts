@@ -10,7 +10,7 @@ import { CodeFiles } from "./code-files.ts";
 import { type FactKind, lessonKinds, type SearchFacts, searchFacts } from "./search-facts.ts";
 import { SharedSets } from "./search-sets.ts";
 import { insertTexts, textColumns } from "./search-tables.ts";
-import { WordIds, wordsOf } from "./word-ids.ts";
+import { labelNumbers, numberedFacts, WordIds } from "./word-ids.ts";
 
 interface StaleRow {
   doc: number;
@@ -85,7 +85,8 @@ export class SearchIndex {
   }
 
   private write(doc: number, found: SearchFacts): void {
-    const { facts, labels } = wordsOf(found, this.ids);
+    const facts = numberedFacts(found, this.ids);
+    const labels = labelNumbers(found, this.ids);
     const addFact = this.database.query("INSERT INTO facts VALUES (?, ?, ?, ?)");
     for (const [name, num, word] of facts) addFact.run(name, doc, num, word);
     const addLabel = this.database.query("INSERT INTO labels VALUES (?, ?)");

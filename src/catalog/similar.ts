@@ -73,7 +73,8 @@ function positionalsOf(command: string): [string, ParameterValue][] {
 }
 
 function compare(here: Values, there: Values): { score: number; differs: Difference[] } {
-  const names = new Set([...here.keys(), ...there.keys()]);
+  // Those of the other are kept in no order of their own.
+  const names = new Set([...here.keys(), ...[...there.keys()].sort()]);
   let apart = 0;
   const differs: Difference[] = [];
   for (const name of names) {

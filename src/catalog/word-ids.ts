@@ -98,8 +98,17 @@ export class WordIds extends WordNumbers {
   }
 }
 
-/** Facts and labels with numbers for words, each label once (names are given once as it is). */
-export function wordsOf(found: SearchFacts, ids: WordNumbers) {
-  const facts = found.facts.map((fact) => [ids.ofName(fact), fact[2], fact[3]] as const);
-  return { facts, labels: [...new Set(found.labels.map((label) => ids.ofLabel(label)))] };
+/** Facts with numbers for their names (each is given once as it is). */
+export const numberedFacts = ({ facts }: SearchFacts, ids: WordNumbers) =>
+  facts.map((fact) => [ids.ofName(fact), fact[2], fact[3]] as const);
+
+/** Numbers of the labels, each once. */
+export function labelNumbers({ labels }: SearchFacts, ids: WordNumbers): number[] {
+  const numbers: number[] = [];
+  for (const label of labels) {
+    const number = ids.ofLabel(label);
+    // There are few, and looking through them is less than making a set.
+    if (!numbers.includes(number)) numbers.push(number);
+  }
+  return numbers;
 }

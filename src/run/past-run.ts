@@ -40,6 +40,17 @@ const nameless =
 const mostArguments = 64;
 const longestValue = 200;
 
+/** Names come again and again: what was found out of them is kept. */
+const known = new Map<string, boolean>();
+const mostKnown = 1000;
+
+function isNameless(name: string): boolean {
+  const found = known.get(name) ?? nameless.test(name);
+  if (known.size >= mostKnown) known.clear();
+  known.set(name, found);
+  return found;
+}
+
 /** Where in `argv` the script stands: the first word that names one, `-m MODULE`, else the program itself. */
 function scriptAt(argv: readonly string[]): { name: string; rest: readonly string[] } {
   const named = argv.findIndex((word, index) => index < 8 && script.test(word) && !word.startsWith("-"));
@@ -67,7 +78,7 @@ export function argumentsOf(words: readonly string[]): Record<string, string> {
     } else args.set(key, "");
   }
   const named: Record<string, string> = {};
-  for (const [key, value] of args) if (!nameless.test(key)) named[key] = value.slice(0, longestValue);
+  for (const [key, value] of args) if (!isNameless(key)) named[key] = value.slice(0, longestValue);
   return named;
 }
 
