@@ -162,6 +162,8 @@ export const keyMeanings: Record<string, string> = {
   "lineage.origin.tags": "labels with values that it had there",
   "lineage.origin.imported_at": "when it was imported",
   "lineage.origin.imported_by": "by whom",
+  "lineage.origin.updated_at": "when what was new in the other tracker was last taken over (`ml import --update`)",
+  "lineage.origin.updated_by": "by whom",
   "lineage.retried_as": "the next attempt, where it failed and was tried again",
   launch: "how it is to be started: what no other key says",
   "launch.submit_id": "made by the client; a repeated submission with the same id is this run",

@@ -149,7 +149,14 @@ export function arrivedManifest({ manifest, runId }: PlannedRun, arrival: Arriva
       kind: "import",
       source_run: here(lineage.source_run),
       retried_as: here(lineage.retried_as),
-      origin: { ...foreignOf(manifest, from), ...originOf(manifest), imported_at: at, imported_by: user },
+      origin: {
+        ...foreignOf(manifest, from),
+        ...originOf(manifest),
+        imported_at: at,
+        imported_by: user,
+        updated_at: null,
+        updated_by: null,
+      },
     },
     launch: { ...launch, submit_id: null, sequence, held: false, held_why: null, retry: null, notify: null },
   };

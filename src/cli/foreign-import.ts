@@ -114,7 +114,7 @@ async function writeBundle(
 export async function bringForeign(
   context: Context,
   store: Opened,
-  shown: string,
+  { shown, update, skipBroken }: Pick<ForeignWishes, "shown" | "skipBroken"> & { update: boolean },
 ): Promise<Imported & { exit: number }> {
   if (store.runs.length === 0) throw new MlError("not_found", `there is no run to import in \`${shown}\``);
   const folder = temporaryFolder("ml-import-");
@@ -123,7 +123,8 @@ export async function bringForeign(
     const exit = await context.detachable("interrupted: nothing was kept", async (signal) => {
       const { path, origins } = await writeBundle(context, store, { folder, signal });
       const connection = await context.connect();
-      const response = await connection.fetch("/bundles", { method: "PUT", body: Bun.file(path), signal });
+      const door = update ? `/bundles?update=${skipBroken ? "leave" : "refuse"}` : "/bundles";
+      const response = await connection.fetch(door, { method: "PUT", body: Bun.file(path), signal });
       if (!response.ok) throw await refusal(response, `importing \`${shown}\``);
       const { runs, ...rest } = ((await response.json()) as { reply: Imported }).reply;
       const named = runs.map((run) => ({ ...run, bundled_as: origins.get(run.bundled_as) ?? run.bundled_as }));

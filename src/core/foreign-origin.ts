@@ -3,6 +3,10 @@
 /** Whose a run was, where nobody knows. */
 export const unknownUser = "unknown";
 
+/** The remark of a run whose files somebody did not want along. */
+export const leftOutOnRequest = (files: string) => `Its ${files} were left out on request.`;
+export const isLeftOutOnRequest = (remark: string) => /^Its .+ were left out on request\.$/.test(remark);
+
 interface Lineage {
   kind: string;
   origin?: { from: string } | null;

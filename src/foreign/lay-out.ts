@@ -108,7 +108,14 @@ export function manifestOf(run: ForeignRun, { ids, nowMs }: Known): Manifest {
       kind: "import",
       origin: {
         ...{ run_id: run.originId, user, host: null, from: run.system, experiment: run.experiment },
-        ...{ parameters: run.parameters, tags: run.tags, imported_at: null, imported_by: null },
+        ...{
+          parameters: run.parameters,
+          tags: run.tags,
+          imported_at: null,
+          imported_by: null,
+          updated_at: null,
+          updated_by: null,
+        },
       },
     },
   });

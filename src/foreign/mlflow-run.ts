@@ -1,6 +1,7 @@
 /** What a run of MLflow is to us, whichever of its stores it lies in: states, tags with a meaning, where its artifacts are. */
 import * as fs from "node:fs";
 import { basename, join, relative, sep } from "node:path";
+import { leftOutOnRequest } from "../core/foreign-origin.ts";
 import { type ForeignRun, momentMs } from "./foreign-run.ts";
 import { artifactsBelow } from "./small-file.ts";
 
@@ -80,7 +81,7 @@ function artifactFolder(record: MlflowRecord, { root, folder }: MlflowOptions): 
 }
 
 function artifactsOf(record: MlflowRecord, options: MlflowOptions): Pick<ForeignRun, "files" | "remarks"> {
-  if (!options.artifacts) return { files: [], remarks: ["Its artifacts were left out on request."] };
+  if (!options.artifacts) return { files: [], remarks: [leftOutOnRequest("artifacts")] };
   const folder = artifactFolder(record, options);
   if (folder !== null) return artifactsBelow(fs.realpathSync(options.root), folder);
   const uri = record.artifactUri;

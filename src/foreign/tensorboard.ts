@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { MlError } from "../core/error.ts";
+import { leftOutOnRequest } from "../core/foreign-origin.ts";
 import { splits } from "../harvest/harvest.ts";
 import { openRegular } from "../harvest/point.ts";
 import { EventFile } from "../harvest/tensorboard.ts";
@@ -90,7 +91,7 @@ async function runOf(root: string, run: string, paths: readonly string[], artifa
     remarks: [
       "Event files do not say how a run ended; it is taken as completed, with the time of its last value as its end.",
       ...damaged,
-      ...(artifacts ? [] : ["Its event files were left out on request."]),
+      ...(artifacts ? [] : [leftOutOnRequest("event files")]),
     ],
     startedMs,
     endedMs,

@@ -153,7 +153,7 @@ export const timesCheck: Check = {
     if (!foreign && isFinal(status) && manifest.ended_at === null) evidence.push(`it is ${status} and has no end`);
     if (status === "completed" && code !== 0 && !(foreign && code === null))
       evidence.push(`it is completed with exit code ${code}`);
-    if (status === "failed" && failure === null) evidence.push("it failed, and nothing says why");
+    if (!foreign && status === "failed" && failure === null) evidence.push("it failed, and nothing says why");
     const exit = (readJsonFile(paths.exitRecord) as { rc?: unknown } | null)?.rc;
     if (typeof exit === "number" && code !== null && exit !== code) {
       evidence.push(`exit code ${code}, but .run/exit.json has ${exit}`);

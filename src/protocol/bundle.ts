@@ -7,10 +7,14 @@ export interface ImportedRun {
   bundled_as: string;
   name: string;
   status: string;
-  /** `grown`: the run of another tracker is here as it was when it was imported, and stays so. */
-  state: "imported" | "here_already" | "grown";
-  /** Where `grown`: how many points of metrics there are now that are not here; 0 where something else changed. */
+  /** `grown`: the run of another tracker is here as it was when it was imported, and stays so; `updated`: it took over what is new there. */
+  state: "imported" | "here_already" | "grown" | "updated";
+  /** Where `grown` or `updated`: how many points of metrics there are now that were not here; 0 where something else changed. */
   new_points?: number;
+  /** Where `updated`: what is new, a few words each. */
+  changes?: string[];
+  /** Where `grown`, and it was to be updated: a sentence on each thing that is otherwise than it was imported. */
+  contradictions?: string[];
 }
 
 /** Reply of `PUT /bundles`. */

@@ -216,6 +216,9 @@ export const lineageSchema = z.looseObject({
       tags: z.record(z.string(), z.string()).default({}),
       imported_at: text,
       imported_by: text,
+      /** When what is new there was last taken over, and by whom; null where it never was. */
+      updated_at: text,
+      updated_by: text,
     })
     .nullable()
     .default(null),

@@ -28,6 +28,7 @@ import type { Asker } from "./asker.ts";
 import { sumsText } from "./bundle-out.ts";
 import { type ArrivedFile, beginnings, dropKept, dropParts, keepArrived, keepPart, thinContents } from "./carried.ts";
 import type { Services } from "./context.ts";
+import { applyUpdate, type Judged, judgeUpdates, type OnContradiction, type Update } from "./import-update.ts";
 import { takeApart } from "./removal.ts";
 
 /** After so many bytes it is asked again whether the disk has room. */
@@ -243,6 +244,34 @@ async function newPoints(base: BasePaths, runId: string, folder: string): Promis
   return Math.max(0, (await count(join(folder, "metrics.jsonl"))) - (await count(base.run(runId).metrics)));
 }
 
+async function placeUpdates({ services, asker, staging, facts }: Importing, updates: readonly Update[]): Promise<void> {
+  const at = isoTime(Date.now());
+  for (const update of updates) {
+    const bundledId = update.run.manifest.run_id;
+    const staged = join(staging, "runs", bundledId);
+    finishFolder(staged, facts, { runId: bundledId, written: update.files });
+    await applyUpdate(services, update, { staged, user: asker.user, at });
+  }
+  if (updates.length > 0) services.quota.forget(asker.user);
+}
+
+async function becameOf(
+  base: BasePaths,
+  staging: string,
+  { run, judged }: { run: PlannedRun; judged: Judged | null },
+): Promise<ImportedRun> {
+  const { manifest, runId, isHere, isOther } = run;
+  const about = { run_id: runId, bundled_as: manifest.run_id, name: manifest.name, status: manifest.status };
+  const update = judged?.updates.find((one) => one.run === run);
+  if (update !== undefined) return { ...about, state: "updated", new_points: update.newPoints, changes: update.words };
+  const contradictions = judged?.contradictions.get(runId);
+  if (!isOther && contradictions === undefined) return { ...about, state: isHere ? "here_already" : "imported" };
+  // Nothing there is new: it has less than what is here, such as no files where they were left out.
+  if (judged !== null && contradictions === undefined) return { ...about, state: "here_already" };
+  const fresh = await newPoints(base, runId, join(staging, "runs", manifest.run_id));
+  return { ...about, state: "grown", new_points: fresh, ...(contradictions === undefined ? {} : { contradictions }) };
+}
+
 /** Reads to the end. Where the sender says that it will come again, what came before a cut is kept for a day. */
 async function readStaged(
   services: Services,
@@ -274,7 +303,7 @@ async function readStaged(
 export async function receiveBundle(
   services: Services,
   asker: Asker,
-  { request, resumable }: { request: Request; resumable: boolean },
+  { request, resumable, update }: { request: Request; resumable: boolean; update: OnContradiction | null },
 ): Promise<Response> {
   if (asker.role === "viewer") throw new MlError("not_allowed", "importing runs needs the role user");
   services.disk.requireRoom("importing");
@@ -286,24 +315,21 @@ export async function receiveBundle(
     const facts = await readStaged(services, tree, { request, resumable });
     requireGood(facts);
     const planned = planImport(givenRuns(facts), { standing: standingIn(base), nowMs: Date.now() });
+    const judged =
+      update === null ? null : await judgeUpdates(services, planned, { asker, staging, onContradiction: update });
     await whileRelying(async () => {
       await keepCode(base, staging, facts);
       await place({ services, asker, staging, facts }, planned);
     });
+    if (judged !== null) await placeUpdates({ services, asker, staging, facts }, judged.updates);
     const runs: ImportedRun[] = [];
-    for (const { manifest, runId, isHere, isOther } of planned) {
-      runs.push({
-        run_id: runId,
-        bundled_as: manifest.run_id,
-        name: manifest.name,
-        status: manifest.status,
-        state: isOther ? "grown" : isHere ? "here_already" : "imported",
-        ...(isOther ? { new_points: await newPoints(base, runId, join(staging, "runs", manifest.run_id)) } : {}),
-      });
-    }
-    const imported = runs.filter(({ state }) => state === "imported").map(({ run_id }) => run_id);
+    for (const run of planned) runs.push(await becameOf(base, staging, { run, judged }));
+    const idsThat = (became: ImportedRun["state"]) =>
+      runs.filter(({ state }) => state === became).map(({ run_id }) => run_id);
     dropKept(base, tree.arrived);
-    services.audit.note(asker, { action: "import", runs: imported, detail: `bundle of ${runs.length}` });
+    services.audit.note(asker, { action: "import", runs: idsThat("imported"), detail: `bundle of ${runs.length}` });
+    const updated = idsThat("updated");
+    if (updated.length > 0) services.audit.note(asker, { action: "import.update", runs: updated });
     return Response.json({ reply: { runs, files: facts.files.size, size_bytes: facts.unpackedBytes } });
   } finally {
     tree.close();

@@ -89,8 +89,11 @@ async function routeBundle(
 ): Promise<Response> {
   server.timeout(request, 0);
   if (request.method === "PUT") {
-    const resumable = new URL(request.url).searchParams.get("resumable") === "1";
-    return await receiveBundle(services, asker, { request, resumable });
+    const { searchParams } = new URL(request.url);
+    const resumable = searchParams.get("resumable") === "1";
+    const wish = searchParams.get("update");
+    const update = wish === "refuse" || wish === "leave" ? wish : null;
+    return await receiveBundle(services, asker, { request, resumable, update });
   }
   if (request.method === "POST")
     return await sendBundle(services, asker, await readJson(request, packFrameBytes, "bundles"));

@@ -77,45 +77,51 @@ export function pushedPage(
 const shownRuns = 50;
 
 export function importedPage({ runs }: Imported, face: Face): Line[] {
-  const mark = face.unicode ? "✓" : "+";
-  const same = face.unicode ? "–" : "-";
-  const lines = runs.slice(0, shownRuns).map(({ run_id, bundled_as, name, status, state, new_points }): Line => {
-    const was = bundled_as === run_id ? "" : `  was ${safeText(bundled_as)} there`;
-    if (state === "grown")
-      return [
-        span("!", "warn"),
-        span(` ${safeText(name)}`, "strong"),
-        span(`  ${run_id}`, "dim"),
-        span(`  ${grownText(new_points ?? 0)}`, "warn"),
-        span(was, "dim"),
-      ];
-    return state === "imported"
-      ? [
-          span(mark, "good"),
-          span(` ${safeText(name)}`, "strong"),
-          span(`  ${run_id}`, "dim"),
-          span(`  ${status}`),
-          span(was, "dim"),
-        ]
-      : [span(same, "dim"), span(` ${safeText(name)}  ${run_id}  here already${was}`, "dim")];
-  });
-  const count = runs.filter(({ state }) => state === "imported").length;
-  const grown = runs.filter(({ state }) => state === "grown");
-  const rest = runs.length - count - grown.length;
+  const lines = runs.slice(0, shownRuns).map((run) => importedLine(run, face));
+  const count = (state: Imported["runs"][number]["state"]) => runs.filter((run) => run.state === state).length;
+  const [here, updated, grown] = [count("here_already"), count("updated"), count("grown")];
   const sentence = [
-    `imported ${plural(count, "run")}`,
-    ...(rest > 0 ? [`${rest} ${rest === 1 ? "was" : "were"} here already`] : []),
-    ...(grown.length > 0
-      ? [`${grown.length} changed there since and ${grown.length === 1 ? "stays" : "stay"} here as imported`]
-      : []),
+    `imported ${plural(count("imported"), "run")}`,
+    ...(updated > 0 ? [`updated ${updated}`] : []),
+    ...(here > 0 ? [`${here} ${here === 1 ? "was" : "were"} here already`] : []),
+    ...(grown > 0 ? [`${grown} changed there since and ${grown === 1 ? "stays" : "stay"} here as imported`] : []),
   ].join(", ");
   const more = runs.length > shownRuns ? [[span(`and ${runs.length - shownRuns} more`, "dim")]] : [];
-  const [first] = grown;
-  const hint =
-    first === undefined
-      ? []
-      : [[span(`to have it as it is now: \`ml delete ${first.run_id}\`, then import again`, "dim")]];
-  return [...lines, ...more, [span(sentence)], ...hint];
+  return [...lines, ...more, [span(sentence)], ...grownHint(runs)];
+}
+
+function importedLine(run: Imported["runs"][number], face: Face): Line {
+  const { run_id, bundled_as, name, status, state, new_points, changes, contradictions } = run;
+  const mark = face.unicode ? "✓" : "+";
+  const same = face.unicode ? "–" : "-";
+  const was = bundled_as === run_id ? "" : `  was ${safeText(bundled_as)} there`;
+  const about = [span(` ${safeText(name)}`, "strong"), span(`  ${run_id}`, "dim")];
+  if (state === "here_already")
+    return [span(same, "dim"), span(` ${safeText(name)}  ${run_id}  here already${was}`, "dim")];
+  if (state === "imported") return [span(mark, "good"), ...about, span(`  ${status}`), span(was, "dim")];
+  if (state === "updated")
+    return [
+      span(mark, "good"),
+      ...about,
+      span(`  updated: ${(changes ?? []).map(safeText).join(", ")}`),
+      span(was, "dim"),
+    ];
+  const why =
+    contradictions === undefined
+      ? grownText(new_points ?? 0)
+      : `stays as imported: ${contradictions.map(safeText).join("; ")}`;
+  return [span("!", "warn"), ...about, span(`  ${why}`, "warn"), span(was, "dim")];
+}
+
+/** What to type for the first that stays as it was. */
+function grownHint(runs: Imported["runs"]): Line[] {
+  const grown = runs.find(({ state }) => state === "grown");
+  if (grown === undefined) return [];
+  const text =
+    grown.contradictions === undefined
+      ? "the same again with `--update` takes over what is new there, and keeps what was said here"
+      : `to have it as it is there now: \`ml delete ${grown.run_id}\`, then import again`;
+  return [[span(text, "dim")]];
 }
 
 /** What is there now is more, or something else, than what was imported. */

@@ -117,10 +117,11 @@ function lineageText({ lineage, run_id }: Manifest): string | null {
   const name = origin.run_id === run_id ? "" : `, there ${origin.run_id}`;
   const brought =
     origin.imported_at == null ? "" : `, brought ${fullTime(origin.imported_at)} by ${origin.imported_by}`;
+  const updated = origin.updated_at == null ? "" : `, updated ${fullTime(origin.updated_at)} by ${origin.updated_by}`;
   if (isForeign({ lineage })) {
     const experiment = origin.experiment == null ? "" : `, experiment ${origin.experiment}`;
     const user = origin.user === unknownUser ? "" : ` of ${origin.user}`;
-    return `imported from ${origin.from}: run ${origin.run_id}${user}${experiment}${brought}`;
+    return `imported from ${origin.from}: run ${origin.run_id}${user}${experiment}${brought}${updated}`;
   }
   return `imported (${origin.from}): a run of ${origin.user}${origin.host === null ? "" : ` on ${origin.host}`}${name}${brought}`;
 }

@@ -1,7 +1,7 @@
 /** Bringing one's past through the executable: MLflow, TensorBoard and tables become runs that are found, compared and checked. */
 import { expect, test } from "bun:test";
-import { appendFileSync, cpSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { openLab } from "./lab.ts";
 
 interface Brought {
@@ -67,7 +67,7 @@ test("what went on where it came from is told and comes in no second time; what 
   const page = (await lab.ml(["import", "--mlflow", "mlruns"])).stdout;
   expect(page).toContain("grew since: 2 new points");
   expect(page).toContain("imported 0 runs, 3 were here already, 1 changed there since and stays here as imported");
-  expect(page).toContain(`ml delete ${run?.run_id}`);
+  expect(page).toContain("the same again with `--update` takes over what is new there");
   expect((await lab.ml(["info", run?.run_id ?? ""])).stdout).toContain("read by somebody");
 
   const table = (rows: string) => writeFileSync(join(lab.project, "past.csv"), `id,val_acc\n${rows}`);
@@ -77,6 +77,63 @@ test("what went on where it came from is told and comes in no second time; what 
   table("a,0.91\nb,0.95\nc,0.93\n");
   expect(states(await bring()).sort()).toEqual(["grown", "here_already", "imported"]);
   expect((await lab.ml(["find", "-q", "group:past"])).stdout.trim().split("\n").length).toBe(3);
+});
+
+test("with --update a run takes over what is new there, and keeps what was said here; a contradiction changes nothing", async () => {
+  const lab = openLab();
+  const store = join(lab.project, "mlruns");
+  cpSync(join(data, "mlruns"), store, { recursive: true });
+  const first = await lab.json<Brought>(["import", "--mlflow", "mlruns"]);
+  const { run_id: run = "", bundled_as: there = "" } = first.runs.find(({ name }) => name === "sgd-0.1-0") ?? {};
+  await lab.ml(["annotate", run, "read by somebody"]);
+  await lab.ml(["tag", "add", "mine", run]);
+  const [meta = ""] = [...new Bun.Glob(`*/${there}/meta.yaml`).scanSync(store)];
+  const of = (path: string) => join(store, dirname(meta), path);
+  appendFileSync(of("metrics/val_acc"), "1763900200000 0.99 6\n");
+  appendFileSync(of("artifacts/plots/confusion.txt"), "5 6\n");
+  writeFileSync(of("artifacts/new.txt"), "new");
+  const text = readFileSync(join(store, meta), "utf8");
+  writeFileSync(
+    join(store, meta),
+    text.replace("status: 3", "status: 4").replace(/end_time: \d+/, "end_time: 1763900300000"),
+  );
+
+  const bring = ["import", "--mlflow", "mlruns", "--update"];
+  const updated = await lab.json<Brought>(bring);
+  expect(updated.runs.find(({ run_id }) => run_id === run)).toMatchObject({
+    ...{ state: "updated", new_points: 1 },
+    changes: ["1 new point", "completed, now failed", "1 new file", "1 file longer"],
+  });
+  expect(states(updated).sort()).toEqual(["here_already", "here_already", "here_already", "updated"]);
+  for (const again of [bring, bring.slice(0, 3)])
+    expect(states(await lab.json<Brought>(again))).toEqual(Array(4).fill("here_already"));
+  expect((await lab.ml(["validate", run])).code).toBe(0);
+  expect((await lab.ml(["cat", run, "plots/confusion.txt"])).stdout).toBe("1 2\n3 4\n5 6\n");
+  const info = (await lab.ml(["info", run])).stdout;
+  for (const word of ["failed", "read by somebody", "mine", "val_acc 0.99", ", updated "]) expect(info).toContain(word);
+  expect((await lab.ml(["find", "-q", "val_acc>0.985 status:failed"])).stdout.trim()).toBe(run);
+
+  writeFileSync(of("params/seed"), "1");
+  writeFileSync(of("artifacts/new.txt"), "other");
+  appendFileSync(of("metrics/val_acc"), "1763900201000 0.991 7\n");
+  const refused = await lab.ml(bring);
+  expect([refused.code, refused.stderr]).toEqual([
+    7,
+    expect.stringContaining(
+      "parameter `seed` was `0` and is `1` there now; `work/new.txt` was imported with other content",
+    ),
+  ]);
+  const left = await lab.json<Grown>([...bring, "--skip-broken"]);
+  expect(left.runs.find(({ run_id }) => run_id === run)).toMatchObject({ state: "grown", new_points: 1 });
+  expect((await lab.ml(["info", run])).stdout).toContain("val_acc 0.99\n");
+  expect((await lab.ml(["import", "x.tar.gz", "--update"])).code).toBe(2);
+
+  const { key } = await lab.json<{ key: string }>(["key", "add", "eve"]);
+  const { url } = await lab.json<{ url: string }>(["server", "status"]);
+  writeFileSync(of("params/seed"), "0");
+  writeFileSync(of("artifacts/new.txt"), "new");
+  const others = await lab.ml(bring, { env: { ML_SERVER_URL: url, ML_API_KEY: key } });
+  expect([others.code, others.stderr]).toEqual([4, expect.stringContaining("it was imported by")]);
 });
 
 test("a table is shown as it was understood and kept once somebody agrees; a broken one leaves nothing", async () => {

@@ -32,6 +32,7 @@ interface Case {
     | "retry"
     | "notify"
     | "halve"
+    | "update"
     | "prune"
     | "unused"
     | "unused pack";
@@ -92,6 +93,10 @@ const table: Record<string, Case | Case[]> = {
   "keep/content-removed": { rows: "K2", act: "unused" },
   "keep/pack-rewritten": { rows: "K2", act: "unused pack" },
   "keep/pack-removed": { rows: "K2", act: "unused pack" },
+  // Taking over what is new of a run of another tracker.
+  "run/carried-on-written-down": { rows: "K2 D10", act: "update" },
+  "run/carried-on-files": { rows: "K2 D10", act: "update" },
+  "run/carried-on-sums": { rows: "K2 D10", act: "update" },
   // Stopping a run of a sweep that is behind.
   "server/after-halving": { rows: "K2", act: "halve" },
   // People's words.
@@ -281,11 +286,38 @@ async function crashInHalving(point: string, home: string): Promise<void> {
   expect(history.match(/"halve"/g)).toHaveLength(2);
 }
 
+/** What an imported run had taken over half when the server died is completed by taking it over again; every word of a person stays. */
+async function crashInUpdate(point: string, home: string): Promise<void> {
+  const at = serveFrom(home, {});
+  served = at;
+  const server = await at.start({ faults: `${point}:1:kill` });
+  const table = join(home, "past.csv");
+  const ml = (...args: string[]) => runMl(args, { home, env: at.env, cwd: home });
+  const bring = (...more: string[]) => ml("import", "--csv", table, "--date", "2024-05-01", "--yes", "--json", ...more);
+  fs.writeFileSync(table, "id,val_acc\na,0.91\n");
+  const runId = JSON.parse((await bring()).stdout).runs[0].run_id;
+  await ml("annotate", runId, "seen");
+  fs.writeFileSync(table, "id,val_acc,loss,status\na,0.91,0.2,failed\n");
+  expect((await bring("--update")).code).not.toBe(0);
+  await until(`the crash at ${point}\n${at.log()}`, () => hasEnded(server));
+  expect(server.signalCode).toBe("SIGKILL");
+  await at.start();
+  expect(JSON.parse((await bring("--update")).stdout).runs).toMatchObject([{ run_id: runId, state: "updated" }]);
+  expect(await at.insist<{ valid: boolean }>("run.validate", { run: runId })).toMatchObject({ valid: true });
+  const { status, metrics, annotations } = at.manifest(runId);
+  expect([status, metrics, annotations]).toMatchObject(["failed", { val_acc: 0.91, loss: 0.2 }, [{ note: "seen" }]]);
+  expect(JSON.parse((await bring("--update")).stdout).runs).toMatchObject([{ state: "here_already" }]);
+}
+
 async function crashAt(point: string, each: Case): Promise<void> {
   const { starts = [point], backend = "sqlite", act, loseQueue = false } = each;
   const home = tempFolder("ml-crash-");
   if (act === "halve") {
     await crashInHalving(point, home);
+    return;
+  }
+  if (act === "update") {
+    await crashInUpdate(point, home);
     return;
   }
   const witness = join(home, "witness.txt");

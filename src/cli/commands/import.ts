@@ -17,11 +17,12 @@ const flags = {
   mlflow: flag.text("DIR", "runs of MLflow: `mlruns`, `mlflow.db`, or the folder that holds one", { complete: "file" }),
   tensorboard: flag.text("DIR", "runs of TensorBoard: each folder with event files", { complete: "file" }),
   csv: flag.text("FILE", "a table of results: each row", { complete: "file" }),
+  update: flag.on("runs that were imported before take over what is new there; what was said here stays"),
   dryRun: flag.on("only show what would be imported, and how it was read", { short: "n" }),
   experiment: flag.text("NAME", "only runs of this experiment there"),
   noArtifacts: flag.on("leave files out"),
   unfinished: flag.on("of MLflow, also runs that never ended there; as cancelled"),
-  skipBroken: flag.on("leave out what cannot be read instead of refusing all"),
+  skipBroken: flag.on("leave out what cannot be read, or contradicts what was imported, instead of refusing all"),
   params: flag.texts("COLUMN", "of a table: these columns are parameters; several by commas"),
   metrics: flag.texts("COLUMN", "… metrics"),
   notes: flag.texts("COLUMN", "… notes"),
@@ -37,7 +38,7 @@ export const command = defineCommand({
   summary: "take in runs from a bundle, from MLflow, TensorBoard or a table",
   about: [
     "Everything is checked before anything is kept, as `ml verify` does it; what fails is refused as a whole. The runs are yours then, marked as imported; whose they were, and under which id, stays in the record (`ml info`).",
-    "A run keeps its id where that is free here. Importing the same again, or a run that was once exported from here, makes no second one; a run of another tracker that went on there since is told, and stays as it was imported. What runs took elsewhere does not count for estimates or shares here.",
+    "A run keeps its id where that is free here. Importing the same again, or a run that was once exported from here, makes no second one; a run of another tracker that went on there since is told, and stays as it was imported, or with `--update` takes over what is new there. What runs took elsewhere does not count for estimates or shares here.",
     "Runs of other trackers are read here and never changed; docs/import.md says what becomes of what. A table is shown as it was understood, and asked about, before anything is kept.",
   ].join("\n\n"),
   startsServer: true,
@@ -47,11 +48,12 @@ export const command = defineCommand({
     ["ml import run_42.tar.gz", "from a colleague"],
     ["ml import --mlflow mlruns -n", "what MLflow has"],
     ["ml import --tensorboard runs", "each folder of event files"],
+    ["ml import --tensorboard runs --update", "what was logged there since"],
     ["ml import --csv results.csv --date 2024-05-01", "each row of a table"],
   ],
   schemas: {
     "ml.import/1":
-      "`runs`: each `run_id` (here), `bundled_as`, `name`, `status`, `state` (imported, here_already, grown; then `new_points`); `files`, `size_bytes`; `left_out` (of other trackers)",
+      "`runs`: each `run_id` (here), `bundled_as`, `name`, `status`, `state` (imported, here_already, grown, updated), `new_points` (of the last two), `changes` (of updated: what is new), `contradictions` (of grown, with `--update --skip-broken`); `files`, `size_bytes`; `left_out` (of other trackers)",
     "ml.import_preview/1":
       "for --dry-run: `what`, `runs` (each `origin_id`, `name`, `experiment`, `user`, `status`, `started_at`, `ended_at`, `parameters`, `files`, `size_bytes`, `remarks`), `left_out`, `columns` (of a table: `column`, `kind`, `name`, `why`)",
   },
@@ -63,6 +65,14 @@ export const command = defineCommand({
       throw new MlError("usage", "nothing to import was named", {
         hint: "ml import FILE, ml import --mlflow DIR, --tensorboard DIR, or --csv FILE",
       });
+    if (args.flags.update)
+      throw new MlError(
+        "usage",
+        "`--update` is for runs of other trackers: a run of `ml` that has ended never changes",
+        {
+          hint: `ml import ${file}`,
+        },
+      );
     if (args.flags.dryRun)
       throw new MlError("usage", "a bundle is looked at with `ml verify`", { hint: `ml verify ${file}` });
     return importBundle(context, file);
@@ -135,7 +145,7 @@ function foreignWishes(given: Flags, file: string | undefined): ForeignWishes | 
 async function importForeign(
   context: Context,
   wishes: ForeignWishes,
-  { dryRun, yes }: Flags,
+  { dryRun, yes, update }: Flags,
 ): Promise<number | undefined> {
   const { output } = context;
   const store = await openForeign(context.cwd, wishes);
@@ -163,7 +173,7 @@ async function importForeign(
         });
       if (!(await context.confirm(`import ${foreseen.runs.length} runs, read like this?`))) return 1;
     }
-    const { exit, ...reply } = await bringForeign(context, store, wishes.shown);
+    const { exit, ...reply } = await bringForeign(context, store, { ...wishes, update });
     if (exit !== 0) return exit;
     for (const why of foreseen.left_out) output.say(`left out: ${why}`);
     show(context, reply, { nowMs: Date.now(), leftOut: foreseen.left_out });
