@@ -1,6 +1,6 @@
 /**
- * Curves as an SVG for a paper: white ground, a palette that colour-blind readers can tell apart (Okabe and Ito, 2008) and a
- * dash pattern a curve, so that it also survives a black-and-white printer. Vega lays it out without any browser.
+ * Curves as an SVG for a paper: white ground, a palette that colour-blind readers can tell apart (Okabe and Ito, 2008) and dash
+ * patterns, so that it also survives a black-and-white printer; no two of sixty-four curves share both. Vega lays it out without any browser.
  */
 import { parse, type Spec, View } from "vega";
 import type { Axis, DrawnSeries } from "../view/curve-points.ts";
@@ -27,6 +27,8 @@ const dashes = [
   [1, 3],
   [6, 2, 1, 2],
 ];
+/** Every round of the palette begins one pattern further on. */
+const dashOf = (at: number) => dashes[(at + Math.floor(at / palette.length)) % dashes.length] ?? [1, 0];
 /** Above this many points a curve has no dots: they would be the line. */
 const dottedPoints = 30;
 export const chartFont = "DejaVu Sans, Helvetica, Arial, sans-serif";
@@ -45,6 +47,7 @@ function specOf(series: readonly DrawnSeries[], wishes: ChartWishes): Spec {
   const values = series.flatMap(({ label, points }) =>
     points.map(([x, y]) => ({ x: x / (unit?.divisor ?? 1), y, run: label, dots: points.length <= dottedPoints })),
   );
+  const isWhole = unit === null && !wishes.logX && values.every(({ x }) => Number.isInteger(x));
   const axis = {
     labelFont: chartFont,
     titleFont: chartFont,
@@ -88,10 +91,10 @@ function specOf(series: readonly DrawnSeries[], wishes: ChartWishes): Spec {
         nice: !wishes.logY,
       },
       { name: "color", type: "ordinal", domain: labels, range: palette },
-      { name: "dash", type: "ordinal", domain: labels, range: dashes },
+      { name: "dash", type: "ordinal", domain: labels, range: labels.map((_, at) => dashOf(at)) },
     ],
     axes: [
-      { orient: "bottom", scale: "x", title: xTitle, ...axis },
+      { orient: "bottom", scale: "x", title: xTitle, ...axis, ...(isWhole ? { tickMinStep: 1 } : {}) },
       { orient: "left", scale: "y", title: wishes.yName, ...axis },
     ],
     legends: series.length < 2 ? [] : [legend],

@@ -55,7 +55,7 @@ const knownLater = new Set(["python", "gpu", "host"]);
 
 function metricNames(runs: readonly RunFacts[], wanted: CompareOptions["metrics"]): string[] {
   if (wanted !== null) return [...wanted];
-  const names = new Set(runs.flatMap((run) => Object.keys(run.metrics)));
+  const names = new Set(runs.flatMap((run) => Object.keys({ ...run.metrics, ...run.not_finite })));
   return [...names].filter((name) => !derived.test(name) || !names.has(name.replace(/^(best|final)_/, "")));
 }
 
@@ -72,7 +72,9 @@ export function compareRuns(runs: readonly RunFacts[], options: CompareOptions):
     ...Object.entries(factReaders).map(([name, read]) => column("fact", name, read)),
   ];
   const outputs = [
-    ...metricNames(runs, options.metrics).map((name) => column("metric", name, (run) => run.metrics[name] ?? null)),
+    ...metricNames(runs, options.metrics).map((name) =>
+      column("metric", name, (run) => run.metrics[name] ?? run.not_finite[name] ?? null),
+    ),
     ...Object.entries(resultReaders).map(([name, read]) => column("fact", name, read)),
   ];
   // That a waiting run has no host yet is no difference.

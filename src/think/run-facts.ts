@@ -29,6 +29,8 @@ export interface RunFacts {
   data_seen: DataSeen[];
   /** Finite last values, and what was derived from them. */
   metrics: Record<string, number>;
+  /** Metrics whose last value is no number that can be compared, as it was logged: `NaN`, `Infinity`. */
+  not_finite: Record<string, string>;
   failure: string | null;
   failure_message: string | null;
   verdict: string | null;
@@ -89,6 +91,9 @@ export function factsOf(
     data_seen: dataSeen(manifest),
     metrics: Object.fromEntries(
       Object.entries(manifest.metrics).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    ),
+    not_finite: Object.fromEntries(
+      Object.entries(manifest.metrics).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
     ),
     failure: manifest.failure?.kind ?? null,
     failure_message: manifest.failure?.message ?? null,

@@ -37,9 +37,9 @@ interface Scale {
   ticks: number[];
 }
 
-/** Round numbers between two ends: 1, 2 or 5 times a power of ten apart. */
-function roundTicks(low: number, high: number, most: number): number[] {
-  const rough = (high - low) / Math.max(1, most);
+/** Round numbers between two ends: 1, 2 or 5 times a power of ten apart, and at least `least`. */
+function roundTicks(low: number, high: number, { most, least = 0 }: { most: number; least?: number }): number[] {
+  const rough = Math.max(least, (high - low) / Math.max(1, most));
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough) ?? 10 * power;
   const ticks: number[] = [];
@@ -48,16 +48,25 @@ function roundTicks(low: number, high: number, most: number): number[] {
   return ticks;
 }
 
-function scaleOf(values: readonly number[], log: boolean, most: number): Scale {
+interface ScaleOptions {
+  log: boolean;
+  /** Ticks, about. */
+  most: number;
+  /** Between whole numbers there are none. */
+  whole?: boolean;
+}
+
+function scaleOf(values: readonly number[], { log, most, whole = false }: ScaleOptions): Scale {
   const known = log ? values.map(Math.log10) : values;
   let low = known.reduce((least, value) => Math.min(least, value), Infinity);
   let high = known.reduce((greatest, value) => Math.max(greatest, value), -Infinity);
   if (low === high) [low, high] = [low - (Math.abs(low) * 0.05 || 0.5), high + (Math.abs(high) * 0.05 || 0.5)];
-  const powers = roundTicks(low, high, most)
+  const powers = roundTicks(low, high, { most })
     .filter((tick) => Number.isInteger(tick))
     .map((tick) => 10 ** tick);
   const ends = [10 ** low, 10 ** high];
-  const ticks = !log ? roundTicks(low, high, most) : powers.length > 1 ? powers : ends;
+  const least = whole ? 1 : 0;
+  const ticks = !log ? roundTicks(low, high, { most, least }) : powers.length > 1 ? powers : ends;
   return { low, high, ticks, at: (value) => ((log ? Math.log10(value) : value) - low) / (high - low) };
 }
 
@@ -137,7 +146,12 @@ export function legendLines(series: readonly DrawnSeries[]): Line[] {
   return series.map(({ label, points, left_out }, index) => [
     span(letterOf(index), toneOf(index)),
     span(` ${safeText(label)}`),
-    span(points.length === 0 ? "  nothing to draw" : `  last ${formatMetric(points.at(-1)?.[1] ?? Number.NaN)}`, "dim"),
+    span(
+      points.length === 0
+        ? "  nothing to draw"
+        : `  last ${left_out === 0 ? "" : "drawn "}${formatMetric(points.at(-1)?.[1] ?? Number.NaN)}`,
+      "dim",
+    ),
     span(
       left_out === 0
         ? ""
@@ -147,13 +161,17 @@ export function legendLines(series: readonly DrawnSeries[]): Line[] {
   ]);
 }
 
+/** How many dots below the top a value stands, and in which row that is: curves, labels and letters agree. */
+const dotOf = (scale: Scale, value: number, height: number) => Math.round((1 - scale.at(value)) * (height * 4 - 1));
+const rowOf = (scale: Scale, value: number, height: number) => Math.floor(dotOf(scale, value, height) / 4);
+
 /** Letters of the curves by the row in which they end. */
 function endLetters(series: readonly DrawnSeries[], scale: Scale, height: number): Map<number, Span[]> {
   const ends = new Map<number, Span[]>();
   for (const [index, { points }] of series.entries()) {
     const last = points.at(-1);
     if (last === undefined) continue;
-    const row = height - 1 - Math.min(height - 1, Math.floor(scale.at(last[1]) * height));
+    const row = rowOf(scale, last[1], height);
     ends.set(row, [...(ends.get(row) ?? []), span(letterOf(index), toneOf(index))]);
   }
   return ends;
@@ -166,25 +184,23 @@ export function brailleChart(series: readonly DrawnSeries[], options: ChartOptio
   if (points.length === 0) return [];
   const y = scaleOf(
     points.map((point) => point[1]),
-    options.logY,
-    Math.max(2, Math.floor(height / 3)),
+    { log: options.logY, most: Math.max(2, Math.floor(height / 3)) },
   );
-  const labels = new Map(
-    y.ticks.map((tick) => [height - 1 - Math.min(height - 1, Math.floor(y.at(tick) * height)), formatMetric(tick)]),
-  );
+  const labels = new Map(y.ticks.map((tick) => [rowOf(y, tick, height), formatMetric(tick)]));
   const margin = Math.max(...[...labels.values()].map((text) => text.length));
   const letters = endLetters(series, y, height);
   const tail = Math.max(...[...letters.values()].map((one) => one.length)) + 1;
   const columns = Math.max(16, Math.min(face.width, 160) - margin - 2 - tail);
-  const x = scaleOf(
-    points.map((point) => point[0]),
-    options.logX,
-    Math.max(2, Math.floor(columns / 12)),
-  );
+  const places = points.map((point) => point[0]);
+  const x = scaleOf(places, {
+    log: options.logX,
+    most: Math.max(2, Math.floor(columns / 12)),
+    whole: options.xName !== "time" && places.every(Number.isInteger),
+  });
   const canvas = makeCanvas(columns, height);
   const place = ([px, py]: readonly [number, number]): readonly [number, number] => [
     Math.round(x.at(px) * (columns * 2 - 1)),
-    Math.round((1 - y.at(py)) * (height * 4 - 1)),
+    dotOf(y, py, height),
   ];
   for (const [index, one] of series.entries()) {
     for (const [at, point] of one.points.entries())

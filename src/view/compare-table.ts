@@ -4,6 +4,7 @@ import type { ComparedColumn, Comparison } from "../think/comparison.ts";
 import type { Cell } from "../think/difference.ts";
 import { type Face, type Line, span, wrapText } from "./face.ts";
 import { shortId, unknown, verdictSpan } from "./mark.ts";
+import { markdownText } from "./markdown-text.ts";
 import { formatMetric } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, fitColumns, layRow, type Row } from "./table.ts";
@@ -23,6 +24,10 @@ export function shortText(column: ComparedColumn, value: Cell): string {
   return typeof value === "number" ? formatMetric(value) : String(value);
 }
 
+/** Metrics stand right, also where the first of them is `NaN`. */
+const isNumeric = ({ kind, values }: ComparedColumn) =>
+  kind === "metric" || typeof values.find((value) => value !== null) === "number";
+
 export const columnTitle = (column: ComparedColumn) => (column.name === "seconds" ? "time" : column.name);
 
 /** What a narrow table keeps longest: what a run is judged by, then what was turned, then the rest. */
@@ -39,7 +44,7 @@ export function compareTable(comparison: Comparison, face: Face): Line[] {
     ...columns.map(
       (column, index): Column => ({
         name: String(index),
-        align: typeof column.values.find((value) => value !== null) === "number" ? "right" : "left",
+        align: isNumeric(column) ? "right" : "left",
         most: 28,
         keep: weightOf(column) * columns.length - index,
       }),
@@ -102,17 +107,14 @@ export function compareCsv(comparison: Comparison): string {
 
 /** The best value of each metric is bold; numbers stand right. */
 export function compareMarkdown(comparison: Comparison): string {
-  const escaped = (text: string) => safeText(text).replaceAll("|", "\\|");
   const best = comparison.columns.map(bestRows);
   const rows = tableOf(comparison, (column, at) => {
-    const text = escaped(shortText(column, column.values[at] ?? null));
+    const text = markdownText(shortText(column, column.values[at] ?? null));
     return best[comparison.columns.indexOf(column)]?.has(at) === true ? `**${text}**` : text;
   });
   const [head = [], ...body] = rows;
-  const align = comparison.columns.map((column) =>
-    typeof column.values.find((one) => one !== null) === "number" ? "---:" : "---",
-  );
-  return [head.map(escaped), ["---", ...align], ...body].map((row) => `| ${row.join(" | ")} |\n`).join("");
+  const align = comparison.columns.map((column) => (isNumeric(column) ? "---:" : "---"));
+  return [head.map(markdownText), ["---", ...align], ...body].map((row) => `| ${row.join(" | ")} |\n`).join("");
 }
 
 const latexSpecial: Record<string, string> = {
@@ -132,10 +134,11 @@ export function compareLatex(comparison: Comparison): string {
     return best[comparison.columns.indexOf(column)]?.has(at) === true ? `\\textbf{${text}}` : text;
   });
   const [head = [], ...body] = rows;
-  const align = comparison.columns.map((column) =>
-    typeof column.values.find((one) => one !== null) === "number" ? "r" : "l",
-  );
+  const align = comparison.columns.map((column) => (isNumeric(column) ? "r" : "l"));
   const line = (row: readonly string[]) => `  ${row.join(" & ")} \\\\\n`;
   const texts = body.map(([run = "", ...cells]) => line([latexText(run), ...cells]));
-  return `% \\usepackage{booktabs}\n\\begin{tabular}{l${align.join("")}}\n  \\toprule\n${line(head.map(latexText))}  \\midrule\n${texts.join("")}  \\bottomrule\n\\end{tabular}\n`;
+  const beyond = /[^\p{ASCII}\p{Script=Latin}–—“”‘’…]/u.test(texts.join(""))
+    ? "% letters beyond Latin: for LuaLaTeX or XeLaTeX, with a font that has them\n"
+    : "";
+  return `% \\usepackage{booktabs}\n${beyond}\\begin{tabular}{l${align.join("")}}\n  \\toprule\n${line(head.map(latexText))}  \\midrule\n${texts.join("")}  \\bottomrule\n\\end{tabular}\n`;
 }

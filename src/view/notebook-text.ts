@@ -1,6 +1,7 @@
 /** A notebook as Markdown: what ran, why, what came out and what was learned, day by day or for one experiment. */
 import { formatDuration } from "../core/duration.ts";
 import type { Reply } from "../protocol/requests.ts";
+import { markdownText } from "./markdown-text.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { fullTime } from "./time.ts";
@@ -8,11 +9,15 @@ import { fullTime } from "./time.ts";
 type Facts = Reply<"runs.facts">;
 type Run = Facts["runs"][number];
 
-/** Text of people in Markdown: kept as they wrote it, but for what would begin a heading or a fence of its own. */
+/** Text of people in Markdown: kept as they wrote it, but for tags, and for what would begin a heading or a fence of its own. */
 export function prose(text: string, indent: string): string {
   return text
     .split("\n")
-    .map((line) => safeText(line).replace(/^(\s*)(#{1,6}\s|```|~~~)/, "$1\\$2"))
+    .map((line) =>
+      safeText(line)
+        .replace(/^(\s*)(#{1,6}\s|```|~~~)/, "$1\\$2")
+        .replace(/<(?=[a-z/!?])/gi, "&lt;"),
+    )
     .join(`\n${indent}`);
 }
 
@@ -21,7 +26,7 @@ function resultText(run: Run): string {
   const parts = [
     run.failure === null ? run.status : `${run.status} (${run.failure})`,
     run.seconds === null ? null : `after ${formatDuration(run.seconds * 1000)}`,
-    metric === null ? null : `${safeText(metric.name)} **${formatMetric(metric.value)}**`,
+    metric === null ? null : `${markdownText(metric.name)} **${formatMetric(metric.value)}**`,
     run.verdict === null ? null : `**${run.verdict}**`,
   ];
   return parts.filter((part) => part !== null).join(", ");
@@ -71,7 +76,7 @@ function runSection(run: Run): string[] {
   const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
   const setUp = safeText([run.script, ...parameters].join(" ")).replaceAll("`", "'");
   return [
-    `### ${safeText(run.name)} \`${run.run_id}\``,
+    `### ${markdownText(run.name)} \`${run.run_id}\``,
     "",
     `\`${setUp}\`  `,
     `${resultText(run)}`,
@@ -83,17 +88,16 @@ function runSection(run: Run): string[] {
 
 function quietTable(runs: readonly Run[]): string[] {
   if (runs.length === 0) return [];
-  const cell = (text: string) => safeText(text).replaceAll("|", "\\|");
   const rows = runs.map((run) => {
     const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
-    return `| ${cell(run.name)} | \`${run.run_id}\` | ${cell(parameters.join(" "))} | ${resultText(run)} |`;
+    return `| ${markdownText(run.name)} | \`${run.run_id}\` | ${markdownText(parameters.join(" "))} | ${resultText(run)} |`;
   });
   return ["| run | id | parameters | result |", "|---|---|---|---|", ...rows, ""];
 }
 
 function groupSection(group: Facts["groups"][number]): string[] {
   return [
-    `### Group ${safeText(group.group)}${group.verdict === null ? "" : `: **${group.verdict}**`}`,
+    `### Group ${markdownText(group.group)}${group.verdict === null ? "" : `: **${group.verdict}**`}`,
     "",
     ...items(groupSayings(group)),
     "",
@@ -123,7 +127,7 @@ export function notebookText(facts: Facts, title: string): string {
     ? ["", "Older runs of this time are left out: there are more than one notebook takes.", ""]
     : [];
   const lines = [
-    `# ${safeText(title)}`,
+    `# ${markdownText(title)}`,
     "",
     ...(runs.length === 0 ? ["Nothing ran.", ""] : []),
     ...groups,

@@ -62,7 +62,10 @@ export const command = defineCommand({
     const connection = await context.connect();
     const { runIds: all, metric: named } = await plottedRuns(connection, args.words, flags.group);
     const runIds = all.slice(0, mostRuns);
-    if (all.length > mostRuns) context.output.say(`the first ${mostRuns} of ${all.length} runs are drawn`);
+    if (all.length > mostRuns)
+      context.output.say(
+        `the ${flags.group !== null && args.words.length < 2 ? "newest" : "first"} ${mostRuns} of ${all.length} runs are drawn`,
+      );
     const metric = named ?? (await tellingMetric(connection, runIds[0] ?? ""));
     const x: Axis = flags.x ?? "step";
     const plotted = await Promise.all(runIds.map((runId) => pointsOf(connection, runId, metric)));

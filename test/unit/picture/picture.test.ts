@@ -55,6 +55,25 @@ test("SVG, PNG and HTML of one chart", async () => {
   expect(html).toContain("<details><summary>All points (CSV)</summary>");
 });
 
+test("no two of many curves share colour and dashes, and between whole steps there is no tick", async () => {
+  const svg = join(tempFolder(), "x.svg");
+  const many = Array.from({ length: 20 }, (_, at): DrawnSeries => {
+    const points: [number, number][] = [
+      [1, at],
+      [2, at + 1],
+    ];
+    return { label: `run ${at}`, points, left_out: 0 };
+  });
+  await drawFiles(many, { svg, png: null, html: null }, { chart: { ...chart, xName: "step", logY: false }, about: "" });
+  const text = readFileSync(svg, "utf8");
+  const strokes = [...text.matchAll(/stroke="(#\w+)"[^>]*stroke-dasharray="([^"]*)"/g)].map(([, ...both]) =>
+    both.join(" "),
+  );
+  expect(new Set(strokes).size).toBe(20);
+  expect(text).toContain(">1</text>");
+  expect(text).not.toContain(">1.2</text>");
+});
+
 test("letters are drawn, not left out, without any font on the machine", async () => {
   const folder = tempFolder();
   const draw = async (name: string, title: string | null) => {

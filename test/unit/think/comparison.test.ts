@@ -47,6 +47,16 @@ test("causes come before results, the likeliest first; seeds and folders last", 
   expect(found[1]?.rows.map(({ key }) => key)).toEqual(["torch", "six"]);
 });
 
+test("a best value that is the last one is told once", () => {
+  const metrics = (best_loss: number, loss: number) => {
+    const one = side({});
+    return { ...one, manifest: { ...one.manifest, metrics: { best_loss, loss } } };
+  };
+  const keys = (a: Side, b: Side) => differencesOf(a, b, []).flatMap(({ rows }) => rows.map(({ key }) => key));
+  expect(keys(metrics(1, 1), metrics(2, 2))).toEqual(["loss"]);
+  expect(keys(metrics(1, 1), metrics(2, 3))).toEqual(["best_loss", "loss"]);
+});
+
 test("packages are read from a freeze, also those from a path", () => {
   expect(packagesOf("Torch==2.0\nmy_lib @ file:///x\n-e git+https://x\n")).toEqual({
     torch: "2.0",

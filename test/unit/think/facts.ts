@@ -25,6 +25,7 @@ export function facts(given: Partial<RunFacts> = {}): RunFacts {
     data: null,
     data_seen: [],
     metrics: {},
+    not_finite: {},
     failure: null,
     failure_message: null,
     verdict: null,

@@ -79,5 +79,9 @@ test("nothing to draw, one point, and equal values are no trouble", () => {
     });
   expect(chart([])).toEqual([]);
   expect(text(chart([point(0, 3)]))).toContain("loss");
+  // Its dot and its letter stand in one row, and there is no step between two.
+  const one = text(chart([point(1, 3)])).split("\n");
+  expect(one.find((line) => line.trimEnd().endsWith(" a"))).toMatch(/[\u2801-\u28ff]/);
+  expect(one.find((line) => /^ +[\d. ]+$/.test(line))?.trim()).toBe("3");
   expect(text(chart([point(1e300, 0), point(-1e300, 1)]))).toContain("loss");
 });
