@@ -5,7 +5,9 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { BundleEntry, Composed } from "../bundle/compose.ts";
+import { contentId, firstIdOf } from "../bundle/content-id.ts";
 import { type BundledRun, type BundleRecord, bundleFormat, bundleVersion, files, folders } from "../bundle/layout.ts";
+import type { RunIdentity } from "../bundle/plan-import.ts";
 import { isoTime } from "../core/clock.ts";
 import { unknownUser } from "../core/foreign-origin.ts";
 import { runIdFrom } from "../core/ids.ts";
@@ -130,6 +132,8 @@ export function manifestOf(run: ForeignRun, { ids, nowMs }: Known): Manifest {
 
 interface Laid {
   bundled: BundledRun;
+  /** By which a server knows it again. */
+  identity: RunIdentity;
   entries: BundleEntry[];
   sizeBytes: number;
 }
@@ -159,6 +163,9 @@ async function layOut(run: ForeignRun, folder: string, known: Known): Promise<La
   });
   return {
     bundled: { run_id: runId, name: manifest.name, snapshot: null, left_out: [] },
+    identity: {
+      ...{ content: contentId(manifest, sums.join("")), firstId: firstIdOf(manifest), queuedAt: manifest.queued_at },
+    },
     sizeBytes: artifactBytes + (measured?.sizeBytes ?? 0),
     entries: [
       entry("run_manifest.json", { text: manifestText(manifest) }),
@@ -182,7 +189,10 @@ export interface LayOptions {
 }
 
 /** Throws `refused` for what cannot be read, `too_large` beyond what a server takes at once. */
-export async function layOutAll(runs: readonly ForeignRun[], { folder, nowMs, onRun }: LayOptions): Promise<Composed> {
+export async function layOutAll(
+  runs: readonly ForeignRun[],
+  { folder, nowMs, onRun }: LayOptions,
+): Promise<Composed & { identities: RunIdentity[] }> {
   const ids = new Map(runs.map((run) => [run.originId, bundledId(run)]));
   const laid: Laid[] = [];
   let sizeBytes = 0;
@@ -208,5 +218,8 @@ export async function layOutAll(runs: readonly ForeignRun[], { folder, nowMs, on
     ...{ path: files.record, isExecutable: false, modifiedMs: nowMs },
     from: { text: `${JSON.stringify(record, null, 2)}\n` },
   };
-  return { top: "imported", record, entries: [head, ...laid.flatMap(({ entries }) => entries)], thin: [] };
+  return {
+    ...{ top: "imported", record, entries: [head, ...laid.flatMap(({ entries }) => entries)], thin: [] },
+    identities: laid.map(({ identity }) => identity),
+  };
 }

@@ -33,12 +33,14 @@ export const bundleRequests = {
     }),
   ),
   /**
-   * Which of these runs are here, under which id, in the order asked; which trees of code are; the contents that a cut
+   * Which of these runs are here, under which id, in the order asked, and which of other trackers are here as they were when they were
+   * imported and are otherwise there now; which trees of code are; the contents that a cut
    * `PUT /bundles?resumable=1` left here, which need not be sent again, and what it left of files that were under way; and whether a bundle
    * may bring a content once for many files.
    */
   "bundle.known": declare<{
     run_ids: (string | null)[];
+    as_before?: (string | null)[];
     snapshots: string[];
     kept: string[];
     once?: boolean;

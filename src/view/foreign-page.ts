@@ -1,9 +1,16 @@
 /** What an import from another tracker would bring, before anything is kept: its runs, how columns were read, what is left out. */
 import { formatSize } from "../core/size.ts";
-import { type Face, type Line, span } from "./face.ts";
+import { type Face, type Line, type Span, span } from "./face.ts";
 import { safeText } from "./safe-text.ts";
 import { type Column, layTable, type Row } from "./table.ts";
 import { clockTime } from "./time.ts";
+
+/** What the server has of a run already: this very one, or it as it was when it was imported. */
+export interface ForeseenStanding {
+  /** Its id there; null where it is new. */
+  run_id: string | null;
+  state: "new" | "here_already" | "grown";
+}
 
 /** A run as it would be kept. */
 export interface Foreseen {
@@ -18,6 +25,8 @@ export interface Foreseen {
   files: number;
   size_bytes: number;
   remarks: string[];
+  /** Null where no server was asked. */
+  standing: ForeseenStanding | null;
 }
 
 export interface ForeseenColumn {
@@ -63,6 +72,11 @@ export function columnsPage({ columns }: ForeseenImport, face: Face): Line[] {
   return columns === null ? [] : columnLines(columns, face);
 }
 
+function hereSpan({ standing }: Foreseen): Span {
+  if (standing === null || standing.state === "new") return span("");
+  return standing.state === "grown" ? span("changed since", "warn") : span("here already", "dim");
+}
+
 export function foreseenPage(foreseen: ForeseenImport, face: Face): Line[] {
   const { runs, left_out: leftOut, what } = foreseen;
   const layout: Column[] = [
@@ -72,6 +86,7 @@ export function foreseenPage(foreseen: ForeseenImport, face: Face): Line[] {
     { name: "started", keep: 5 },
     { name: "parameters", most: 44, keep: 3 },
     { name: "files", keep: 2 },
+    { name: "here" },
   ];
   const rows = runs.slice(0, shownRuns).map((run): Row => {
     const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`);
@@ -81,6 +96,7 @@ export function foreseenPage(foreseen: ForeseenImport, face: Face): Line[] {
       status: [span(run.status)],
       started: [span(clockTime(run.started_at, face.nowMs) ?? "", "dim")],
       parameters: [span(safeText(parameters.join(" ")))],
+      here: [hereSpan(run)],
       files: [span(run.files === 0 ? "" : `${plural(run.files, "file")}, ${formatSize(run.size_bytes)}`, "dim")],
     };
   });
@@ -90,6 +106,12 @@ export function foreseenPage(foreseen: ForeseenImport, face: Face): Line[] {
       (remark) => remark,
     ),
   ].map(([remark, all]): Line => [span(`${plural(all.length, "run")}: `, "dim"), span(safeText(remark))]);
+  const here = runs.filter(({ standing }) => standing?.state === "here_already");
+  const grown = runs.filter(({ standing }) => standing?.state === "grown");
+  const rests = [
+    ...(here.length > 0 ? [`, ${here.length} ${here.length === 1 ? "is" : "are"} here already`] : []),
+    ...(grown.length > 0 ? [`, ${grown.length} changed there since`] : []),
+  ].join("");
   const rest = runs.length > shownRuns ? [[span(`and ${runs.length - shownRuns} more`, "dim")]] : [];
   return [
     ...columnsPage(foreseen, face),
@@ -98,6 +120,13 @@ export function foreseenPage(foreseen: ForeseenImport, face: Face): Line[] {
     ...rest,
     ...remarks.slice(0, shownRuns),
     ...leftOut.map((why): Line => [span("left out  ", "warn"), span(safeText(why))]),
-    [span(`${plural(runs.length, "run")} would be imported from ${safeText(what)}`)],
+    [
+      span(
+        `${plural(runs.length - here.length - grown.length, "run")} would be imported from ${safeText(what)}${rests}`,
+      ),
+    ],
+    ...(grown.length === 0
+      ? []
+      : [[span("`--update` would take over what is new there, unless it contradicts what was imported", "dim")]]),
   ];
 }

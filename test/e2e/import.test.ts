@@ -20,6 +20,8 @@ test("runs of MLflow are brought once, are found by their parameters, compared, 
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("two stores")]);
   const preview = await lab.json<{ runs: unknown[]; left_out: string[] }>(["import", "--mlflow", "study/mlruns", "-n"]);
   expect([preview.runs.length, preview.left_out.length]).toEqual([4, 2]);
+  const unasked = await lab.ml(["import", "--mlflow", "study/mlruns", "-n"]);
+  expect(unasked.stderr).toContain("which of them were imported before is not known: no server");
   const first = await lab.json<Brought>(["import", "--mlflow", "study/mlruns"]);
   expect(states(first)).toEqual(["imported", "imported", "imported", "imported"]);
   expect(states(await lab.json<Brought>(["import", "--mlflow", "study/mlruns"]))).toEqual(
@@ -96,6 +98,16 @@ test("with --update a run takes over what is new there, and keeps what was said 
   writeFileSync(
     join(store, meta),
     text.replace("status: 3", "status: 4").replace(/end_time: \d+/, "end_time: 1763900300000"),
+  );
+
+  const dry = await lab.json<{ runs: { standing: { run_id: string; state: string } | null }[] }>([
+    ...["import", "--mlflow", "mlruns", "-n"],
+  ]);
+  expect(dry.runs.map(({ standing }) => standing?.state).sort()).toEqual(["grown", ...Array(3).fill("here_already")]);
+  expect(dry.runs.map(({ standing }) => standing?.run_id)).toContain(run);
+  const shown = (await lab.ml(["import", "--mlflow", "mlruns", "-n"])).stdout;
+  expect(shown).toContain(
+    "0 runs would be imported from MLflow's files in mlruns, 3 are here already, 1 changed there since",
   );
 
   const bring = ["import", "--mlflow", "mlruns", "--update"];

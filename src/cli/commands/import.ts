@@ -5,11 +5,18 @@ import { formatSize } from "../../core/size.ts";
 import type { Imported } from "../../protocol/bundle.ts";
 import { limits } from "../../protocol/frames.ts";
 import { importedPage } from "../../view/bundle-page.ts";
-import { columnsPage, foreseenPage } from "../../view/foreign-page.ts";
+import { columnsPage, type ForeseenStanding, foreseenPage } from "../../view/foreign-page.ts";
 import { visible } from "../../view/safe-text.ts";
 import { type Arguments, type Context, defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
-import { bringForeign, type ForeignWishes, foreseenOf, openForeign } from "../foreign-import.ts";
+import {
+  bringForeign,
+  type ForeignWishes,
+  foreseenOf,
+  type OpenedStore,
+  openForeign,
+  standingOf,
+} from "../foreign-import.ts";
 import { faceOf, pageText, sayPage, serverNowMs, talkFace } from "../page.ts";
 import { refusal } from "../run-files.ts";
 
@@ -18,7 +25,7 @@ const flags = {
   tensorboard: flag.text("DIR", "runs of TensorBoard: each folder with event files", { complete: "file" }),
   csv: flag.text("FILE", "a table of results: each row", { complete: "file" }),
   update: flag.on("runs that were imported before take over what is new there; what was said here stays"),
-  dryRun: flag.on("only show what would be imported, and how it was read", { short: "n" }),
+  dryRun: flag.on("only show what would be imported, how it was read, and what is here already", { short: "n" }),
   experiment: flag.text("NAME", "only runs of this experiment there"),
   noArtifacts: flag.on("leave files out"),
   unfinished: flag.on("of MLflow, also runs that never ended there; as cancelled"),
@@ -55,7 +62,7 @@ export const command = defineCommand({
     "ml.import/1":
       "`runs`: each `run_id` (here), `bundled_as`, `name`, `status`, `state` (imported, here_already, grown, updated), `new_points` (of the last two), `changes` (of updated: what is new), `contradictions` (of grown, with `--update --skip-broken`); `files`, `size_bytes`; `left_out` (of other trackers)",
     "ml.import_preview/1":
-      "for --dry-run: `what`, `runs` (each `origin_id`, `name`, `experiment`, `user`, `status`, `started_at`, `ended_at`, `parameters`, `files`, `size_bytes`, `remarks`), `left_out`, `columns` (of a table: `column`, `kind`, `name`, `why`)",
+      "for --dry-run: `what`, `runs` (each `origin_id`, `name`, `experiment`, `user`, `status`, `started_at`, `ended_at`, `parameters`, `files`, `size_bytes`, `remarks`, `standing`: `run_id` and `state` (new, here_already, grown), or null where no server was asked), `left_out`, `columns` (of a table: `column`, `kind`, `name`, `why`)",
   },
   async run(context, args) {
     const [file] = args.words;
@@ -142,6 +149,24 @@ function foreignWishes(given: Flags, file: string | undefined): ForeignWishes | 
   };
 }
 
+/** `standing` is null where no server can say; why is said. */
+async function askStanding(context: Context, store: OpenedStore) {
+  let standing: ForeseenStanding[] | null = null;
+  const exit = await context.detachable("interrupted: nothing was sent", async (signal) => {
+    try {
+      const connection = await context.connect({ start: false });
+      standing = await standingOf(context, store, { connection, signal });
+    } catch (cause) {
+      if (!(cause instanceof MlError) || !cannotSay.has(cause.code)) throw cause;
+      context.output.say(`which of them were imported before is not known: ${cause.message}`);
+    }
+    return 0;
+  });
+  return { exit, standing };
+}
+
+const cannotSay: ReadonlySet<string> = new Set(["unreachable", "not_allowed"]);
+
 async function importForeign(
   context: Context,
   wishes: ForeignWishes,
@@ -150,7 +175,9 @@ async function importForeign(
   const { output } = context;
   const store = await openForeign(context.cwd, wishes);
   try {
-    const foreseen = foreseenOf(store);
+    const { exit: left, standing } = dryRun ? await askStanding(context, store) : { exit: 0, standing: null };
+    if (left !== 0) return left;
+    const foreseen = foreseenOf(store, standing);
     if (dryRun) {
       output.result({
         schema: "ml.import_preview/1",
@@ -159,7 +186,7 @@ async function importForeign(
         rows: () =>
           foreseen.runs.map((run) => [
             ...[visible(run.origin_id), visible(run.name), visible(run.experiment ?? "")],
-            ...[run.status, run.started_at, run.files],
+            ...[run.status, run.started_at, run.files, run.standing?.state ?? null],
           ]),
         human: () => pageText(foreseenPage(foreseen, faceOf(output, Date.now())), output),
       });
