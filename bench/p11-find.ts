@@ -29,6 +29,9 @@ const questions = [
   ...["best val_acc with warmup since March", "longest runs of bob", "sort:lr dropout:*"],
 ];
 
+/** The whole of a question's times is held against the goal of the 95th percentile; no kind of question should be near it. */
+const goalMs = { p95: 10, kind: 8 };
+
 const present: Present = { nowMs: Date.UTC(2026, 10, 23, 12), offsetAt: () => 0 };
 
 interface Measured {
@@ -36,6 +39,8 @@ interface Measured {
   queries: Spread;
   p95Ms: number;
   slowest: string;
+  /** Kinds whose median is beyond the goal, the worst first, with it. */
+  slowKinds: string[];
 }
 
 async function measure(base: string, rounds: number): Promise<Measured> {
@@ -56,7 +61,15 @@ async function measure(base: string, rounds: number): Promise<Measured> {
     }
     times.sort((a, b) => a.ms - b.ms);
     const sorted = times.map(({ ms }) => ms);
-    return { rebuildMs, queries: spread(sorted), p95Ms: quantile(sorted, 0.95), slowest: times.at(-1)?.question ?? "" };
+    const kinds = questions.map((question) => {
+      const own = times.filter((time) => time.question === question).map(({ ms }) => ms);
+      return { question, median: quantile(own, 0.5) };
+    });
+    const slow = kinds.filter(({ median }) => median > goalMs.kind).sort((a, b) => b.median - a.median);
+    return {
+      ...{ rebuildMs, queries: spread(sorted), p95Ms: quantile(sorted, 0.95), slowest: times.at(-1)?.question ?? "" },
+      slowKinds: slow.map(({ question, median }) => `\`${question}\` ${median.toFixed(1)} ms`),
+    };
   } finally {
     catalog.close();
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
@@ -113,9 +126,12 @@ export const row: Row = {
         unit: "ms",
         ours: { ...once(last?.p95Ms ?? NaN), ...last?.queries, median: last?.p95Ms ?? NaN },
       },
-      ...{ goal: "10 ms", met: (last?.p95Ms ?? Infinity) <= 10 },
+      ...{ goal: `${goalMs.p95} ms`, met: (last?.p95Ms ?? Infinity) <= goalMs.p95 },
       growth: growth(({ p95Ms }) => p95Ms),
-      note: `median ${last?.queries.median.toFixed(2)} ms; slowest: \`${last?.slowest}\``,
+      note: [
+        ...[`median ${last?.queries.median.toFixed(2)} ms`, `slowest: \`${last?.slowest}\``],
+        `kinds with a median over ${goalMs.kind} ms: ${last?.slowKinds.join(", ") || "none"}`,
+      ].join("; "),
     };
     return [rebuild, queries, await wholeCommand(context, context.long ? 10_000 : 1000)];
   },

@@ -10,7 +10,7 @@ import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { isFinal, type Status, statuses } from "../run/status.ts";
 import { isSealed, listRunIds, readManifest } from "../run/store.ts";
-import { moveAside, openIndex, putInPlace, removeIndex } from "./database.ts";
+import { moveAside, openIndex, putInPlace, releasePages, removeIndex } from "./database.ts";
 import { Finder } from "./find.ts";
 import { keyedOf, stampOf } from "./gather.ts";
 import { PastRuns } from "./past-runs.ts";
@@ -302,6 +302,11 @@ export class Catalog extends RunList {
       Status,
       number
     >;
+  }
+
+  /** Gives back memory that only makes the next question faster. */
+  rest(): void {
+    releasePages(this.database);
   }
 
   close(): void {

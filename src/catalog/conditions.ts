@@ -4,8 +4,9 @@
  */
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { FieldName } from "../query/fields.ts";
-import type { Query, Range } from "../query/query.ts";
+import type { Query, Range, Space } from "../query/query.ts";
 import type { LabelFinder } from "./labels.ts";
+import type { RunShapes } from "./run-shapes.ts";
 import type { IndexWords } from "./search-words.ts";
 import { textMatch } from "./text-match.ts";
 import { globOf } from "./wildcard.ts";
@@ -18,11 +19,14 @@ export interface Sql {
 export interface Condition extends Sql {
   /** A query of `doc`s that are exactly those that fulfil it. */
   docs?: Sql;
+  /** Parameters and metrics: only a run that has one of these can fulfil it. */
+  names?: readonly number[];
 }
 
 export interface ConditionContext {
   words: IndexWords;
   labels: LabelFinder;
+  shapes: RunShapes;
   /** Who `me` is. */
   user: string;
   nowMs: number;
@@ -155,20 +159,25 @@ function bounds(column: string, { low, lowOpen, high, highOpen }: Range): Sql {
   return { sql: parts.length === 0 ? `${column} IS NOT NULL` : parts.join(" AND "), values };
 }
 
+/** How the runs for which a test of facts holds are listed: along the table, or along an index by what the test is about. */
+interface ListedBy {
+  index?: "facts_by_number" | "facts_by_word";
+  /** The same test, as the index knows it. */
+  as?: Sql;
+}
+
 /**
  * Runs that have a fact of one of some names for which `test` (over `num` and `word`) holds. The `+` keeps SQLite from
  * testing one run along the index over numbers, where it would read all that are in the range (300 ms instead of 1).
  */
-function fact(ids: readonly number[], test: Sql, numeric: boolean): Condition {
+function fact(ids: readonly number[], test: Sql, { index, as = test }: ListedBy = {}): Condition {
+  const from = index === undefined ? "facts" : `facts INDEXED BY ${index}`;
   const conditions = ids.map(
     (id): Condition => ({
       sql: `EXISTS (SELECT 1 FROM facts f WHERE f.name = ? AND f.doc = r.doc AND ${test.sql.replaceAll(/\bnum\b/g, "+num")})`,
       values: [id, ...test.values],
-      docs: {
-        // No `num IS NOT NULL` beside a bound: SQLite would begin at the first number and not at the bound.
-        sql: `SELECT doc FROM facts ${numeric ? "INDEXED BY facts_by_number" : ""} WHERE name = ? AND ${test.sql}`,
-        values: [id, ...test.values],
-      },
+      // No `num IS NOT NULL` beside a bound: SQLite would begin at the first number and not at the bound.
+      docs: { sql: `SELECT doc FROM ${from} WHERE name = ? AND ${as.sql}`, values: [id, ...as.values] },
     }),
   );
   const all = anyOf(conditions, "OR");
@@ -183,10 +192,11 @@ function fact(ids: readonly number[], test: Sql, numeric: boolean): Condition {
 function number(query: Extract<Query, { kind: "number" }>, context: ConditionContext): Condition {
   const { space, name, range } = query;
   if (space === "field" && name === "priority") return { ...bounds("r.priority", range) };
-  const found = fact(context.words.idsOf(space, name), bounds("num", range), true);
-  if (space !== "field" || name !== "runtime") return found;
+  const found = fact(context.words.idsOf(space, name), bounds("num", range), { index: "facts_by_number" });
+  if (space !== "field") return named(found, query, context);
+  if (name !== "runtime") return found;
   // A run that still runs has run since its start.
-  const started = fact(context.words.idsOf("field", "started"), bounds("(? - num) / 1000", range), false);
+  const started = fact(context.words.idsOf("field", "started"), bounds("(? - num) / 1000", range));
   const values = started.values.flatMap((value, at) => (at === 0 ? [value, ...clockValues(range, context.nowMs)] : []));
   return anyOf(
     [
@@ -212,12 +222,28 @@ function value(query: Extract<Query, { kind: "value" }>, context: ConditionConte
     return { sql: `${shown} = ?`, values: [wanted.toLowerCase()] };
   });
   const test = { sql: `(${tests.map(({ sql }) => sql).join(" OR ")})`, values: tests.flatMap(({ values }) => values) };
-  return fact(context.words.idsOf(query.space, query.name), test, false);
+  return named(fact(context.words.idsOf(query.space, query.name), test, wordList(query)), query, context);
+}
+
+/** One whole word that is no number's spelling has its runs in the index over words, newest last. */
+function wordList({ values, contains }: Extract<Query, { kind: "value" }>): ListedBy {
+  const [word = ""] = values;
+  if (contains || values.length !== 1 || word.includes("*") || /^-?(\d|inf$)/i.test(word)) return {};
+  return { index: "facts_by_word", as: { sql: "word = ? COLLATE NOCASE", values: [word.toLowerCase()] } };
+}
+
+function named(
+  condition: Condition,
+  { space, name }: { space: Space; name: string },
+  { words }: ConditionContext,
+): Condition {
+  return space === "field" ? condition : { ...condition, names: words.idsOf(space, name) };
 }
 
 function time({ field, from, to }: Extract<Query, { kind: "time" }>, context: ConditionContext): Condition {
   const range: Range = { low: from, lowOpen: false, high: to, highOpen: true };
-  if (field !== "queued") return fact(context.words.idsOf("field", field), bounds("num", range), true);
+  if (field !== "queued")
+    return fact(context.words.idsOf("field", field), bounds("num", range), { index: "facts_by_number" });
   const plain = bounds("r.at", range);
   const docs = bounds("at", range);
   return { ...plain, docs: { sql: `SELECT doc FROM runs WHERE ${docs.sql}`, values: docs.values } };
@@ -245,7 +271,7 @@ export function conditionOf(query: Query, context: ConditionContext): Condition 
     case "value":
       return value(query, context);
     case "exists":
-      return fact(context.words.idsOf(query.space, query.name), { sql: "1", values: [] }, false);
+      return named(fact(context.words.idsOf(query.space, query.name), { sql: "1", values: [] }), query, context);
     case "time":
       return time(query, context);
     case "text":

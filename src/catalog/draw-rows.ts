@@ -122,11 +122,13 @@ export class RowDrawer {
     for (const { doc, one } of placed) {
       const { found } = one;
       if (found === null) continue;
+      const names: number[] = [];
       for (const fact of found.facts) {
         const name = this.ids.ofName(fact);
+        names.push(name);
         byName.of(name).push(name, doc, fact[2], fact[3]);
       }
-      for (const label of labelNumbers(found, this.ids)) byLabel.of(label).push(label, doc);
+      for (const label of labelNumbers(found, names, this.ids)) byLabel.of(label).push(label, doc);
       for (const kind of lessonKinds)
         if (found.lessons[kind].length > 0) lessons.push(kind, doc, JSON.stringify(found.lessons[kind]));
       texts.push(doc);

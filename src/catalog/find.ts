@@ -13,6 +13,7 @@ import type { Present } from "../query/times.ts";
 import { sortText } from "../query/write-query.ts";
 import type { RunRecord } from "../run/run-record.ts";
 import { LabelFinder } from "./labels.ts";
+import { RunShapes } from "./run-shapes.ts";
 import type { SearchIndex } from "./search-index.ts";
 import { countAll, search } from "./search-plan.ts";
 import { IndexWords } from "./search-words.ts";
@@ -59,6 +60,7 @@ export interface Found {
 export class Finder {
   private words: IndexWords;
   private readonly labels: LabelFinder;
+  private readonly shapes: RunShapes;
 
   constructor(
     private readonly database: Database,
@@ -67,6 +69,7 @@ export class Finder {
   ) {
     this.words = new IndexWords(database, index);
     this.labels = new LabelFinder(database, index);
+    this.shapes = new RunShapes(index);
   }
 
   get synonyms(): Synonyms {
@@ -84,7 +87,8 @@ export class Finder {
   }
 
   private context({ user, present }: SearchOptions) {
-    return { words: this.words, labels: this.labels, user, nowMs: present.nowMs, runs: this.runCount };
+    const { words, labels, shapes } = this;
+    return { ...{ words, labels, shapes, user }, nowMs: present.nowMs, runs: this.runCount };
   }
 
   /** One page. Throws MlError `usage` for what cannot be read, and for a page after one that is not by arrival. */

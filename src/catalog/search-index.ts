@@ -86,7 +86,8 @@ export class SearchIndex {
 
   private write(doc: number, found: SearchFacts): void {
     const facts = numberedFacts(found, this.ids);
-    const labels = labelNumbers(found, this.ids);
+    const names = facts.map(([name]) => name);
+    const labels = labelNumbers(found, names, this.ids);
     const addFact = this.database.query("INSERT INTO facts VALUES (?, ?, ?, ?)");
     for (const [name, num, word] of facts) addFact.run(name, doc, num, word);
     const addLabel = this.database.query("INSERT INTO labels VALUES (?, ?)");
@@ -132,6 +133,11 @@ export class SearchIndex {
 
   hasFile(snapshot: string, path: string): boolean {
     return this.sets.hasFile(snapshot, path);
+  }
+
+  /** Shapes that runs have or once had, with their labels. */
+  shapes(): ReadonlyMap<string, number> {
+    return this.ids.shapes();
   }
 
   /** Names of facts of a kind that are in use or once were, with their ids. */

@@ -29,7 +29,10 @@ export const searchTables = `
     annotation, tag, grp, command, error, log, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
 `;
 
-export const searchIndexes = "CREATE INDEX facts_by_number ON facts(name, num, doc) WHERE num IS NOT NULL;";
+export const searchIndexes = `
+  CREATE INDEX facts_by_number ON facts(name, num, doc) WHERE num IS NOT NULL;
+  CREATE INDEX facts_by_word ON facts(name, word COLLATE NOCASE, doc) WHERE word IS NOT NULL;
+`;
 
 /** Columns of `texts`, in order. */
 export const textColumns = [

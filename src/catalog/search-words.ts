@@ -86,7 +86,9 @@ export class IndexWords implements SearchWords {
   };
 
   isValue = (name: string, value: string): boolean => {
-    const query = this.database.query("SELECT 1 FROM facts WHERE name = ? AND lower(word) = ? LIMIT 1");
+    const query = this.database.query(
+      "SELECT 1 FROM facts INDEXED BY facts_by_word WHERE name = ? AND word = ? COLLATE NOCASE LIMIT 1",
+    );
     return this.idsOf("param", name).some((id) => query.get(id, value) !== null);
   };
 }

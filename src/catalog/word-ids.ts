@@ -4,6 +4,7 @@
  * Whoever makes an index from nothing numbers words without a table and hands the table over (draw-rows.ts).
  */
 import type { Database } from "bun:sqlite";
+import { anyShape, mostShapes, shapeField, shapeOf } from "./run-shapes.ts";
 import type { Fact, FactKind, Label, SearchFacts } from "./search-facts.ts";
 
 /** By kind or field, then by word: no key is put together for every word of every run. */
@@ -27,6 +28,8 @@ export class WordNumbers {
   protected readonly ofNames: Numbers = new Map();
   protected readonly ofLabels: Numbers = new Map();
   protected nameCount = 0;
+  /** By the numbers of its names, in whatever order they came. */
+  protected readonly ofShapes = new Map<string, number>();
 
   constructor(private readonly fresh: NewWords) {}
 
@@ -47,6 +50,21 @@ export class WordNumbers {
     const id = this.fresh.label(field, value);
     words.set(value, id);
     return id;
+  }
+
+  /** The label of the names that a run has; see run-shapes.ts. `numbers` are those of the facts. */
+  ofShape(facts: readonly Fact[], numbers: readonly number[]): number {
+    // Measures of ours come first and are not told.
+    const ours = facts.findIndex(([kind]) => kind !== "b");
+    const from = ours < 0 ? facts.length : ours;
+    const key = numbers.slice(from).join();
+    const known = this.ofShapes.get(key);
+    if (known !== undefined) return known;
+    const shapes = under(this.ofLabels, shapeField);
+    const shape = shapeOf(facts.slice(from));
+    const label = this.ofLabel([shapeField, shapes.size < mostShapes || shapes.has(shape) ? shape : anyShape]);
+    if (this.ofShapes.size < 2 * mostShapes) this.ofShapes.set(key, label);
+    return label;
   }
 }
 
@@ -75,6 +93,7 @@ export class WordIds extends WordNumbers {
     this.nameCount = 0;
     this.ofNames.clear();
     this.ofLabels.clear();
+    this.ofShapes.clear();
     const names = this.database.query("SELECT id, kind, name FROM names").all();
     for (const { id, kind, name } of names as { id: number; kind: string; name: string }[]) {
       under(this.ofNames, kind).set(name, id);
@@ -90,6 +109,11 @@ export class WordIds extends WordNumbers {
     return `${this.rounds}:${this.nameCount}`;
   }
 
+  /** Shapes that runs have or once had, with their labels. */
+  shapes(): ReadonlyMap<string, number> {
+    return under(this.ofLabels, shapeField);
+  }
+
   /** Names of facts that are in use or once were. */
   names(): { kind: FactKind; name: string; id: number }[] {
     return [...this.ofNames].flatMap(([kind, ids]) =>
@@ -102,13 +126,14 @@ export class WordIds extends WordNumbers {
 export const numberedFacts = ({ facts }: SearchFacts, ids: WordNumbers) =>
   facts.map((fact) => [ids.ofName(fact), fact[2], fact[3]] as const);
 
-/** Numbers of the labels, each once. */
-export function labelNumbers({ labels }: SearchFacts, ids: WordNumbers): number[] {
+/** Numbers of the labels, each once, and of the run's shape. `names` are the numbers of its facts' names, in their order. */
+export function labelNumbers({ labels, facts }: SearchFacts, names: readonly number[], ids: WordNumbers): number[] {
   const numbers: number[] = [];
   for (const label of labels) {
     const number = ids.ofLabel(label);
     // There are few, and looking through them is less than making a set.
     if (!numbers.includes(number)) numbers.push(number);
   }
+  numbers.push(ids.ofShape(facts, names));
   return numbers;
 }

@@ -119,6 +119,7 @@ function openCatalog(base: BasePaths, state: StatePaths, log: Log): { catalog: C
     replaced = messageOf(cause);
     synced = catalog.sync();
   }
+  catalog.rest();
   if (replaced !== null) log.say("warn", "the index was damaged and is made anew", { why: replaced });
   log.say("info", "index ready", { ...synced, took_ms: Math.round(performance.now() - started) });
   const damaged = catalog.damaged();

@@ -11,6 +11,8 @@ import type { Halving } from "./halving.ts";
 const watchedMs = 1000;
 const idleMs = 5000;
 const lateAfterMs = 3000;
+/** How long memory is kept for the next question. */
+const restEveryMs = 30_000;
 /** Live runs that are looked at in one tick. */
 const mostRuns = 500;
 
@@ -26,6 +28,7 @@ export class Ticks {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly stamps = new Map<string, string>();
   private overweight = false;
+  private restedAtMs = performance.now();
   private closed = false;
 
   constructor(
@@ -56,6 +59,7 @@ export class Ticks {
       this.services.workers.look();
       this.lookAtLiveRuns();
       this.services.polls.sweep();
+      this.rest();
       this.weigh();
     } catch (cause) {
       this.services.log.say("warn", "tick failed", { why: String(cause) });
@@ -84,6 +88,13 @@ export class Ticks {
         if (grown) hub.announce(record);
       }
     }
+  }
+
+  private rest(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.restedAtMs < restEveryMs) return;
+    this.restedAtMs = nowMs;
+    this.services.catalog.rest();
   }
 
   private weigh(): void {
