@@ -28,6 +28,8 @@ export interface FindReply {
   behind: number;
   /** Sentences on how names and words were understood, where it was asked for. */
   explain: string[];
+  /** Where no run matches: the parts of the query that fit none even by themselves. */
+  unmatched: string[];
 }
 
 export const findBody = z.object({

@@ -48,13 +48,15 @@ export class Synonyms {
   }
 }
 
-/** The table of a `synonyms.toml`: `lr = ["eta"]`, or `lr = "eta"`. Throws on text that is no TOML; foreign values are left out. */
+/** The table of a `synonyms.toml`: `lr = ["eta"]`, or `lr = "eta"`. Throws on text that is no TOML, and on values that are no words. */
 export function parseSynonyms(text: string): Record<string, string[]> {
   const table = Bun.TOML.parse(text) as Record<string, unknown>;
   const own: Record<string, string[]> = {};
   for (const [word, value] of Object.entries(table)) {
-    const others = (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
-    if (others.length > 0) own[word] = others;
+    const others: unknown[] = Array.isArray(value) ? value : [value];
+    if (!others.every((one) => typeof one === "string"))
+      throw new Error(`what \`${word}\` stands for is no word or list of words`);
+    own[word] = others;
   }
   return own;
 }

@@ -108,9 +108,25 @@ function remarks(reply: FindReply, face: Face): Line[] {
   return lines.map((line) => cutLine(line, face.width, face.unicode));
 }
 
+/** That there is none, and which part of the search is at fault. */
+function nothingFound({ query, unmatched }: FindReply, face: Face): Line[] {
+  const none: Line = [span("No run matches.")];
+  if (unmatched.length === 0)
+    return query === "" || !query.includes(" ")
+      ? [none]
+      : [[...none, span(" Each part fits some run, but none fits all.", "dim")]];
+  if (unmatched.length === 1 && unmatched[0] === query) return [none];
+  const parts = unmatched.flatMap((part, at) => [
+    span(at === 0 ? " " : at === unmatched.length - 1 ? " and " : ", ", "dim"),
+    span(safeText(part), "accent"),
+  ]);
+  const fits = span(unmatched.length === 1 ? " fits none by itself." : " fit none by themselves.", "dim");
+  return [cutLine([...none, ...parts, fits], face.width, face.unicode)];
+}
+
 export function findPage(reply: FindReply, face: Face): Line[] {
   const head: Line[] = [searchLine(reply, face), ...reply.explain.map((text) => [span(`  ${safeText(text)}`, "dim")])];
-  if (reply.runs.length === 0) return [...head, [], [span("No run matches.")], ...remarks(reply, face)];
+  if (reply.runs.length === 0) return [...head, [], ...nothingFound(reply, face), ...remarks(reply, face)];
   const columns = columnsOf(reply);
   const rows = reply.runs.map((found) => rowOf(found, reply, face));
   const titles: Row = Object.fromEntries([

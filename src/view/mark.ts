@@ -57,9 +57,11 @@ export function verdictSpan(verdict: string | null, face: Pick<Face, "unicode">)
   return verdict === null ? unknown(face) : span(safeText(verdict), verdictTone(verdict));
 }
 
-/** `2 validates, 1 without a verdict`, each in its tone. */
+/** `2 validates, 1 without a verdict`, each in its tone, always in one order. */
 export function verdictCounts(verdicts: Readonly<Record<string, number>>, face: Pick<Face, "unicode">): Span[] {
-  return Object.entries(verdicts).flatMap(([verdict, count], index): Span[] => [
+  const place = (verdict: string) => [...Object.keys(verdictTones), verdict].indexOf(verdict);
+  const sorted = Object.entries(verdicts).sort(([a], [b]) => place(a) - place(b));
+  return sorted.flatMap(([verdict, count], index): Span[] => [
     span(`${index === 0 ? "" : ", "}${count} `, "dim"),
     verdict === "none" ? span("without a verdict", "dim") : verdictSpan(verdict, face),
   ]);

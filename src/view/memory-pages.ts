@@ -1,7 +1,7 @@
 /** Lessons, dead ends and lineage as pages: the words first, then who said them, where and when. */
 import type { Reply } from "../protocol/requests.ts";
 import { cutLine, type Face, type Line, type Span, span, wrapText } from "./face.ts";
-import { shortId, verdictSpan } from "./mark.ts";
+import { shortId, verdictCounts, verdictSpan } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
 import { clockTime } from "./time.ts";
@@ -21,25 +21,33 @@ function bulleted(text: string, bullet: string, face: Face): Line[] {
 const dayOf = (at: string, face: Face) => clockTime(at, face.nowMs) ?? "?";
 const shownSources = 3;
 
-function sourceLine({ sources }: Lesson, face: Face): Line {
-  const shown = sources.slice(0, shownSources).flatMap((source, index): Span[] => {
-    const name = source.kind === "group" ? `group ${source.id}` : `${source.name} ${shortId(source.id)}`;
-    const verdict = source.verdict === null ? [] : [span(" "), verdictSpan(source.verdict, face)];
-    return [
-      span(`${index === 0 ? "  " : ", "}${safeText(name)}`, "dim"),
-      ...verdict,
-      span(`  ${safeText(source.user)}, ${dayOf(source.at, face)}`, "dim"),
-    ];
-  });
-  const more = sources.length > shownSources ? [span(` and ${sources.length - shownSources} more`, "dim")] : [];
-  return cutLine([...shown, ...more], face.width, face.unicode);
+function sourceText({ kind, id, name, user, verdict, at }: Lesson["sources"][number], face: Face): Line {
+  const what = kind === "group" ? `group ${id}` : `${name} ${shortId(id)}`;
+  return [
+    span(safeText(what), "dim"),
+    ...(verdict === null ? [] : [span(" "), verdictSpan(verdict, face)]),
+    span(`  ${safeText(user)}, ${dayOf(at, face)}`, "dim"),
+  ];
+}
+
+/** A line for each of those who drew it; of many how many they are, what they came to, and the latest. */
+function sourceLines({ sources }: Lesson, face: Face): Line[] {
+  const [latest] = sources;
+  const lines: Line[] = sources.map((source) => [span("  "), ...sourceText(source, face)]);
+  if (latest === undefined || sources.length <= shownSources) return lines;
+  const verdicts: Record<string, number> = {};
+  for (const { verdict } of sources) verdicts[verdict ?? "none"] = (verdicts[verdict ?? "none"] ?? 0) + 1;
+  return [
+    [span(`  ${sources.length} times: `, "dim"), ...verdictCounts(verdicts, face)],
+    [span("  latest ", "dim"), ...sourceText(latest, face)],
+  ];
 }
 
 export function lessonsPage(lessons: readonly Lesson[], face: Face): Line[] {
   return lessons.flatMap((lesson, index) => [
     ...(index === 0 ? [] : [[]]),
     ...bulleted(lesson.text, face.unicode ? "•" : "*", face),
-    sourceLine(lesson, face),
+    ...sourceLines(lesson, face).map((line) => cutLine(line, face.width, face.unicode)),
   ]);
 }
 

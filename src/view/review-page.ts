@@ -1,6 +1,6 @@
 /** One ended run as `ml review` puts it before somebody: what was thought, what came, and which keys say what. */
 import type { Reply } from "../protocol/requests.ts";
-import { cutLine, type Face, type Line, span } from "./face.ts";
+import { type Face, type Line, span, wrapText } from "./face.ts";
 import { dot, markOf, shortId, unknown, verdictSpan, wordOf } from "./mark.ts";
 import { formatMetric, headline } from "./metric.ts";
 import { safeText } from "./safe-text.ts";
@@ -11,6 +11,7 @@ export type Unjudged = Reply<"runs.unjudged">["runs"][number];
 
 /** What was thought before: only what somebody wrote. */
 function thoughtLines({ manifest }: RunDetail, face: Face): Line[] {
+  const room = Math.max(20, Math.min(face.width, 120) - 13);
   const { hypothesis, intent, expected_outcome, experiment_group } = manifest.narrative;
   const facts: [string, string | null][] = [
     ["hypothesis", hypothesis],
@@ -18,11 +19,15 @@ function thoughtLines({ manifest }: RunDetail, face: Face): Line[] {
     ["expected", expected_outcome],
     ["note", manifest.metadata.note],
     ["group", experiment_group],
+    // Runs of a sweep have all the rest in common.
+    ["command", manifest.command],
   ];
   return facts.flatMap(([label, text]) =>
     text === null
       ? []
-      : [cutLine([span(`  ${label.padEnd(10)} `, "dim"), span(safeText(text))], face.width, face.unicode)],
+      : wrapText(safeText(text), room).map((part, at): Line => {
+          return [span(`  ${(at === 0 ? label : "").padEnd(10)} `, "dim"), span(part)];
+        }),
   );
 }
 

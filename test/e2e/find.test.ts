@@ -41,6 +41,14 @@ test("[I4] a search is echoed as read; what cannot be read ends with 2, a caret 
   expect(wrong.stderr).toBe(
     "ml: bad search: there is no field, parameter or metric `statuz`, at column 1\ncause:\n  statuz:failed\n  ^^^^^^\nhint: did you mean `status`? Quotes make it plain words\n",
   );
+  const none = await lab.json<{ unmatched: string[] }>(["find", "status:completed lr>100 warmup"]);
+  expect(none.unmatched).toEqual(["lr>100"]);
+  expect((await lab.ml(["find", "--save", "very good", "val_acc>0.87"])).stderr).toContain(
+    "cannot be saved as `very good`",
+  );
+  writeFileSync(join(data, "synonyms.toml"), "batch_size = 5\n");
+  expect((await lab.ml(["find", "warmup"])).stderr).toContain("what `batch_size` stands for is no word");
+  writeFileSync(join(data, "synonyms.toml"), 'batch_size = ["crowd"]\n');
   expect((await lab.ml(["find", "--save", "good", "val_acc>0.87"])).stdout).toBe("saved @good: val_acc>0.87\n");
   expect((await lab.json<Found>(["find", "@good lr:*"])).query).toBe("val_acc>0.87 lr:*");
   expect((await lab.ml(["find", "@goood"])).code).toBe(3);

@@ -49,6 +49,9 @@ test("what is typed in the editor is kept, whatever becomes of it", async () => 
   lab.put("mended.txt", mended);
   expect((await lab.ml(["narrative", "edit", "@last", "--from", "mended.txt"])).code).toBe(0);
   expect((await lab.json<Info>(["info", "@last"])).manifest.narrative.validation_status).toBe("refutes");
+  lab.put("lose.sh", '#!/bin/sh\nrm "$1"\n');
+  const lost = lab.terminal(["narrative", "edit", "@last"], { env: { EDITOR: join(lab.project, "lose.sh") } });
+  expect(await lost.ended).toBe(0);
   expect((await lab.ml(["lessons"])).stdout).toContain("true is true");
   expect((await lab.ml(["dead-ends"])).stdout).toContain("it works");
 }, 120_000);

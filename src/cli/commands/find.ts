@@ -70,6 +70,10 @@ async function save(context: Context, connection: Connection, wish: { name: stri
   if (wish.query === "") {
     throw new MlError("usage", "an empty search needs no name", { hint: `ml find --save ${wish.name} QUERY` });
   }
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(wish.name))
+    throw new MlError("usage", `a search cannot be saved as \`${safeText(wish.name)}\``, {
+      hint: "its name may have letters from a to z, digits, `-` and `_`, 64 at most",
+    });
   const saved = await connection.ask("search.save", wish);
   context.output.result({
     schema: "ml.find.saved/1",
@@ -100,7 +104,7 @@ export const command = defineCommand({
   ],
   schemas: {
     "ml.find/1":
-      "`query` (as read), `interpreted`, `columns`, `runs` (each `run` as in ml.status/1, `values` by column, `snippet` with `field`, `text`, `marks`), `next` (for --before), `more`, `total`, `behind`, `explain`",
+      "`query` (as read), `interpreted`, `columns`, `runs` (each `run` as in ml.status/1, `values` by column, `snippet` with `field`, `text`, `marks`), `next` (for --before), `more`, `total`, `behind`, `explain`, `unmatched` (where nothing was found: the parts that fit no run by themselves)",
     "ml.find.saved/1": "`searches`: each `name`, `query`",
   },
   async run(context, args) {

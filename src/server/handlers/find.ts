@@ -3,6 +3,7 @@ import type { Found, FoundRun } from "../../catalog/find.ts";
 import { type Snippet, snippetOf } from "../../catalog/snippet.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import type { Present } from "../../query/times.ts";
+import { writeQuery } from "../../query/write-query.ts";
 import { lastBytes } from "../../run/log-end.ts";
 import { readManifest } from "../../run/store.ts";
 import type { Context } from "../context.ts";
@@ -62,12 +63,25 @@ function firstSnippet(context: Context, found: FoundRun, words: readonly string[
   return null;
 }
 
+const mostParts = 12;
+
+/** What is at fault where nothing is found: a search of seven words does not say which of them is in no run. */
+function unmatchedParts(context: Context, { read }: Found, present: Present): string[] {
+  const parts = read.query.kind === "and" ? read.query.parts : [read.query];
+  const options = { user: context.asker.user, present, literal: true, limit: 1 };
+  return parts
+    .slice(0, mostParts)
+    .map((query) => writeQuery({ query, sort: null, limit: null }, present))
+    .filter((text) => text !== "" && context.catalog.finder.page(text, options).runs.length === 0);
+}
+
 export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> {
   const behind = catchUp(context);
   const { finder } = context.catalog;
   const text = context.searches.expand(body.query, context.asker.user);
+  const present = presentOf(context, body.utc_offset_minutes);
   const found: Found = finder.page(text, {
-    ...{ user: context.asker.user, present: presentOf(context, body.utc_offset_minutes) },
+    ...{ user: context.asker.user, present },
     ...{ literal: body.literal, limit: body.limit, columns: body.columns, count: body.count, sort: body.sort ?? null },
     before: body.before === undefined ? null : idOf(context, body.before),
   });
@@ -87,5 +101,6 @@ export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> 
     total: found.total,
     behind,
     explain: body.explain ? finder.explain(found.read) : [],
+    unmatched: found.runs.length === 0 && body.before === undefined ? unmatchedParts(context, found, present) : [],
   };
 }

@@ -5,8 +5,10 @@ import { findPage } from "../../../src/view/find-page.ts";
 import { gpuLines } from "../../../src/view/gpu-lines.ts";
 import { infoPage } from "../../../src/view/info-page.ts";
 import { verdictCounts } from "../../../src/view/mark.ts";
+import { lessonsPage } from "../../../src/view/memory-pages.ts";
 import { curves } from "../../../src/view/metric.ts";
 import { metricTable } from "../../../src/view/metric-page.ts";
+import { reviewPage } from "../../../src/view/review-page.ts";
 import { changeLine, plainRun, runRow } from "../../../src/view/run-row.ts";
 import { similarPage } from "../../../src/view/similar-page.ts";
 import { statusPage } from "../../../src/view/status-page.ts";
@@ -182,6 +184,7 @@ describe("one run", () => {
         total: 1,
         behind: 0,
         explain: [],
+        unmatched: [],
       };
       const pages = [
         [runRow(run, { face: face(100), showUser: false }).state ?? []],
@@ -229,5 +232,59 @@ describe("tables", () => {
       { ...entry, path: "output.log", size_bytes: 812, origin: "record" as const },
     ];
     expect(text(fileTable(entries, face(80)))).toMatchSnapshot();
+  });
+});
+
+describe("memory and searches in few words", () => {
+  const nothing = {
+    interpreted: false,
+    columns: [],
+    runs: [],
+    next: null,
+    more: false,
+    total: null,
+    behind: 0,
+    explain: [],
+  };
+  const said = (query: string, unmatched: string[]) =>
+    text(findPage({ ...nothing, query, unmatched }, face(100))).split("\n")[2];
+  test("a search that finds nothing says which part of it is at fault", () => {
+    expect(said("zzz", ["zzz"])).toBe("No run matches.");
+    expect(said("status:failed lr>100 zzz", ["lr>100", "zzz"])).toBe(
+      "No run matches. lr>100 and zzz fit none by themselves.",
+    );
+    expect(said("status:failed lr>100", ["lr>100"])).toBe("No run matches. lr>100 fits none by itself.");
+    expect(said("status:failed lr>1", [])).toBe("No run matches. Each part fits some run, but none fits all.");
+  });
+  test("a lesson that many drew says how many, what they came to, and the latest", () => {
+    const source = (at: number) => ({
+      kind: "run" as const,
+      id: `2026-11-23_k3f9a${at}`,
+      name: "train",
+      user: "ana",
+      at: sample.now,
+      verdict: at < 3 ? "refutes" : null,
+    });
+    const page = (many: number) =>
+      text(
+        lessonsPage([{ text: "less is more", sources: Array.from({ length: many }, (_, at) => source(at)) }], face(80)),
+      );
+    expect(page(5)).toBe(
+      "• less is more\n  5 times: 3 refutes, 2 without a verdict\n  latest train k3f9a0 refutes  ana, 21:14\n",
+    );
+    expect(page(2)).toBe("• less is more\n  train k3f9a0 refutes  ana, 21:14\n  train k3f9a1 refutes  ana, 21:14\n");
+  });
+  test("a review tells the whole hypothesis and the command, which runs of a sweep differ in", () => {
+    const hypothesis = "a long thought that does not fit into one line of a narrow terminal and is wrapped";
+    const judged = sample.detail(sample.completed, {});
+    const { narrative } = judged.manifest;
+    const page = text(
+      reviewPage(
+        { ...judged, manifest: { ...judged.manifest, narrative: { ...narrative, hypothesis } } },
+        { face: face(60), at: 1, of: "2" },
+      ),
+    );
+    expect(page).toContain("terminal and is wrapped");
+    expect(page).toMatch(/^ {2}command +python /m);
   });
 });
