@@ -21,7 +21,7 @@ import type { Policy } from "../schedule/policy.ts";
 import { RecentUse } from "../schedule/recent-use.ts";
 import { reservationOf } from "../schedule/reservations.ts";
 import { type Eta, expectedStarts } from "../schedule/starts.ts";
-import type { Closed, Machine, RunningRun } from "../schedule/state.ts";
+import type { Closed, Machine, PlanState, RunningRun } from "../schedule/state.ts";
 import type { WorkerBoard } from "./worker-board.ts";
 
 export interface LineBoardOptions {
@@ -34,6 +34,8 @@ export interface LineBoardOptions {
 
 /** Use decays and waiting counts: a plan is made anew after this even if nothing else has changed. */
 const keptMs = 3000;
+/** More at a time are on no machines that we know. */
+const mostLive = 10_000;
 
 const holdingOf = (state: WorkerState): RunningRun[] =>
   state.holding.map(({ run_id, user, group, requested, cards, seconds, started_at, ends_at }) => ({
@@ -52,9 +54,17 @@ function machineOf(state: WorkerState): Machine {
   return { name: state.worker, total: capacityOf(state), free: freeOf(state), running: holdingOf(state), closed };
 }
 
+/** Whether it matters how many run of a user or of a group. */
+function isLimited(entries: readonly WaitingRun[], { limits }: Policy): boolean {
+  const { userRuns, userGpus } = limits;
+  return userRuns !== null || userGpus !== null || entries.some(({ facts }) => facts.terms.group_limit !== null);
+}
+
 interface Kept extends Explained {
   key: string;
   madeAtMs: number;
+  /** The line, with those that a machine has taken from it while their records still say that they wait. */
+  standing: LineEntry[];
   places: Map<string, number>;
   etas: Map<string, Eta>;
 }
@@ -79,7 +89,7 @@ export class LineBoard {
 
   /** The first of the line in their order, of one user where one is named; held ones stand where they would. */
   first(limit: number, user: string | null): LineEntry[] {
-    const { line } = this.#plan().state;
+    const line = this.#plan().standing;
     return (user === null ? line : line.filter((entry) => entry.user === user)).slice(0, limit);
   }
 
@@ -100,7 +110,10 @@ export class LineBoard {
   why(runId: string): Blocker[] {
     const kept = this.#plan();
     const entry = kept.state.line.find((one) => one.runId === runId);
-    return entry === undefined ? [] : explain(entry, kept);
+    if (entry !== undefined) return explain(entry, kept);
+    if (!kept.standing.some((one) => one.runId === runId)) return [];
+    const machine = kept.state.machines.find(({ running }) => running.some((run) => run.runId === runId));
+    return machine === undefined ? [] : [{ kind: "starting", worker: machine.name }];
   }
 
   /** Place, start and reasons of runs that are not in the line, as if they had just been put there. */
@@ -140,17 +153,37 @@ export class LineBoard {
     const silent = new Map(alive.flatMap((state) => state.silent_data.map((one) => [one.run_id, one.datasets])));
     const nowMs = clock.nowMs();
     const running = machines.flatMap((machine) => machine.running);
+    const taken = new Set(running.map(({ runId }) => runId));
     const order = { nowMs, rules: policy.rules, usage: this.#use.now(nowMs, running) };
-    const line = inOrder(entries, order);
+    const standing = inOrder(entries, order);
+    const line = standing.filter(({ runId }) => !taken.has(runId));
     const state = {
       ...{ nowMs, line, machines, limits: policy.limits, hours: policy.hours },
+      elsewhere: isLimited(entries, policy) ? this.#elsewhere(taken) : [],
       reservations: this.#reservations.read().map(reservationOf),
       parentOf: (runId: string) => parentState(base, runId),
       silentData: (runId: string) => silent.get(runId) ?? [],
     };
     const planned = plan(state, { startsOnly: false });
     const places = new Map<string, number>();
-    for (const entry of line) if (!entry.held) places.set(entry.runId, places.size + 1);
-    return { state, planned, order, places, etas: new Map() };
+    for (const entry of standing) if (!entry.held) places.set(entry.runId, places.size + 1);
+    return { standing, state, planned, order, places, etas: new Map() };
+  }
+
+  /**
+   * What counts for the limits beside the machines that are planned for: what workers that are gone had, and what left the line a
+   * moment ago, so that no heartbeat has it yet. A run that still runs by its record and that no heartbeat has any more is at its end.
+   */
+  #elsewhere(taken: ReadonlySet<string>): NonNullable<PlanState["elsewhere"]> {
+    const { catalog, workers } = this.#options;
+    const states = workers.states();
+    const gone = states.filter(({ alive }) => !alive).flatMap(holdingOf);
+    const known = new Set([...taken, ...gone.map(({ runId }) => runId)]);
+    const seenAt = states.flatMap(({ alive, seen_at: at }) => (alive ? [at] : [])).sort()[0] ?? "";
+    const left = catalog.list({ status: ["starting", "running"], limit: mostLive });
+    const fresh = left.filter(({ run_id: runId, status, started_at: started }) => {
+      return !known.has(runId) && (status === "starting" || (started ?? "") > seenAt);
+    });
+    return [...gone, ...fresh.map(({ run_id: runId, user, group, requested }) => ({ runId, user, group, requested }))];
   }
 }

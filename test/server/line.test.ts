@@ -5,7 +5,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Body, Reply } from "../../src/protocol/requests.ts";
 import { readReservations } from "../../src/run/reservations.ts";
+import { setStatus } from "../../src/run/store.ts";
 import { plainCards } from "../../src/schedule/fit.ts";
+import { LineBoard } from "../../src/server/line-board.ts";
 import { startWorker } from "../../src/worker/worker.ts";
 import { afterTest } from "../support/after-test.ts";
 import { tempFolder, until } from "../support/temp.ts";
@@ -226,4 +228,44 @@ test("use is summed by user, priority and week, with how long was waited", async
   ]);
   expect((await server.ask("usage", { by: "week" })).rows[0]?.key).toMatch(/^\d{4}-\d\d-\d\d$/);
   expect((await server.ask("usage", { user: "nobody" })).rows).toEqual([]);
+});
+
+test("what has left the line counts for the limit of its group before any heartbeat has it, and what a machine has taken is starting", async () => {
+  const server = await serve();
+  const worker = await work(server, { slots: 4 });
+  const [state] = await until("a heartbeat", () => {
+    const states = server.services.workers.states();
+    return states.length > 0 ? states : null;
+  });
+  await worker.stop();
+  if (state === undefined) throw new Error("no heartbeat");
+  const { base, catalog, clock, policy } = server.services;
+  const beat = {
+    ...state,
+    alive: true,
+    draining: false,
+    door: [],
+    running: [] as string[],
+    holding: [] as typeof state.holding,
+  };
+  const workers = { states: () => [beat] };
+  const board = new LineBoard({ catalog, workers, base, clock, policy });
+  const ids: string[] = [];
+  for (let at = 0; at < 3; at += 1) ids.push(await queued(server, { argv: ["true"], group: "g", group_limit: 1 }));
+  const [one = "", two = "", three = ""] = ids;
+  const told = (run: string) => board.why(run).map(({ kind }) => kind);
+  expect([one, two, three].map(told)).toEqual([["starting"], ["group_limit"], ["group_limit"]]);
+
+  const { requested } = (await record(server, one)).resources;
+  const holding = { run_id: one, user: "root", group: "g", requested, cards: [], started_at: beat.seen_at };
+  beat.holding = [{ ...holding, seconds: null, ends_at: null }];
+  beat.running = [one];
+  expect([one, two, three].map(told)).toEqual([["starting"], ["group_limit"], ["group_limit"]]);
+  expect(board.first(9, null).map(({ runId }) => runId)).toEqual(ids);
+
+  Object.assign(beat, { holding: [], running: [] });
+  setStatus(base.run(one), "starting");
+  catalog.apply(one);
+  expect([one, two, three].map(told)).toEqual([[], ["group_limit"], ["group_limit"]]);
+  expect(board.why(two)).toEqual([{ kind: "group_limit", group: "g", limit: 1, runs: [one] }]);
 });
