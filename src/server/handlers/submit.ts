@@ -40,7 +40,12 @@ function asksForNothing(requested: Spec["requested"]): string | null {
 
 /** What can never fit is refused now, as long as the workers that could say so are known. */
 export function requireFit(context: Context, specs: readonly Pick<Spec, "argv" | "requested">[]): void {
+  const judged = new Set<string>();
   for (const spec of specs) {
+    // Each look goes through the heartbeats, and many runs ask for the same.
+    const shape = JSON.stringify(spec.requested);
+    if (judged.has(shape)) continue;
+    judged.add(shape);
     const nothing = asksForNothing(spec.requested);
     if (nothing !== null)
       throw new MlError("refused", `queueing \`${quoteCommand(spec.argv).slice(0, 200)}\` was refused: ${nothing}`, {
