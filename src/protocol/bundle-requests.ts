@@ -24,8 +24,7 @@ export interface TravellingRun {
 
 export const bundleRequests = {
   /** What would travel of these runs. Waits a while for the seal of one that has just ended. */
-  "bundle.plan": declare<{ runs: TravellingRun[] }>()(
-    "viewer",
+  "bundle.plan": declare<{ runs: TravellingRun[] }>()("viewer", () =>
     z.object({
       runs: refs,
       level: z.enum(["all", "some", "metadata"]).default("all"),
@@ -45,8 +44,7 @@ export const bundleRequests = {
     kept: string[];
     once?: boolean;
     parts?: ArrivedPart[];
-  }>()(
-    "user",
+  }>()("user", () =>
     z.object({
       runs: z
         .array(z.object({ content: sha256, first_id: z.string().max(64), queued_at: z.string().max(64) }))

@@ -69,8 +69,7 @@ export const dataRequests = {
    * Registers a folder of the server's machine as a dataset, or as a new version of one. Reading it may take long: the reply
    * names the job, `dataset.job` follows it. The same request again, while it runs, names the same job.
    */
-  "dataset.add": declare<DataJob>()(
-    "user",
+  "dataset.add": declare<DataJob>()("user", () =>
     z.object({
       name: word,
       path: z.string().min(1).max(4096),
@@ -81,27 +80,24 @@ export const dataRequests = {
     }),
   ),
   /** Looks whether a dataset is what was registered; `full` reads every byte, else what looks as it did is believed. */
-  "dataset.verify": declare<DataJob>()(
-    "user",
+  "dataset.verify": declare<DataJob>()("user", () =>
     z.object({ name: word, version: word.nullable().optional(), full: z.boolean().default(false) }),
   ),
   /**
    * What the looks found that queueing a run began at its datasets (each NAME or NAME=VERSION). Answers when they are over, or
    * after `wait_ms`; one that is not registered any more is left out.
    */
-  "dataset.looks": declare<{ looks: QueuedLook[] }>()(
-    "viewer",
+  "dataset.looks": declare<{ looks: QueuedLook[] }>()("viewer", () =>
     z.object({
       datasets: z.array(z.string().min(1).max(201)).max(50),
       wait_ms: z.number().int().min(0).max(30_000).default(0),
     }),
   ),
   /** How a job stands; answers when it is over or after `wait_ms`. */
-  "dataset.job": declare<DataJob>()(
-    "user",
+  "dataset.job": declare<DataJob>()("user", () =>
     z.object({ job_id: z.string().max(64), wait_ms: z.number().int().min(0).max(30_000).default(500) }),
   ),
-  "dataset.list": declare<{ datasets: DatasetRecord[] }>()("viewer", z.object({})),
+  "dataset.list": declare<{ datasets: DatasetRecord[] }>()("viewer", () => z.object({})),
   /** One dataset with its versions and the newest runs that used it. */
   "dataset.show": declare<{
     dataset: DatasetRecord;
@@ -120,10 +116,9 @@ export const dataRequests = {
     more: boolean;
     /** The network mounts that it lies on, as the living workers see them. */
     mounts: ({ worker: string } & MountFacts)[];
-  }>()("viewer", z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
+  }>()("viewer", () => z.object({ name: word, limit: z.number().int().min(1).max(1000).default(10) })),
   /** Asks for datasets on the local disks, images at the engines, or what runs use of both; `pin` keeps them there, `unpin` does not any more; so with environments that are built (`venv:KEY`, or that of a run). */
-  "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()(
-    "user",
+  "prewarm.wish": declare<{ wishes: PrewarmWish[] }>()("user", () =>
     z.object({
       names: z.array(z.string().min(1).max(512)).min(1).max(100),
       pin: z.boolean().default(false),
@@ -131,18 +126,16 @@ export const dataRequests = {
     }),
   ),
   /** Takes such wishes back; gives those that there were. */
-  "prewarm.cancel": declare<{ wishes: PrewarmWish[] }>()(
-    "user",
+  "prewarm.cancel": declare<{ wishes: PrewarmWish[] }>()("user", () =>
     z.object({ names: z.array(z.string().min(1).max(512)).min(1).max(100) }),
   ),
   /** What lies on the local disk of each living worker, and what is on its way there. */
   "prewarm.list": declare<{
     wishes: PrewarmWish[];
     workers: ({ worker: string; venvs: VenvFacts | null; images: ImageFacts | null } & DataFacts)[];
-  }>()("viewer", z.object({})),
+  }>()("viewer", () => z.object({})),
   /** Forgets a dataset, or one version of it. The files of it are not touched, and what runs recorded stays. */
-  "dataset.remove": declare<{ name: string; versions: string[] }>()(
-    "user",
+  "dataset.remove": declare<{ name: string; versions: string[] }>()("user", () =>
     z.object({ name: word, version: word.nullable().optional() }),
   ),
 };

@@ -20,11 +20,20 @@ export interface Declared<Body extends z.ZodType, Reply> {
   reply: Reply;
 }
 
-/** `reply` exists for the type alone. */
+/**
+ * `reply` exists for the type alone. The schema is made when a body is first checked: a schema takes some ten kB, and most servers are
+ * never asked most of this.
+ */
 export function declare<Reply>() {
-  return <Body extends z.ZodType>(role: Role | "anyone", body: Body): Declared<Body, Reply> => ({
-    body,
-    role,
-    reply: undefined as Reply,
-  });
+  return <Body extends z.ZodType>(role: Role | "anyone", makeBody: () => Body): Declared<Body, Reply> => {
+    let body: Body | null = null;
+    return {
+      get body() {
+        body ??= makeBody();
+        return body;
+      },
+      role,
+      reply: undefined as Reply,
+    };
+  };
 }

@@ -32,17 +32,18 @@ export interface FindReply {
   unmatched: string[];
 }
 
-export const findBody = z.object({
-  query: z.string().max(4096).default(""),
-  before: z.string().min(1).max(256).optional(),
-  sort: z.string().min(1).max(256).nullable().optional(),
-  columns: z.array(z.string().min(1).max(256)).max(20).default([]),
-  literal: z.boolean().default(false),
-  count: z.boolean().default(false),
-  explain: z.boolean().default(false),
-  /** Minutes east of UTC where the asker is, for `yesterday` and its like; default the server's zone. */
-  utc_offset_minutes: z.number().int().min(-900).max(900).nullable().optional(),
-});
+export const findBody = () =>
+  z.object({
+    query: z.string().max(4096).default(""),
+    before: z.string().min(1).max(256).optional(),
+    sort: z.string().min(1).max(256).nullable().optional(),
+    columns: z.array(z.string().min(1).max(256)).max(20).default([]),
+    literal: z.boolean().default(false),
+    count: z.boolean().default(false),
+    explain: z.boolean().default(false),
+    /** Minutes east of UTC where the asker is, for `yesterday` and its like; default the server's zone. */
+    utc_offset_minutes: z.number().int().min(-900).max(900).nullable().optional(),
+  });
 
 /** One run like another. */
 export interface SimilarRow {
@@ -66,27 +67,29 @@ export interface SimilarReply {
 }
 
 /** Either of `run` and `planned`. */
-export const similarBody = z.object({
-  run: z.string().min(1).max(256).optional(),
-  planned: z
-    .object({
-      argv: z.array(z.string()).min(1).max(10_000),
-      cwd: z.string().max(4096).default("."),
-      snapshot: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .nullable(),
-    })
-    .optional(),
-  limit: z.number().int().min(1).max(100).default(10),
-});
+export const similarBody = () =>
+  z.object({
+    run: z.string().min(1).max(256).optional(),
+    planned: z
+      .object({
+        argv: z.array(z.string()).min(1).max(10_000),
+        cwd: z.string().max(4096).default("."),
+        snapshot: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .nullable(),
+      })
+      .optional(),
+    limit: z.number().int().min(1).max(100).default(10),
+  });
 
 export interface SavedSearch {
   name: string;
   query: string | null;
 }
 
-export const saveBody = z.object({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
-  query: z.string().min(1).max(2048).nullable(),
-});
+export const saveBody = () =>
+  z.object({
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+    query: z.string().min(1).max(2048).nullable(),
+  });

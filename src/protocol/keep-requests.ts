@@ -23,10 +23,9 @@ export const keepRequests = {
     metrics: { name: string; count: number; first: number | string; last: number | string }[];
     /** The output is longer than what was read. */
     cut: boolean;
-  }>()("viewer", z.object({ run: ref, pattern: z.string().min(1).max(300) })),
+  }>()("viewer", () => z.object({ run: ref, pattern: z.string().min(1).max(300) })),
   /** What became of a reproduction; of another run: of its newest reproduction. `names` compares only these metrics. */
-  "run.reproduced": declare<Reproduction>()(
-    "viewer",
+  "run.reproduced": declare<Reproduction>()("viewer", () =>
     z.object({
       run: ref,
       tolerance: z.number().min(0).nullable().optional(),
@@ -42,8 +41,7 @@ export const keepRequests = {
     runs: { run_id: string; name: string; user: string; files: number; size_bytes: number; largest: PrunedFile[] }[];
     files: number;
     size_bytes: number;
-  }>()(
-    "user",
+  }>()("user", () =>
     z.object({
       runs: refs.optional(),
       older_than_seconds: z.number().min(0).optional(),
@@ -58,10 +56,11 @@ export const keepRequests = {
    * Removes code that no run needs any more, neither by its record nor by its tree, and that arrived so long ago; for
    * administrators. With `dry_run` only says what would go.
    */
-  "code.prune": declare<{ dry_run: boolean; trees: number; files: number; size_bytes: number }>()(
-    "user",
+  "code.prune": declare<{ dry_run: boolean; trees: number; files: number; size_bytes: number }>()("user", () =>
     z.object({ older_than_seconds: z.number().min(0).default(86_400), dry_run: z.boolean().default(true) }),
   ),
   /** An ended run against its own record; `level` is the run's own where it is not given. Reads every file of it. */
-  "run.validate": declare<Validation>()("viewer", z.object({ run: ref, level: reproLevel.nullable().default(null) })),
+  "run.validate": declare<Validation>()("viewer", () =>
+    z.object({ run: ref, level: reproLevel.nullable().default(null) }),
+  ),
 };

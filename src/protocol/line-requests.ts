@@ -61,8 +61,7 @@ export const waitTerms = {
 };
 
 export const lineRequests = {
-  "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()(
-    "user",
+  "run.hold": declare<{ runs: { run_id: string; held: boolean }[] }>()("user", () =>
     z.object({
       runs: z.array(ref).max(limits.pageRows).default([]),
       group: z.string().max(256).nullable().optional(),
@@ -76,10 +75,9 @@ export const lineRequests = {
     blockers: Blocker[];
     /** Of every run that a blocker names. */
     named: { run_id: string; name: string; user: string; status: RunSummary["status"] }[];
-  }>()("viewer", z.object({ run: ref })),
+  }>()("viewer", () => z.object({ run: ref })),
   /** How much was used and how long was waited, since so many days. */
-  usage: declare<Usage>()(
-    "viewer",
+  usage: declare<Usage>()("viewer", () =>
     z.object({
       by: z.enum(["user", "priority", "week"]).default("user"),
       days: z.number().min(0.01).max(3660).default(7),
@@ -87,8 +85,7 @@ export const lineRequests = {
     }),
   ),
   /** The newest deeds first: of everybody for an administrator, else those of the asker and those to the asker's runs. */
-  "audit.list": declare<{ deeds: AuditLine[] }>()(
-    "viewer",
+  "audit.list": declare<{ deeds: AuditLine[] }>()("viewer", () =>
     z.object({
       limit: z.number().int().min(1).max(1000).default(50),
       run: ref.nullable().optional(),
@@ -96,10 +93,9 @@ export const lineRequests = {
       action: z.string().max(64).nullable().optional(),
     }),
   ),
-  "reservation.list": declare<{ reservations: ReservationRecord[] }>()("viewer", z.object({})),
+  "reservation.list": declare<{ reservations: ReservationRecord[] }>()("viewer", () => z.object({})),
   /** Keeps GPUs for users from one moment to another. `busy`: runs that may still be on them when it begins. */
-  "reservation.add": declare<{ reservation: ReservationRecord; busy: string[] }>()(
-    "admin",
+  "reservation.add": declare<{ reservation: ReservationRecord; busy: string[] }>()("admin", () =>
     z.object({
       gpus: z.number().int().min(1).max(1024),
       users: z
@@ -112,8 +108,7 @@ export const lineRequests = {
       note: z.string().max(1024).nullable().optional(),
     }),
   ),
-  "reservation.remove": declare<{ reservation: ReservationRecord }>()(
-    "admin",
+  "reservation.remove": declare<{ reservation: ReservationRecord }>()("admin", () =>
     z.object({ reservation_id: z.string().min(1).max(64) }),
   ),
 };

@@ -15,8 +15,7 @@ export const logRequests = {
     ended: boolean;
     encoding: "utf8" | "base64";
     data: string;
-  }>()(
-    "viewer",
+  }>()("viewer", () =>
     z.object({
       run: ref,
       stream,
@@ -36,8 +35,7 @@ export const logRequests = {
     line_end: number | null;
     next: number | null;
     size: number;
-  }>()(
-    "viewer",
+  }>()("viewer", () =>
     z.object({
       run: ref,
       stream,

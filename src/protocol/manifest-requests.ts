@@ -8,5 +8,5 @@ export const manifestRequests = {
    * Manifests of the first of these runs, each once and in their order: as many as make up one frame, and at least one. Ask
    * again for the others.
    */
-  "runs.manifests": declare<{ manifests: Manifest[] }>()("viewer", z.object({ runs: refs })),
+  "runs.manifests": declare<{ manifests: Manifest[] }>()("viewer", () => z.object({ runs: refs })),
 };

@@ -177,10 +177,9 @@ export const requests = {
     host: string;
     base: string;
     now: string;
-  }>()("viewer", z.object({ version: z.string(), protocol: z.number() })),
+  }>()("viewer", () => z.object({ version: z.string(), protocol: z.number() })),
   /** All or nothing. Throws `snapshot_missing` (data: {snapshots}) before anything is queued, `refused` for what can never fit. */
-  submit: declare<{ runs: Submitted[] }>()(
-    "user",
+  submit: declare<{ runs: Submitted[] }>()("user", () =>
     z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
   ),
   status: declare<{
@@ -192,10 +191,9 @@ export const requests = {
     totals: Record<string, number>;
     /** How often intervals of ends (`eta_range` of running runs) held, over the newest ended runs. */
     eta_accuracy: EtaAccuracy;
-  }>()("viewer", z.object({ ...page, user: z.string().nullable().optional() })),
+  }>()("viewer", () => z.object({ ...page, user: z.string().nullable().optional() })),
   /** Newest first. `before` is the run_id of the last row of the page before. */
-  "runs.list": declare<{ runs: RunSummary[]; next: string | null }>()(
-    "viewer",
+  "runs.list": declare<{ runs: RunSummary[]; next: string | null }>()("viewer", () =>
     z.object({
       ...page,
       status: z.array(z.enum(statuses)).optional(),
@@ -206,12 +204,12 @@ export const requests = {
     }),
   ),
   /** A search in the language of docs/find.md, or in English unless `literal`; `query` in the reply is what it was read as. */
-  find: declare<FindReply>()("viewer", findBody.extend(page)),
+  find: declare<FindReply>()("viewer", () => findBody().extend(page)),
   /** Runs of the same script, the nearest by their parameters first; of a run, or of one that is only planned. */
   "run.similar": declare<SimilarReply>()("viewer", similarBody),
   /** A null `query` forgets the search. */
   "search.save": declare<SavedSearch>()("user", saveBody),
-  "search.list": declare<{ searches: { name: string; query: string }[] }>()("viewer", z.object({})),
+  "search.list": declare<{ searches: { name: string; query: string }[] }>()("viewer", () => z.object({})),
   /** `expectation`: what was expected against what came, worked out anew from the record; null where nothing was expected. */
   "run.get": declare<{
     summary: RunSummary;
@@ -219,9 +217,11 @@ export const requests = {
     folder: string;
     worker: string | null;
     expectation: ExpectationReply | null;
-  }>()("viewer", z.object({ run: ref })),
+  }>()("viewer", () => z.object({ run: ref })),
   /** Names to ids; `many: true` lets @running and @failed give several. */
-  "run.resolve": declare<{ run_ids: string[] }>()("viewer", z.object({ runs: refs, many: z.boolean().default(false) })),
+  "run.resolve": declare<{ run_ids: string[] }>()("viewer", () =>
+    z.object({ runs: refs, many: z.boolean().default(false) }),
+  ),
   ...logRequests,
   ...manifestRequests,
   /**
@@ -234,8 +234,7 @@ export const requests = {
     next: number;
     passive_next: number;
     thinned: boolean;
-  }>()(
-    "viewer",
+  }>()("viewer", () =>
     z.object({
       run: ref,
       names: z.array(z.string()).optional(),
@@ -244,12 +243,10 @@ export const requests = {
     }),
   ),
   /** Queued: gone at once. Running: SIGTERM, grace, SIGKILL; `now` skips the grace. Idempotent; ended already is `conflict`. */
-  "run.cancel": declare<{ runs: { run_id: string; status: RunSummary["status"]; stopping: boolean }[] }>()(
-    "user",
+  "run.cancel": declare<{ runs: { run_id: string; status: RunSummary["status"]; stopping: boolean }[] }>()("user", () =>
     z.object({ runs: refs, now: z.boolean().default(false), reason: z.string().max(1024).nullable().optional() }),
   ),
-  "run.priority": declare<{ runs: Submitted[] }>()(
-    "user",
+  "run.priority": declare<{ runs: Submitted[] }>()("user", () =>
     z.object({
       runs: refs,
       priority: z.number().int().min(1).max(10),
@@ -257,8 +254,7 @@ export const requests = {
     }),
   ),
   /** What a waiting run is to be: keys left out stay. `changed` names the fields of the manifest. `conflict` once it has started. */
-  "run.edit": declare<{ run_id: string; changed: string[] }>()(
-    "user",
+  "run.edit": declare<{ run_id: string; changed: string[] }>()("user", () =>
     z.object({
       run: ref,
       change: z.object({
@@ -271,8 +267,7 @@ export const requests = {
       dry_run: z.boolean().default(false),
     }),
   ),
-  "run.annotate": declare<{ run_id: string; timestamp: string }>()(
-    "user",
+  "run.annotate": declare<{ run_id: string; timestamp: string }>()("user", () =>
     z.object({
       run: ref,
       note: z.string().min(1).max(limits.textBytes),
@@ -280,13 +275,11 @@ export const requests = {
     }),
   ),
   /** Only ended runs; `dry_run` says what would go and how much it frees. */
-  "run.delete": declare<{ runs: { run_id: string; size_bytes: number; deleted: boolean }[] }>()(
-    "user",
+  "run.delete": declare<{ runs: { run_id: string; size_bytes: number; deleted: boolean }[] }>()("user", () =>
     z.object({ runs: refs, dry_run: z.boolean().default(false) }),
   ),
   /** A run that is tried again is waited for in its next attempt. Answers when all (with `any`: one) have ended or after `timeout_ms` (60 s at most; ask again). */
-  "run.wait": declare<{ done: boolean; runs: RunSummary[]; ended: string[] }>()(
-    "viewer",
+  "run.wait": declare<{ done: boolean; runs: RunSummary[]; ended: string[] }>()("viewer", () =>
     z.object({
       runs: refs,
       any: z.boolean().default(false),
@@ -294,8 +287,7 @@ export const requests = {
     }),
   ),
   /** Snapshot now, then events after it: `runs` all runs or the named, `logs` how far the logs of the named have grown. */
-  subscribe: declare<{ seq: number; runs: RunSummary[]; server: ServerState }>()(
-    "viewer",
+  subscribe: declare<{ seq: number; runs: RunSummary[]; server: ServerState }>()("viewer", () =>
     z.object({
       runs: z.union([z.boolean(), z.array(ref).max(1000)]).default(true),
       logs: z
@@ -304,15 +296,14 @@ export const requests = {
         .default([]),
     }),
   ),
-  unsubscribe: declare<Record<string, never>>()("viewer", z.object({})),
+  unsubscribe: declare<Record<string, never>>()("viewer", () => z.object({})),
   /** The same for those who poll: first without `poll_id`, then with it; waits up to `wait_ms` for events after `after`. */
   "events.poll": declare<{
     poll_id: string;
     seq: number;
     events: import("./frames.ts").EventFrame[];
     snapshot: { runs: RunSummary[]; server: ServerState } | null;
-  }>()(
-    "viewer",
+  }>()("viewer", () =>
     z.object({
       poll_id: z.string().max(64).optional(),
       after: z.number().int().min(0).default(0),
@@ -328,26 +319,24 @@ export const requests = {
    * The workers with their machines, cards and what the runs in their hands use, and those runs. With `watch`, they look
    * now and go on looking for 15 seconds: ask again sooner, and the figures stay current.
    */
-  workers: declare<{ now: string; workers: WorkerState[]; runs: RunSummary[] }>()(
-    "viewer",
+  workers: declare<{ now: string; workers: WorkerState[]; runs: RunSummary[] }>()("viewer", () =>
     z.object({ watch: z.boolean().default(true) }),
   ),
   "server.status": declare<ServerState & { workers: WorkerState[]; clients: number; memory_bytes: number }>()(
     "viewer",
-    z.object({}),
+    () => z.object({}),
   ),
   /** Stops the server; runs go on. */
-  "server.stop": declare<{ pid: number; running: number }>()("admin", z.object({})),
-  "server.check": declare<{ checks: Check[] }>()("viewer", z.object({})),
+  "server.stop": declare<{ pid: number; running: number }>()("admin", () => z.object({})),
+  "server.check": declare<{ checks: Check[] }>()("viewer", () => z.object({})),
   reindex: declare<{
     runs: number;
     damaged: { run_id: string; reason: string }[];
     took_ms: number;
     queue_restored: number;
-  }>()("admin", z.object({})),
+  }>()("admin", () => z.object({})),
   /** Nothing new is started on a host or card (`aside`), or things are again. A card by id, the start of it, or index, as `host/index` where several have it. */
-  "place.set": declare<{ kind: "host" | "gpu"; host: string; gpu: string | null; aside: boolean }>()(
-    "admin",
+  "place.set": declare<{ kind: "host" | "gpu"; host: string; gpu: string | null; aside: boolean }>()("admin", () =>
     z.object({
       kind: z.enum(["host", "gpu"]),
       name: z.string().min(1).max(256),
@@ -355,8 +344,7 @@ export const requests = {
       reason: z.string().max(1024).nullable().optional(),
     }),
   ),
-  "key.add": declare<{ key_id: string; user: string; role: Role; key: string }>()(
-    "admin",
+  "key.add": declare<{ key_id: string; user: string; role: Role; key: string }>()("admin", () =>
     z.object({
       user: z.string().regex(/^[A-Za-z0-9_.@-]{1,64}$/),
       role: z.enum(["viewer", "user", "admin"]).default("user"),
@@ -372,11 +360,12 @@ export const requests = {
       added_at: string;
       last_used_at: string | null;
     }[];
-  }>()("admin", z.object({})),
-  "key.revoke": declare<{ key_id: string; user: string }>()("admin", z.object({ key_id: z.string().min(1).max(64) })),
+  }>()("admin", () => z.object({})),
+  "key.revoke": declare<{ key_id: string; user: string }>()("admin", () =>
+    z.object({ key_id: z.string().min(1).max(64) }),
+  ),
   /** Words that may stand next, for shell completion. */
-  complete: declare<{ words: { word: string; about: string | null }[] }>()(
-    "viewer",
+  complete: declare<{ words: { word: string; about: string | null }[] }>()("viewer", () =>
     z.object({
       kind: z.enum(["run", "live_run", "tag", "group", "metric", "dataset", "query"]),
       prefix: z.string().max(256).default(""),

@@ -57,8 +57,7 @@ export const sweepRequests = {
    * Expands the plan and queues a run for each point; `run` has the keys of a submission but `submit_id`, its `argv` is the command
    * before the parameters. The same `create_id` goes on with the same sweep. Throws `too_large` above `limit`, `snapshot_missing` like `submit`.
    */
-  "sweep.create": declare<{ sweep: SweepSummary | null; preview: SweepPreview }>()(
-    "user",
+  "sweep.create": declare<{ sweep: SweepSummary | null; preview: SweepPreview }>()("user", () =>
     z.object({
       create_id: z.string().regex(/^[A-Za-z0-9_-]{8,64}$/),
       name: z.string().max(100).nullable().default(null),
@@ -76,17 +75,16 @@ export const sweepRequests = {
     }),
   ),
   /** Newest first. */
-  "sweep.list": declare<{ sweeps: SweepSummary[] }>()("viewer", z.object({ all: z.boolean().default(true) })),
+  "sweep.list": declare<{ sweeps: SweepSummary[] }>()("viewer", () => z.object({ all: z.boolean().default(true) })),
   "sweep.get": declare<{ sweep: SweepSummary; definition: Sweep; points: PointState[]; importance: Importance[] }>()(
     "viewer",
-    z.object({ sweep: sweepRef, metric: z.string().max(256).nullable().default(null) }),
+    () => z.object({ sweep: sweepRef, metric: z.string().max(256).nullable().default(null) }),
   ),
   /**
    * `pause` holds what waits, `resume` releases it and queues what is missing, `retry` queues failed points again, `cancel` ends
    * what waits and runs, `extend` adds the points of `plan`.
    */
-  "sweep.change": declare<{ sweep: SweepSummary; queued: string[]; changed: number }>()(
-    "user",
+  "sweep.change": declare<{ sweep: SweepSummary; queued: string[]; changed: number }>()("user", () =>
     z.object({
       sweep: sweepRef,
       action: z.enum(["pause", "resume", "retry", "cancel", "extend"]),

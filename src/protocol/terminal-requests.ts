@@ -19,9 +19,9 @@ export const terminalRequests = {
     run_id: string;
     status: Status;
     terminal: { rows: number; cols: number; viewers: number } | null;
-  }>()("user", z.object({ run: ref, viewer, rows: cells, cols: cells })),
+  }>()("user", () => z.object({ run: ref, viewer, rows: cells, cols: cells })),
   /** Types `data` (base64, 4095 bytes at most) into the terminal, all of it or, with `try_later`, nothing. */
-  "run.type": declare<{ run_id: string }>()("user", z.object({ run: ref, data: z.base64().max(5460) })),
+  "run.type": declare<{ run_id: string }>()("user", () => z.object({ run: ref, data: z.base64().max(5460) })),
   /** Leaves the seat; the run goes on. */
-  "run.detach": declare<{ run_id: string }>()("user", z.object({ run: ref, viewer })),
+  "run.detach": declare<{ run_id: string }>()("user", () => z.object({ run: ref, viewer })),
 };

@@ -9,8 +9,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const transferRequests = {
   /** Whether the server has a tree, all that it needs, and the blobs `hashes` besides: the whole question where nothing has changed. */
-  "snapshot.known": declare<{ known: boolean }>()(
-    "user",
+  "snapshot.known": declare<{ known: boolean }>()("user", () =>
     z.object({ snapshot: sha256, hashes: z.array(sha256).max(100).default([]) }),
   ),
   /**
@@ -28,8 +27,7 @@ export const transferRequests = {
     missing: string[];
     bases: (string | null)[];
     arrived: { hash: string; bytes: number; sha256: string }[];
-  }>()(
-    "user",
+  }>()("user", () =>
     z.object({
       snapshot: sha256,
       hashes: z.array(sha256).max(12_000),
@@ -49,8 +47,7 @@ export const transferRequests = {
    * frame is sent as a blob before (its text is what its name hashes) and named here by that hash, or told as the change
    * of a stored one: {snapshot, base, set, removed}.
    */
-  "snapshot.commit": declare<{ snapshot: string }>()(
-    "user",
+  "snapshot.commit": declare<{ snapshot: string }>()("user", () =>
     z.object({ tree: z.custom<Snapshot | SnapshotChange | string>() }),
   ),
   /**
@@ -58,8 +55,7 @@ export const transferRequests = {
    * of the patterns fits (`*`, `**`, `?`, `[a-z]`, `{a,b}`, from the run folder on; where none does, from work/ on), with
    * `recursive` all that a fitting folder holds as well.
    */
-  "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()(
-    "viewer",
+  "files.list": declare<{ run_id: string; path: string; entries: FileEntry[]; truncated: boolean }>()("viewer", () =>
     z.object({
       run: ref,
       path: z.string().max(4096).default(""),
@@ -72,8 +68,7 @@ export const transferRequests = {
    * Lays a stored snapshot out as the folder `name` of the asker's own data, in place of what was there. `folder` is
    * where it is on the server.
    */
-  "data.put": declare<{ folder: string; files: number; size_bytes: number }>()(
-    "user",
+  "data.put": declare<{ folder: string; files: number; size_bytes: number }>()("user", () =>
     z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/), snapshot: sha256 }),
   ),
 };
