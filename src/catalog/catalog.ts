@@ -5,6 +5,7 @@
  * Newest first means by order of arrival, never by the clock.
  */
 import type { Database } from "bun:sqlite";
+import * as fs from "node:fs";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -15,7 +16,7 @@ import { Finder } from "./find.ts";
 import { keyedOf, stampOf } from "./gather.ts";
 import { PastRuns } from "./past-runs.ts";
 import { type Keyed, recordOf } from "./record.ts";
-import { parseRow, RunList } from "./run-list.ts";
+import { type Believed, parseRow, RunList } from "./run-list.ts";
 import { dropRow, type IndexTables, knownRow, type Row, writeRow } from "./run-rows.ts";
 import { SearchIndex } from "./search-index.ts";
 import { SimilarRuns } from "./similar.ts";
@@ -26,7 +27,16 @@ const keysOf = (record: RunRecord | null) =>
   record && JSON.stringify([record.name, record.user, record.priority, record.held, record.group, record.problem]);
 
 /** More changed runs than these are not read one by one while somebody waits; see `sync`. */
-const readAtStart = 500;
+export const readAtStart = 500;
+
+export interface Synced {
+  /** Runs whose manifests were read. */
+  read: number;
+  /** Changed ones that are left for a rebuild. */
+  left: number;
+  /** Rows that were believed; `isCurrent` compares one of them. */
+  believed: number;
+}
 
 /** Runs of the index that are applied between two breaths. */
 const appliedAtOnce = 20;
@@ -49,6 +59,8 @@ function shelvesOf(base: BasePaths, database: Database, runCount: () => number):
   };
 }
 
+const dayOf = (runId: string) => runId.slice(0, 10);
+
 /** Where an index is made; what a killed process left there is thrown away. */
 const unfinished = (path: string) => `${path}.new`;
 
@@ -59,6 +71,8 @@ export class Catalog extends RunList {
   readonly waitingRuns = new WaitingRuns();
   private newest = 0;
   private at: Shelves;
+  /** Runs that `sync` left for a rebuild: until there was one, what is not found may be among them. */
+  lacking = 0;
   /** Runs that changed since a rebuild began; null while there is none. */
   private changed: Set<string> | null = null;
 
@@ -216,26 +230,46 @@ export class Catalog extends RunList {
   /**
    * Brings the rows up to date with the folders: only manifests that changed are read. Where these are very many (no index
    * was there, or a backup has been restored), only the newest of them and those of runs that have not ended are; the
-   * others are `left` for a rebuild.
+   * others are `left` for a rebuild. With `believed` a folder whose row says that it ended is not looked at: nothing but people's
+   * words changes of it.
    */
-  sync(most = readAtStart): { read: number; left: number } {
-    const known = new Map<string, string>();
-    for (const row of this.database.query("SELECT run_id, stamp FROM runs").iterate() as Iterable<Row>)
-      known.set(row.run_id, row.stamp);
+  sync(most = readAtStart, believed: Believed = "nothing"): Synced {
+    const known = new Set(this.knownIds());
+    const compared = new Map(this.stamps(believed).map((row) => [row.run_id, row.stamp]));
     const changed: string[] = [];
+    let unlooked = 0;
     for (const runId of listRunIds(this.base)) {
-      const before = known.get(runId) ?? "";
-      if (before === "" || before !== stampOf(this.base.run(runId).manifest)) changed.push(runId);
-      known.delete(runId);
+      const before = compared.get(runId);
+      if (!known.delete(runId)) changed.push(runId);
+      else if (before === undefined) unlooked += 1;
+      else if (before === "" || before !== stampOf(this.base.run(runId).manifest)) changed.push(runId);
     }
-    const wanted = changed.filter((runId, at) => at < most || !isSealed(this.base.run(runId)));
+    const newest = changed.length > most ? this.sealedLast(changed, most) : new Set(changed);
+    const wanted = changed.filter((runId) => newest.has(runId) || !isSealed(this.base.run(runId)));
     this.database.transaction(() => {
       // Oldest first: a row then never has to make room for an earlier one.
       for (const runId of wanted.reverse()) this.apply(runId);
-      for (const runId of known.keys()) this.remove(runId);
+      for (const runId of known) this.remove(runId);
     })();
     this.countAll();
-    return { read: wanted.length, left: changed.length - wanted.length };
+    this.lacking = changed.length - wanted.length;
+    return { read: wanted.length, left: this.lacking, believed: unlooked };
+  }
+
+  /** So many of these, newest day first: whole days, and of the last one those that were sealed last; ids of a day are in no order. */
+  private sealedLast(runIds: readonly string[], most: number): Set<string> {
+    const edge = dayOf(runIds[most - 1] ?? "");
+    const sealedMs = (runId: string) => fs.statSync(this.base.run(runId).sums, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const sealed = runIds.filter((runId) => dayOf(runId) === edge).map((runId) => ({ runId, atMs: sealedMs(runId) }));
+    const newer = runIds.filter((runId) => dayOf(runId) > edge);
+    sealed.sort((a, b) => b.atMs - a.atMs);
+    return new Set([...newer, ...sealed.slice(0, most - newer.length).map(({ runId }) => runId)]);
+  }
+
+  /** False where the folder is not as it was when its row was written, or there is no row. */
+  isCurrent(runId: string): boolean {
+    const row = this.database.query("SELECT stamp FROM runs WHERE run_id = ?").get(runId) as { stamp: string } | null;
+    return row !== null && row.stamp !== "" && row.stamp === stampOf(this.base.run(runId).manifest);
   }
 
   /**
@@ -287,6 +321,7 @@ export class Catalog extends RunList {
     this.close();
     try {
       putInPlace(path, this.path);
+      this.lacking = 0;
     } finally {
       // Whichever is there now.
       this.at = this.shelves(openIndex(this.path).database);

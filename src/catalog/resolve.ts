@@ -26,6 +26,7 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
       if (catalog.get(reference.runId) === null && catalog.apply(reference.runId) === null) throw unknown(text);
       return [reference.runId];
     case "last": {
+      requireAll(catalog, text);
       const limit = reference.back + 1;
       const own = catalog.list({ user, limit });
       const runs = own.length > 0 ? own : catalog.list({ limit });
@@ -42,10 +43,12 @@ export function resolveRuns(catalog: Catalog, text: string, { user, many = false
     case "running":
       return pick(text, preferOwn(catalog.list({ status: ["running", "starting"], limit: manyLimit }), user), many);
     case "failed": {
+      requireAll(catalog, text);
       const failed = preferOwn(catalog.list({ status: ["failed"], limit: manyLimit }), user);
       return pick(text, many ? failed : failed.slice(0, 1), many);
     }
     case "extreme": {
+      requireAll(catalog, text);
       const run = extremeRun(catalog, reference);
       if (run !== null) return [run.run_id];
       const where = reference.group === null ? "" : ` of group \`${reference.group}\``;
@@ -91,8 +94,22 @@ function byWord(catalog: Catalog, word: string, user: string): RunRecord[] {
   for (const live of [true, false]) {
     const named = preferOwn(catalog.named(word, live, manyLimit), user);
     if (named.length > 0) return named;
+    // Of those that have not ended all are known.
+    requireAll(catalog, word);
   }
   return catalog.byPrefix(word, shownCandidates + 1);
+}
+
+/** Which run such a word means cannot be said while older ones are still being read: it could be one of them. Throws `try_later`. */
+function requireAll(catalog: Catalog, text: string): void {
+  if (catalog.lacking === 0) return;
+  throw new MlError(
+    "try_later",
+    `${catalog.lacking} older runs are still being read: \`${text}\` may mean one of them`,
+    {
+      hint: "ask again in a moment, or name the run by its full id",
+    },
+  );
 }
 
 function unknown(text: string): MlError {

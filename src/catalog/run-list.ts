@@ -4,7 +4,7 @@
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import type { RunRecord } from "../run/run-record.ts";
-import type { Status } from "../run/status.ts";
+import { isFinal, type Status, statuses } from "../run/status.ts";
 import type { Damaged } from "./quarantine.ts";
 import type { Row } from "./run-rows.ts";
 import { type Said, type SaidFilter, saidOf } from "./said.ts";
@@ -20,10 +20,18 @@ export interface ListFilter {
   before?: string | undefined;
 }
 
+/** Which rows may be believed without a look at their folders. */
+export type Believed = "nothing" | "ended runs";
+
 interface ListedRow {
   doc: number;
   record: string;
 }
+
+const live = statuses
+  .filter((status) => !isFinal(status))
+  .map((status) => `'${status}'`)
+  .join(", ");
 
 export const parseRow = (row: { record: string }): RunRecord => JSON.parse(row.record) as RunRecord;
 
@@ -100,6 +108,25 @@ export abstract class RunList {
   *endedSince(iso: string): Iterable<RunRecord> {
     const query = "SELECT record FROM runs WHERE live = 0 AND json_extract(record, '$.ended_at') >= ?";
     for (const row of this.database.query(query).iterate(iso)) yield parseRow(row as ListedRow);
+  }
+
+  /** Of all rows, read from an index over them. */
+  knownIds(): string[] {
+    const rows = this.database.query("SELECT run_id FROM runs INDEXED BY by_run_id").all() as Row[];
+    return rows.map((row) => row.run_id);
+  }
+
+  /** What the folders were like: of all rows, or only of those that are not believed. */
+  protected stamps(believed: Believed): Pick<Row, "run_id" | "stamp">[] {
+    // One after the other: together they would be read in the order of their ids, which is all of them.
+    const which = believed === "nothing" ? [""] : [`WHERE status IN (${live})`, "WHERE problem IS NOT NULL"];
+    return which.flatMap((where) => this.database.query(`SELECT run_id, stamp FROM runs ${where}`).all() as Row[]);
+  }
+
+  /** Ids of all runs that have not ended. */
+  liveIds(): string[] {
+    const rows = this.database.query(`SELECT run_id FROM runs WHERE status IN (${live})`).all() as Row[];
+    return rows.map((row) => row.run_id);
   }
 
   /** Ids of all waiting runs, in order of arrival. */

@@ -332,6 +332,7 @@ export const requests = {
   reindex: declare<{
     runs: number;
     damaged: { run_id: string; reason: string }[];
+    joined: boolean;
     took_ms: number;
     queue_restored: number;
   }>()("admin", () => z.object({})),

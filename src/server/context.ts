@@ -75,6 +75,8 @@ export interface Services {
   dropKey(keyId: string): void;
   /** Makes the worker in this process, if any, look at the line and at stop requests now. */
   pokeWorker(): void;
+  /** Hands these runs to it, which nobody attends. */
+  takeOver(runIds: readonly string[]): void;
   /** Begins a clean stop; returns at once. */
   stop(reason: string): void;
 }

@@ -5,18 +5,16 @@
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { Catalog } from "../catalog/catalog.ts";
-import { quarantine } from "../catalog/quarantine.ts";
+import { buildApart } from "../catalog/build-apart.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import { localZone } from "../core/hours.ts";
 import { networkFileSystem } from "../core/network-mount.ts";
 import { openQueue } from "../queue/open.ts";
-import { foldLateHistory } from "../run/history.ts";
 import { Intake, replayIntake } from "../run/intake.ts";
 import { type BasePaths, basePaths, type StatePaths, statePaths } from "../run/paths.ts";
-import { listRunIds, prepareBase } from "../run/store.ts";
+import { prepareBase } from "../run/store.ts";
 import { policyOf } from "../schedule/policy.ts";
 import { keepInterrupted, sweepStaging } from "../transfer/receive.ts";
 import { FailureLimit } from "./admission.ts";
@@ -33,6 +31,7 @@ import { considerGroup, tellOfGroups } from "./group-pause.ts";
 import { Halving } from "./halving.ts";
 import { Hub } from "./hub.ts";
 import { Keys } from "./keys.ts";
+import { lookLate } from "./late-look.ts";
 import { LineBoard } from "./line-board.ts";
 import { LineFeeder } from "./line-feeder.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -40,6 +39,7 @@ import { LiveFacts } from "./live.ts";
 import { type LocalWorker, startLocalWorker } from "./local-worker.ts";
 import type { Log } from "./log.ts";
 import { Notifier } from "./notifier.ts";
+import { openCatalog } from "./open-catalog.ts";
 import { Polls } from "./polls.ts";
 import { Problems } from "./problems.ts";
 import { QueueLooks } from "./queue-looks.ts";
@@ -72,6 +72,8 @@ export interface OpenServerOptions {
   memoryLimitBytes?: number;
   /** For tests; see ListenOptions. */
   idleSeconds?: number;
+  /** For tests: makes an index. */
+  buildIndex?: typeof buildApart;
   /** For tests: the network file system of a path, or null. */
   networkOf?: (path: string) => string | null;
   /** Somebody asked for a stop, or the server should be replaced by a fresh process. */
@@ -103,33 +105,6 @@ function requireLocal(state: StatePaths, networkOf = networkFileSystem as (path:
 function prepareFolders(base: BasePaths, state: StatePaths): void {
   fs.mkdirSync(state.stateDir, { recursive: true, mode: 0o700 });
   prepareBase(base);
-}
-
-/** The index, up to date but for `left` older runs; one that turns out damaged while it is read is made anew. */
-function openCatalog(base: BasePaths, state: StatePaths, log: Log): { catalog: Catalog; left: number } {
-  const started = performance.now();
-  let catalog = Catalog.open(base, state.indexDatabase);
-  let { replaced } = catalog;
-  let synced: { read: number; left: number };
-  try {
-    synced = catalog.sync();
-  } catch (cause) {
-    catalog.close();
-    catalog = Catalog.replace(base, state.indexDatabase);
-    replaced = messageOf(cause);
-    synced = catalog.sync();
-  }
-  catalog.rest();
-  if (replaced !== null) log.say("warn", "the index was damaged and is made anew", { why: replaced });
-  log.say("info", "index ready", { ...synced, took_ms: Math.round(performance.now() - started) });
-  const damaged = catalog.damaged();
-  for (const { run_id, reason } of damaged) log.say("warn", "damaged run", { run: run_id, why: reason });
-  try {
-    quarantine(base, damaged);
-  } catch (cause) {
-    log.say("warn", "no copies of damaged manifests could be kept", { why: messageOf(cause) });
-  }
-  return { catalog, left: synced.left };
 }
 
 function replay(base: BasePaths, state: StatePaths, log: Log): string[] {
@@ -181,18 +156,10 @@ async function buildServices(
   const { options, base, state, clock, log, settings } = ground;
   const problems = new Problems();
   const journaled = replay(base, state, log);
-  for (const runId of listRunIds(base)) {
-    try {
-      foldLateHistory(base.run(runId));
-    } catch (cause) {
-      log.say("warn", "history not folded", { run: runId, why: messageOf(cause) });
-    }
-  }
-  const { catalog, left } = openCatalog(base, state, log);
+  const catalog = openCatalog(base, state, log);
   undo.push(() => catalog.close());
-  const reindexing = new Reindexing({ base, catalog, problems, log });
+  const reindexing = new Reindexing({ base, catalog, problems, log, build: options.buildIndex ?? buildApart });
   undo.push(() => reindexing.close());
-  if (left > 0) void reindexing.complete(left);
   const queue = await openQueue({
     backend: settings.queue_backend,
     base,
@@ -297,6 +264,7 @@ async function buildServices(
     clients: () => listener?.clients() ?? 0,
     dropKey: (keyId: string) => listener?.dropKey(keyId),
     pokeWorker: () => worker?.poke(),
+    takeOver: (runIds: readonly string[]) => worker?.takeOver(runIds),
     stop: (reason: string) => options.onStop(reason, false),
     attach: (newListener: Listener | null, newWorker: LocalWorker | null) => {
       listener = newListener ?? listener;
@@ -322,6 +290,8 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
     .map((origin) => origin.trim())
     .filter(Boolean);
   const failures = new FailureLimit(() => services.clock.monotonicMs());
+  // Not earlier: it takes the processor, and nobody is answered yet.
+  if (services.catalog.lacking > 0) void services.reindexing.complete();
   const listener = await listen(services, { door: { keys: services.keys, failures, origins }, ...options });
   undo.push(() => listener.close());
   services.attach(listener, null);
@@ -344,6 +314,9 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   const sweeping = setInterval(() => void sweep(services), sweepEveryMs);
   sweeping.unref();
   undo.push(() => clearInterval(sweeping));
+  const stopLooking = new AbortController();
+  void lookLate(services, stopLooking.signal).catch((cause) => traceBug(services, "late look", cause));
+  undo.push(() => stopLooking.abort());
   log.say("info", "serving", { base: base.base, url: listener.url, socket: listener.socket, pid: process.pid });
   return { services, close: once(() => closeAll(services, undo)) };
 }

@@ -1,11 +1,15 @@
 /**
- * Making the index anew while the server goes on: at most one at a time, in a process of its own, and whoever asks meanwhile
- * waits for a further one, because only that is sure to read what was there when they asked.
+ * Making the index anew while the server goes on: one at a time, in a process of its own. Who asks while one is being made
+ * joins it, and what changed in the folders since it was begun is read after it: it need not be made twice.
+ *
+ * A start that found no index, or one that is far behind, leaves runs out; until they are in, people are told so, and what
+ * must not be answered wrongly waits (`requireWhole`).
  */
-import { buildApart } from "../catalog/build-apart.ts";
-import type { Catalog } from "../catalog/catalog.ts";
-import { messageOf } from "../core/error.ts";
+import type { buildApart } from "../catalog/build-apart.ts";
+import { type Catalog, readAtStart } from "../catalog/catalog.ts";
+import { MlError, messageOf } from "../core/error.ts";
 import type { BasePaths } from "../run/paths.ts";
+import { inSlices, lookAtAll } from "./all-folders.ts";
 import type { Log } from "./log.ts";
 import type { Problems } from "./problems.ts";
 
@@ -14,63 +18,126 @@ export interface ReindexingOptions {
   catalog: Catalog;
   problems: Problems;
   log: Log;
+  build: typeof buildApart;
 }
 
 const retryMs = 60_000;
+/** Less than clients wait for an answer. */
+const patienceMs = 20_000;
+
+const byFullId = "to be named by full ids";
+const olderRuns = ({ lacking }: Catalog) => (lacking === 1 ? "1 older run is" : `${lacking} older runs are`);
 
 export class Reindexing {
   private readonly abort = new AbortController();
   private running: Promise<void> | null = null;
-  private next: Promise<void> | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly waiters = new Set<() => void>();
 
   constructor(private readonly options: ReindexingOptions) {}
 
-  /** Resolves once an index that was begun after this call answers. Throws MlError `failed`; the old one answers then. */
-  run(): Promise<void> {
-    if (this.running === null) return this.begin();
-    this.next ??= this.running
-      .catch(() => {})
-      .then(() => {
-        this.next = null;
-        return this.begin();
-      });
-    return this.next;
+  /**
+   * Resolves once an index answers that has the folders as they were when this was called; true where it was joined. Throws
+   * MlError `failed`; the old one answers then.
+   */
+  async run(): Promise<boolean> {
+    const { running, options } = this;
+    const isJoined = running !== null && (await running.then(() => true).catch(() => false));
+    if (isJoined) {
+      const { stale } = await lookAtAll({ ...options, signal: this.abort.signal });
+      if (this.abort.signal.aborted) throw new MlError("try_later", "the server is stopping");
+      if (stale.length <= readAtStart) {
+        const rest = inSlices();
+        for (const runId of stale) {
+          options.catalog.apply(runId);
+          await rest();
+        }
+        return true;
+      }
+    }
+    await this.begin();
+    return false;
   }
 
+  /** Two that waited for the same one, in vain, share the next. */
   private begin(): Promise<void> {
-    const { base, catalog, log } = this.options;
-    const started = performance.now();
-    const { signal } = this.abort;
-    this.running = catalog
-      .rebuild((path) => buildApart(base, path, { signal }))
-      .then(() => log.say("info", "index made anew", { took_ms: Math.round(performance.now() - started) }))
-      .finally(() => {
-        this.running = null;
-      });
+    this.running ??= this.make().finally(() => {
+      this.running = null;
+    });
     return this.running;
   }
 
-  /** For an index that lacks `left` runs at the start: until they are in, people are told so, however often it takes. */
-  async complete(left: number): Promise<void> {
-    const { problems, log } = this.options;
-    problems.set(
-      "index",
-      `${left} older runs are still being read into the index; they can be named by their full ids`,
-    );
+  private async make(): Promise<void> {
+    const { base, catalog, log, build } = this.options;
+    const started = performance.now();
+    const { signal } = this.abort;
+    const onProgress = (runs: number) => this.tell(`, ${runs} so far`);
+    await catalog.rebuild((path) => build(base, path, { signal, onProgress }));
+    log.say("info", "index made anew", { took_ms: Math.round(performance.now() - started) });
+    this.options.problems.set("index", null);
+    this.awaken();
+  }
+
+  private tell(how: string): void {
+    const { catalog, problems } = this.options;
+    if (catalog.lacking === 0) return;
+    problems.set("index", `${olderRuns(catalog)} still being read into the index${how}; ${byFullId}`);
+  }
+
+  /** Brings the runs in that the index lacks, however often it takes. */
+  async complete(): Promise<void> {
+    this.timer = null;
+    this.tell("");
     try {
-      await this.run();
-      problems.set("index", null);
+      await this.begin();
     } catch (cause) {
       if (this.abort.signal.aborted) return;
-      log.say("warn", "making the index failed, trying again", { why: messageOf(cause), in_ms: retryMs });
-      this.timer = setTimeout(() => void this.complete(left), retryMs);
+      const why = messageOf(cause);
+      this.options.log.say("warn", "making the index failed, trying again", { why, in_ms: retryMs });
+      this.options.problems.set(
+        "index",
+        `${why}; ${olderRuns(this.options.catalog)} not in it, ${byFullId}; it is tried again, by \`ml reindex\` at once`,
+      );
+      this.timer ??= setTimeout(() => {
+        if (this.options.catalog.lacking > 0) void this.complete();
+      }, retryMs);
       this.timer.unref();
     }
+  }
+
+  /** Resolves once the index lacks no run; earlier where this is closed. */
+  whole(): Promise<void> {
+    if (this.options.catalog.lacking === 0 || this.abort.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiters.add(resolve);
+    });
+  }
+
+  /** Waits for it, for a while. Throws `try_later` where runs are lacking still: `what` depends on them. */
+  async requireWhole(what: string): Promise<void> {
+    const { catalog } = this.options;
+    if (catalog.lacking === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+      timer.unref();
+    });
+    await Promise.race([this.whole(), patience]);
+    clearTimeout(timer);
+    if (catalog.lacking === 0) return;
+    throw new MlError("try_later", `${what} waits until ${catalog.lacking} older runs are in the index again`, {
+      hint: "try again in a moment; `ml status` says how far it is",
+    });
+  }
+
+  private awaken(): void {
+    for (const resolve of this.waiters) resolve();
+    this.waiters.clear();
   }
 
   close(): void {
     this.abort.abort();
     if (this.timer !== null) clearTimeout(this.timer);
+    this.awaken();
   }
 }

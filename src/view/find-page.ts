@@ -104,7 +104,7 @@ function remarks(reply: FindReply, face: Face): Line[] {
     lines.push([span(`older ones follow: add `, "dim"), span(`--before ${shortId(reply.next)}`)]);
   else if (reply.more) lines.push([span("there are more: ", "dim"), span("-n"), span(" asks for more", "dim")]);
   if (reply.behind > 0)
-    lines.push([span(`! ${reply.behind} changed runs are not searched yet; ask again in a moment`, "warn")]);
+    lines.push([span(`! ${reply.behind} runs are not searched yet; ask again in a moment`, "warn")]);
   return lines.map((line) => cutLine(line, face.width, face.unicode));
 }
 

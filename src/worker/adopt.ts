@@ -209,11 +209,14 @@ async function returnOldClaims(shop: Shop): Promise<void> {
   }
 }
 
-/** The walk at the start of a worker. What runs is adopted first; sealing what is final may go on behind it. */
-export async function adoptAll(shop: Shop): Promise<void> {
+/**
+ * The walk at the start of a worker, over all run folders or those that somebody knows not to have ended (`unended`); then that one
+ * tells of others (`takeOver`). What runs is adopted first; sealing what is final may go on behind it.
+ */
+export async function adoptAll(shop: Shop, unended: readonly string[] | null = null): Promise<void> {
   const later: string[] = [];
   let pause = performance.now() + 20;
-  for (const runId of listRunIds(shop.base)) {
+  for (const runId of unended ?? listRunIds(shop.base)) {
     const paths = shop.base.run(runId);
     if (isSealed(paths) || shop.live.has(runId)) continue;
     if (findOut(shop, paths).finding === "unsealed") later.push(runId);
@@ -223,10 +226,15 @@ export async function adoptAll(shop: Shop): Promise<void> {
     pause = performance.now() + 20;
   }
   await returnOldClaims(shop);
-  const sealing = async () => {
-    for (const runId of later) if (!shop.closing) await adoptRun(shop, runId);
-  };
-  goOn(shop, sealing());
+  goOn(shop, takeOver(shop, later));
+}
+
+/** Runs that nobody attends, as somebody found who looked at their folders. Throws nothing. */
+export async function takeOver(shop: Shop, runIds: readonly string[]): Promise<void> {
+  for (const runId of runIds) {
+    if (shop.closing) return;
+    if (!shop.live.has(runId) && !isSealed(shop.base.run(runId))) await adoptRun(shop, runId);
+  }
 }
 
 /** Runs of another worker of this host that is dead and may never come back, by its last heartbeat. Throws nothing. */

@@ -93,6 +93,8 @@ export interface WorkerOptions {
   /** What prices are in. */
   currency?: string | null;
   clock?: Clock;
+  /** Runs that have not ended, where somebody knows; who does looks at all other folders, and tells by `takeOver`. Default: all folders are looked at. */
+  unended?: readonly string[];
   /** This run changed on disk. Called in this process only; others read the heartbeat. */
   onChange?: (runId: string) => void;
   /** Null captures nothing. Default: captureEnvironment. */

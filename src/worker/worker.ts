@@ -30,7 +30,7 @@ import { AsideReader } from "../run/set-aside.ts";
 import { prepareBase } from "../run/store.ts";
 import { rebuildUse, trimUse } from "../run/use-ledger.ts";
 import { policyOf } from "../schedule/policy.ts";
-import { adoptAgain, adoptAll, adoptFromDeadWorkers } from "./adopt.ts";
+import { adoptAgain, adoptAll, adoptFromDeadWorkers, takeOver } from "./adopt.ts";
 import { Bell } from "./bell.ts";
 import { Cgroups } from "./cgroup.ts";
 import { Door } from "./door.ts";
@@ -54,6 +54,8 @@ export type { WorkerOptions, WorkerSettings } from "./shop.ts";
 
 export interface Worker {
   poke(): void;
+  /** These have ended and are not sealed, or nobody attends them. Returns at once. */
+  takeOver(runIds: readonly string[]): void;
   state(): WorkerBeat;
   stop(options?: { drain?: boolean }): Promise<void>;
 }
@@ -249,7 +251,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   heartbeat.beat();
   await rebuildUse(shop.base, shop.clock.nowMs());
   trimUse(shop.base, shop.name, shop.clock.nowMs());
-  await adoptAll(shop);
+  await adoptAll(shop, options.unended ?? null);
   await refillLine(shop);
   const stopListening = shop.queue.onChange(() => {
     shop.line.invalidate();
@@ -295,6 +297,7 @@ async function open(options: WorkerOptions, lock: FileLock): Promise<Worker> {
   };
   return {
     poke: ringAll,
+    takeOver: (runIds) => goOn(shop, takeOver(shop, runIds)),
     state: () => heartbeat.state(),
     stop: (how = {}) => {
       stopped ??= (async () => {

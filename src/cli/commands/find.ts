@@ -128,7 +128,7 @@ export const command = defineCommand({
     const face = faceOf(output, serverNowMs(connection));
     if (output.mode === "plain") output.say(lineText(searchLine(reply, face)));
     if (output.mode !== "human" && reply.behind > 0)
-      output.say(lineText([span(`${reply.behind} changed runs are not searched yet`)]));
+      output.say(lineText([span(`${reply.behind} runs are not searched yet`)]));
     output.result({
       schema: "ml.find/1",
       value: () => reply,

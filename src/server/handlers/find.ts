@@ -76,7 +76,7 @@ function unmatchedParts(context: Context, { read }: Found, present: Present): st
 }
 
 export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> {
-  const behind = catchUp(context);
+  const behind = catchUp(context) + context.catalog.lacking;
   const { finder } = context.catalog;
   const text = context.searches.expand(body.query, context.asker.user);
   const present = presentOf(context, body.utc_offset_minutes);

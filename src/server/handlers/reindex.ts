@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 
 export async function reindex(context: Context): Promise<Reply<"reindex">> {
   const started = performance.now();
-  await context.reindexing.run();
+  const joined = await context.reindexing.run();
   const damaged = context.catalog.damaged(10_000);
   quarantine(context.base, damaged);
   const restored = await context.feeder.refill();
@@ -14,6 +14,7 @@ export async function reindex(context: Context): Promise<Reply<"reindex">> {
   return {
     runs: totals.reduce((sum, count) => sum + count, 0),
     damaged,
+    joined,
     took_ms: Math.round(performance.now() - started),
     queue_restored: restored ?? 0,
   };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { buildApart } from "../../../src/catalog/build-apart.ts";
 import { buildIndex } from "../../../src/catalog/build-index.ts";
 import { Catalog } from "../../../src/catalog/catalog.ts";
+import { familyOf } from "../../../src/core/process-work.ts";
 import type { Present } from "../../../src/query/times.ts";
 import { type Manifest, manifestText } from "../../../src/run/manifest.ts";
 import { type BasePaths, basePaths } from "../../../src/run/paths.ts";
@@ -117,12 +118,45 @@ test("[D6] an index that is not finished, for whatever reason, changes nothing",
   expect(answers(catalog)).toEqual(before);
 });
 
+test("[D6] a process that makes an index and is killed, or stuck, is told of soon, and the next one makes it", async () => {
+  const { base, openCatalog } = lab(30);
+  const catalog = openCatalog("index.db");
+  catalog.sync();
+  const before = answers(catalog);
+  for (const [signal, said] of [
+    ["SIGKILL", "ended early"],
+    ["SIGSTOP", "is stopped for"],
+  ] as const) {
+    const making = catalog.rebuild((path) => {
+      const built = buildApart(base, path, { stuckMs: 300 });
+      for (const { pid } of familyOf(process.pid).slice(1)) process.kill(pid, signal);
+      return built;
+    });
+    await expect(making).rejects.toThrow(said);
+  }
+  await catalog.rebuild((path) => buildApart(base, path));
+  expect(answers(catalog)).toEqual(before);
+});
+
 test("with very many changes only the newest runs and those that have not ended are read at once", () => {
   const { base, openCatalog, runIds } = lab(30);
   const live = runIds.at(-1) ?? "";
   fs.rmSync(base.run(live).sums);
   const catalog = openCatalog("index.db");
-  expect(catalog.sync(10)).toEqual({ read: 11, left: 19 });
+  expect(catalog.sync(10)).toEqual({ read: 11, left: 19, believed: 0 });
   expect(catalog.list({ limit: 100 }).map((run) => run.run_id)).toEqual([...runIds.slice(0, 10), live]);
-  expect(catalog.sync(100)).toEqual({ read: 19, left: 0 });
+  expect(catalog.sync(100)).toEqual({ read: 19, left: 0, believed: 0 });
+});
+
+test("of a day with very many runs those are read at once that were sealed last", () => {
+  const { base, openCatalog, runIds } = lab(6);
+  const today = runIds.map((runId, at) => {
+    const renamed = base.run(`2026-11-27_${runId.slice(11)}`);
+    fs.renameSync(base.run(runId).folder, renamed.folder);
+    fs.utimesSync(renamed.sums, at, at);
+    return renamed.runId;
+  });
+  const catalog = openCatalog("index.db");
+  expect(catalog.sync(2)).toEqual({ read: 2, left: 4, believed: 0 });
+  expect(today.slice(-2).map((runId) => catalog.get(runId)?.run_id)).toEqual(today.slice(-2));
 });
