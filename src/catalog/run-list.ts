@@ -179,14 +179,21 @@ export abstract class RunList {
   }
 
   /** Distinct values that begin with `prefix`, for completion. */
-  words(kind: "tag" | "group", prefix: string, limit: number): string[] {
-    const [table, column] = kind === "tag" ? ["tags", "tag"] : ["runs", "grp"];
+  words(kind: "tag" | "group" | "user", prefix: string, limit: number): string[] {
+    const [table, column] = { tag: ["tags", "tag"], group: ["runs", "grp"], user: ["runs", "user"] }[kind];
     const rows = this.database
       .query(
         `SELECT DISTINCT ${column} AS word FROM ${table} WHERE ${column} >= ? AND ${column} < ? ORDER BY 1 LIMIT ${limit}`,
       )
       .all(prefix, `${prefix}\u{10ffff}`) as { word: string }[];
     return rows.map((row) => row.word);
+  }
+
+  /** Labels of one field that begin so: hosts, scripts, projects; as far as search has looked. */
+  labels(field: string, prefix: string, limit: number): string[] {
+    const query = "SELECT value FROM label_names WHERE field = ? AND value >= ? AND value < ? ORDER BY 1 LIMIT ?";
+    const rows = this.database.query(query).all(field, prefix, `${prefix}\u{10ffff}`, limit) as { value: string }[];
+    return rows.map(({ value }) => value);
   }
 
   /** What people learned from runs, or meant to do next; as far as search has looked. */

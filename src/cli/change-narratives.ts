@@ -76,7 +76,7 @@ async function changeSearched(
     `${preview.changed.length} of your runs match, ${changing.length} would change${rest > 0 ? `, ${rest} are so already` : ""}${others}`,
   );
   if (dryRun || changing.length === 0) {
-    printChanged(context, connection, { schema, changed: changing, dryRun: true });
+    printChanged(context, connection, { schema, changed: changing, dryRun });
     return;
   }
   if (!yes) {

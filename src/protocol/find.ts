@@ -24,7 +24,7 @@ export interface FindReply {
   more: boolean;
   /** How many match in all, where it was asked for. */
   total: number | null;
-  /** How many changed runs search has not looked at yet. */
+  /** How many runs search has not looked at yet: they changed a moment ago, or a new index lacks them still. */
   behind: number;
   /** Sentences on how names and words were understood, where it was asked for. */
   explain: string[];

@@ -34,11 +34,12 @@ function stateSpan(run: RunSummary): Span {
   return wordOf(run);
 }
 
-function detail(run: RunSummary): Line {
+/** What tells the run from its neighbours, beside what the columns have. */
+function detail(run: RunSummary, columns: readonly string[]): Line {
   if (run.problem !== null) return [span(safeText(run.problem), "warn")];
   if (run.status === "failed" && run.failure !== null) return [span(safeText(run.failure.message), "dim")];
   const found = headline(run.metrics);
-  if (found === null) return [span(safeText(run.command), "dim")];
+  if (found === null || columns.includes(found.name)) return [span(safeText(run.command), "dim")];
   return [span(`${safeText(found.name)} `, "dim"), span(formatMetric(found.value))];
 }
 
@@ -50,7 +51,7 @@ function rowOf({ run, values }: FoundRow, reply: FindReply, face: Face): Row {
     state: [stateSpan(run)],
     // What answers are ordered by and `since:` goes by; when it started or ended is a column of its own.
     when: [span(clockTime(run.queued_at, face.nowMs) ?? "", "dim")],
-    detail: detail(run),
+    detail: detail(run, reply.columns),
   };
   for (const column of reply.columns) {
     const value = values[column] ?? null;

@@ -71,16 +71,20 @@ export function similarPage(reply: SimilarReply, face: Face): Line[] {
 /** Names whose change makes a repeat and not another question. */
 const repeatNames = /(^|[._])(random_)?seed$/;
 
-/** What somebody should know before such a run runs again, at most two lines: that it ran, or that its like was a dead end. */
+const wasInVain = ({ run }: SimilarRow) => run.validation_status === "refutes" || run.status === "failed";
+
+/**
+ * What somebody should know before such a run runs again, at most two lines: that it ran, or that its like was a dead end. Of
+ * several that were the same, one that somebody judged. A seed is no difference; a repeat of what was not in vain is nobody's mistake.
+ */
 export function duplicateLines(rows: readonly SimilarRow[], face: Face): Line[] {
-  const exact = rows.find((row) => row.differs.length === 0 && row.same_code !== false);
-  const nearly = rows.find(
-    (row) =>
-      row !== exact &&
-      row.differs.length <= 1 &&
-      !row.differs.some(({ name }) => repeatNames.test(name)) &&
-      (row.run.validation_status === "refutes" || row.run.status === "failed"),
-  );
+  const same = rows.filter((row) => row.differs.length === 0 && row.same_code !== false);
+  const exact =
+    same.find(({ run }) => run.validation_status === "refutes") ??
+    same.find(({ run }) => run.validation_status !== null) ??
+    same[0];
+  const telling = (row: SimilarRow) => row.differs.filter(({ name }) => !repeatNames.test(name));
+  const nearly = rows.find((row) => !same.includes(row) && telling(row).length <= 1 && wasInVain(row));
   const lines: Line[] = [];
   if (exact !== undefined) lines.push([span("! the same as ", "warn"), ...tale(exact, face)]);
   if (nearly !== undefined) {

@@ -34,6 +34,8 @@ test("[I4] a search is echoed as read; what cannot be read ends with 2, a caret 
   expect(page.stdout).toContain("warmup-study-");
   const ids = await lab.ml(["find", "-q", "crowd>=64", "-n", "100"]);
   expect(ids.stdout).toBe((await lab.ml(["find", "-q", "batch_size>=64", "-n", "100"])).stdout);
+  const noted = await lab.json<Found>(["find", "--note", "warmup", "-n", "3"]);
+  expect(noted.runs.map(({ snippet }) => snippet?.field)).toEqual(["note", "note", "note"]);
   const plain = await lab.ml(["find", "--plain", "--note", "warmup", "-u", "ana"]);
   expect(plain.stderr).toContain("search note~warmup user:ana");
   const wrong = await lab.ml(["find", "statuz:failed"]);
@@ -70,9 +72,11 @@ test("a run that ran before, or whose like was refuted, is told of when it is qu
   const near = await lab.ml(["queue", "train.py", "--lr", "3e-3", "--depth", "2"]);
   expect(near.stderr).toContain("! like train");
   expect(near.stderr).toContain("lr 0.001");
+  const repeat = await lab.ml(["queue", "train.py", "--lr", "1e-3", "--depth", "2", "--seed", "7"]);
+  expect(repeat.stderr).toContain("because it diverged at once (seed none → 7)");
   const other = await lab.ml(["queue", "train.py", "--lr", "1", "--depth", "9"]);
   expect(other.stderr).not.toContain("! ");
   const similar = await lab.json<{ runs: { run: { run_id: string }; score: number }[] }>(["similar", first]);
   expect(similar.runs[0]?.score).toBe(1);
-  expect(similar.runs.length).toBe(3);
+  expect(similar.runs.length).toBe(4);
 }, 120_000);

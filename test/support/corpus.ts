@@ -95,6 +95,7 @@ interface Draw {
   pick<T>(values: readonly T[]): T;
 }
 
+const limitHours = 8;
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 const freeze = "numpy==1.26.4\ntorch==2.1.0\ntorchvision==0.16.0\ntqdm==4.66.1\n";
 const newerFreeze = "numpy==2.0.1\ntorch==2.4.0\ntorchvision==0.19.0\ntqdm==4.66.5\n";
@@ -143,6 +144,19 @@ function metricsOf(draw: Draw, question: Question, values: Record<string, number
   };
 }
 
+/** What a run had logged when it failed so far on its way: nothing where its first step fails. */
+function metricsAtFailure(metrics: Manifest["metrics"], kind: string, way: number): Manifest["metrics"] {
+  if (kind === "code_error" || kind === "gpu_oom") return {};
+  const { loss, val_loss, val_acc, perplexity } = metrics;
+  const part = 0.4 + 0.6 * Math.min(1, way);
+  if (perplexity !== undefined)
+    return { loss: round(Number(loss) / part, 4), perplexity: round(Math.exp(Number(loss) / part), 2) };
+  return {
+    ...{ loss: round(Number(loss) / part, 4), val_loss: round(Number(val_loss) / part, 4) },
+    ...{ val_acc: round(Number(val_acc) * part, 4), epoch: Math.floor(90 * Math.min(1, way)) },
+  };
+}
+
 /** The nth run of the past. */
 function makeRun(at: number, draw: Draw, queuedMs: number): Manifest {
   const question = draw.pick(questions);
@@ -158,13 +172,15 @@ function makeRun(at: number, draw: Draw, queuedMs: number): Manifest {
   const chance = draw.random();
   const status = chance < 0.72 ? "completed" : chance < 0.92 ? "failed" : "cancelled";
   const startedMs = queuedMs + Math.floor(draw.random() * 3_600_000);
-  const hours = status === "failed" ? draw.random() * 2 : 0.5 + draw.random() * 7;
-  const ended = new Date(startedMs + Math.floor(hours * 3_600_000)).toISOString();
-  const metrics = status === "cancelled" ? {} : metricsOf(draw, question, values);
-  const good = Number(metrics.val_acc ?? 0.8) > 0.86;
+  const drawnHours = status === "failed" ? draw.random() * 2 : 0.5 + draw.random() * 7;
+  const reached = status === "cancelled" ? {} : metricsOf(draw, question, values);
+  const good = reached.perplexity === undefined ? Number(reached.val_acc ?? 0) > 0.86 : Number(reached.perplexity) < 23;
   const told = status === "completed" && draw.random() < 0.4;
   const runId = `${new Date(queuedMs).toISOString().slice(0, 10)}_${tailOf(at, draw.random)}`;
   const failed = status === "failed" ? failureOf(draw, values) : null;
+  const hours = failed?.kind === "timeout" ? limitHours : drawnHours;
+  const ended = new Date(startedMs + Math.floor(hours * 3_600_000)).toISOString();
+  const metrics = failed == null ? reached : metricsAtFailure(reached, failed.kind, hours / limitHours);
   const manifest = newManifest({
     ...{ run_id: runId, name: `${question.group}-${at % 97}`, user, command: quoteCommand(argv), argv },
     ...{
@@ -185,7 +201,7 @@ function makeRun(at: number, draw: Draw, queuedMs: number): Manifest {
       ...(told
         ? {
             ...{
-              outcome: `val_acc ${metrics.val_acc ?? "unknown"} with ${question.topic}`,
+              outcome: `${reached.perplexity === undefined ? `val_acc ${reached.val_acc}` : `perplexity ${reached.perplexity}`} with ${question.topic}`,
               learnings: [question.learned],
             },
             validation_status: draw.random() < 0.15 ? "inconclusive" : good ? "validates" : "refutes",
@@ -201,7 +217,7 @@ function makeRun(at: number, draw: Draw, queuedMs: number): Manifest {
     },
     datasets: [{ name: question.dataset }],
     resources: {
-      requested: { gpus: 1 + Math.floor(draw.random() * 2), cpu_cores: 4, ram_gb: 32, max_runtime_hours: 8 },
+      requested: { gpus: 1 + Math.floor(draw.random() * 2), cpu_cores: 4, ram_gb: 32, max_runtime_hours: limitHours },
       assigned: { gpu_ids: [String(Math.floor(draw.random() * 4))] },
       actual: {
         gpu_utilization_avg: round(40 + draw.random() * 59, 1),

@@ -10,7 +10,7 @@ export const command = defineCommand({
   group: "think",
   summary: "runs like one, what differs, and what they yielded",
   about:
-    "Runs of the same script, under every name that it has had, nearest first: equal parameters count nothing, numbers a decade or more apart, other words and missing values count whole; the share that agrees is shown. `ml queue` says so by itself when a run is the same as an earlier one, or differs in one parameter from one that failed or was refuted.",
+    "Runs of the same script, under every name that it has had, nearest first: equal parameters count nothing, numbers a decade or more apart, other words and missing values count whole; the share that agrees is shown. `ml queue` says so by itself when a run is the same as an earlier one, or differs in a seed and one parameter at most from one that failed or was refuted.",
   positionals: [{ name: "RUN", about: "which run", complete: "run" }],
   flags: { limit: flag.number("N", "at most this many; default 10", { short: "n", least: 1, most: 100, whole: true }) },
   examples: [["ml similar @last", "has something like it run before?"]],

@@ -48,7 +48,9 @@ function queryWords(context: Context, prefix: string, user: string): Word[] {
       if (field === "group") return plain(context.catalog.words("group", begun, mostWords));
       if (field === "dataset") return datasetWords(context, begun);
       if (field === "run" || field === "parent" || field === "source") return runWords(context, begun, false);
-      return field === "user" ? [{ word: "me", about: user }] : [];
+      if (field === "user")
+        return [{ word: "me", about: user }, ...plain(context.catalog.words("user", begun, mostWords))];
+      return plain(context.catalog.labels(field, begun, mostWords));
     },
   });
 }

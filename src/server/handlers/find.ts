@@ -2,6 +2,7 @@
 import type { Found, FoundRun } from "../../catalog/find.ts";
 import { type Snippet, snippetOf } from "../../catalog/snippet.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
+import type { Query } from "../../query/query.ts";
 import type { Present } from "../../query/times.ts";
 import { writeQuery } from "../../query/write-query.ts";
 import { lastBytes } from "../../run/log-end.ts";
@@ -54,9 +55,22 @@ function textsOf(context: Context, { record }: FoundRun): [string, () => string]
   ];
 }
 
-function firstSnippet(context: Context, found: FoundRun, words: readonly string[]): Snippet | null {
+/** The texts that a query looks into by name: `note~warmup` is shown where the note says so, whatever else does. */
+function namedTexts(query: Query): string[] {
+  if (query.kind === "and" || query.kind === "or") return query.parts.flatMap(namedTexts);
+  if (query.kind !== "text" || query.column === null) return [];
+  return [query.column === "grp" ? "group" : query.column];
+}
+
+interface Hit {
+  words: readonly string[];
+  named: readonly string[];
+}
+
+function firstSnippet(context: Context, found: FoundRun, { words, named }: Hit): Snippet | null {
   if (words.length === 0) return null;
-  for (const [field, text] of textsOf(context, found)) {
+  const texts = textsOf(context, found).sort(([a], [b]) => Number(named.includes(b)) - Number(named.includes(a)));
+  for (const [field, text] of texts) {
     const snippet = snippetOf(field, text(), words);
     if (snippet !== null) return snippet;
   }
@@ -87,6 +101,7 @@ export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> 
   });
   const options = { ...context, nowMs: context.clock.nowMs };
   const { echo, interpreted, sort } = found.read;
+  const named = namedTexts(found.read.query);
   const byArrival = sort === null || sort.name === "newest";
   return {
     query: echo,
@@ -94,7 +109,7 @@ export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> 
     columns: found.columns,
     runs: found.runs.map((one) => ({
       ...{ run: summarise(one.record, options), values: one.values },
-      snippet: firstSnippet(context, one, found.words),
+      snippet: firstSnippet(context, one, { words: found.words, named }),
     })),
     next: found.more && byArrival ? (found.runs.at(-1)?.record.run_id ?? null) : null,
     more: found.more,
