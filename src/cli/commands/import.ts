@@ -73,13 +73,9 @@ export const command = defineCommand({
         hint: "ml import FILE, ml import --mlflow DIR, --tensorboard DIR, or --csv FILE",
       });
     if (args.flags.update)
-      throw new MlError(
-        "usage",
-        "`--update` is for runs of other trackers: a run of `ml` that has ended never changes",
-        {
-          hint: `ml import ${file}`,
-        },
-      );
+      throw new MlError("usage", "`--update` is for what other trackers keep, and a bundle was named", {
+        hint: "name where the runs went on: `--mlflow DIR`, `--tensorboard DIR` or `--csv FILE`",
+      });
     if (args.flags.dryRun)
       throw new MlError("usage", "a bundle is looked at with `ml verify`", { hint: `ml verify ${file}` });
     return importBundle(context, file);
