@@ -68,11 +68,11 @@ function wordsByValue(plan: Plan, match: string, along: Along): Hit[] {
   const count = plan.database.query(`SELECT count(*) AS n FROM (${hits.sql} LIMIT ${fewHits + 1})`).get(match);
   if ((count as { n: number }).n <= fewHits) return listByValue(plan, { docs: hits, rest: plan.others }, along);
   const best = bestOfWords(plan, hits, along);
-  if (best !== null && best.length >= plan.wanted.limit) return best;
+  if (best !== null) return best;
   return inTurn(plan, along, (id, worst) => valuesOf(plan, id, { worst, among: hits }, along));
 }
 
-/** The page among the best values of all names, for which full text is read once; null where these are too many. */
+/** The page among the best values of all names, for which full text is read once; null where it is not there, or these are too many. */
 function bestOfWords(plan: Plan, hits: Sql, along: Along): Hit[] | null {
   const [first] = along.ids;
   if (first === undefined) return null;
@@ -86,11 +86,13 @@ function bestOfWords(plan: Plan, hits: Sql, along: Along): Hit[] | null {
   const all = lists.map(({ sql }) => `SELECT doc FROM (${sql})`).join(" UNION ALL ");
   const values = lists.flatMap((list) => list.values);
   const found = rows(plan, `SELECT doc FROM (${all}) INTERSECT ${hits.sql}`, [...values, ...hits.values]);
+  if (found.length < plan.wanted.limit) return null;
   const among: Sql = {
     sql: "SELECT value FROM json_each(?)",
     values: [JSON.stringify(found.map(({ doc }) => doc))],
   };
-  return inTurn(plan, along, (id, bound) => valuesOf(plan, id, { worst: bound ?? worst, among }, along));
+  const page = inTurn(plan, along, (id, bound) => valuesOf(plan, id, { worst: bound ?? worst, among }, along));
+  return page.length < plan.wanted.limit ? null : page;
 }
 
 /** The page over several names. `ofName` gives a page of one, and need not look at what is worse than a whole page of those before. */
