@@ -1,10 +1,21 @@
 /** `ml notebook [today|yesterday|week|DATE]`: what ran, why, what came of it, as Markdown for a lab notebook or a mail. */
 import { MlError } from "../../core/error.ts";
-import { periodOf } from "../../core/past.ts";
+import { type Period, periodOf } from "../../core/past.ts";
+import { quoteCommand } from "../../core/shell-quote.ts";
 import { notebookText } from "../../view/notebook-text.ts";
 import { defineCommand } from "../command.ts";
 import { serverNowMs } from "../page.ts";
 import { isScoped, sayRead, scopeFlags, scopeOf } from "../scope-flags.ts";
+
+function namedPeriod(word: string, nowMs: number): Period {
+  try {
+    return periodOf(word.toLowerCase(), nowMs);
+  } catch {
+    throw new MlError("usage", `\`${word}\` is no day and no length of time`, {
+      hint: `write today, yesterday, week, 2026-11-23 or 7d; of an experiment: \`ml notebook --group ${quoteCommand([word])}\``,
+    });
+  }
+}
 
 export const command = defineCommand({
   name: "notebook",
@@ -31,7 +42,7 @@ export const command = defineCommand({
       });
     const connection = await context.connect();
     const nowMs = serverNowMs(connection);
-    const period = word === undefined && isScoped(args.flags) ? null : periodOf((word ?? "today").toLowerCase(), nowMs);
+    const period = word === undefined && isScoped(args.flags) ? null : namedPeriod(word ?? "today", nowMs);
     const scope = scopeOf(args.flags, nowMs);
     const facts = await connection.ask("runs.facts", {
       ...scope,
