@@ -18,7 +18,7 @@ export interface Comparison {
   columns: ComparedColumn[];
   /** What is the same in all of them. */
   same: { name: string; value: Cell }[];
-  /** A sentence for each dataset that was not the same in all runs that used it. */
+  /** A sentence for each dataset that was not the same in all runs that used it; the server adds runs that it cannot read. */
   warnings: string[];
 }
 

@@ -1,5 +1,6 @@
 /** Runs beside each other through the server: code line by line from the snapshots, groups as tables, gaps explained. */
 import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { storeBlob, storeSnapshot } from "../../src/run/objects.ts";
 import { type BasePaths, basePaths } from "../../src/run/paths.ts";
 import { linkHash } from "../../src/run/snapshot.ts";
@@ -102,4 +103,16 @@ test("witnesses of a gap are runs of the same script in the same project, under 
   const b = await ended(base, { script: "train.py", lr: 0.2, project: "vision", valAcc: 0.9 });
   const server = await serve({ base: folder });
   expect((await server.ask("run.explain", { a, b })).pool).toBe(3);
+});
+
+test("a run whose folder went away in between is named: as not there where it was asked for, as left out of its group", async () => {
+  const server = await serve();
+  const here = await queued(server, { group: "g" });
+  const gone = await queued(server, { group: "g" });
+  rmSync(server.services.base.run(gone).folder, { recursive: true });
+  expect((await server.try("runs.compare", { runs: [here, gone] })).error?.code).toBe("not_found");
+  expect((await server.try("memory.lineage", { run: gone })).error?.code).toBe("not_found");
+  const { runs, warnings } = await server.ask("runs.compare", { group: "g" });
+  expect(runs.map(({ run_id }) => run_id)).toEqual([here]);
+  expect(warnings).toEqual([`\`${gone}\` is left out: its manifest is gone or damaged`]);
 });

@@ -34,7 +34,7 @@ export const command = defineCommand({
   ],
   schemas: {
     "ml.compare/1":
-      "`runs` (`run_id`, `name`, `user`, `status`), `columns` (`kind`, `name`, `values` in the order of the runs, `better`), `same`, `warnings` (a sentence for each dataset that was not the same in all), `more`",
+      "`runs` (`run_id`, `name`, `user`, `status`), `columns` (`kind`, `name`, `values` in the order of the runs, `better`), `same`, `warnings` (a sentence for each dataset that was not the same in all, and each run that cannot be read), `more`",
   },
   async run(context, args) {
     const { metric, sort, all, format } = args.flags;

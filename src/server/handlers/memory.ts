@@ -2,6 +2,7 @@
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { listGroups } from "../../run/group-record.ts";
+import { requireManifest } from "../../run/store.ts";
 import { collectDeadEnds } from "../../think/dead-ends.ts";
 import { insightsOf } from "../../think/insights.ts";
 import { collectLessons, type GroupWords, type LessonRun } from "../../think/lessons.ts";
@@ -131,7 +132,9 @@ function treeIds(context: Context, runId: string): { ids: string[]; more: boolea
 export async function lineage(context: Context, body: ParsedBody<"memory.lineage">): Promise<Reply<"memory.lineage">> {
   const { run, ...scope } = body;
   if (run !== undefined) {
-    const { ids, more } = treeIds(context, idOf(context, run));
+    const runId = idOf(context, run);
+    requireManifest(context.base.run(runId));
+    const { ids, more } = treeIds(context, runId);
     return { nodes: lineageOf(await readManyFacts(context, ids)), more, query: null };
   }
   const { runs, ...rest } = await factsOf(context, scope, mostNodes);

@@ -3,6 +3,7 @@
 import { betterDirection } from "../../core/better-direction.ts";
 import { MlError } from "../../core/error.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
+import { requireManifest } from "../../run/store.ts";
 import { compareRuns } from "../../think/comparison.ts";
 import type { RunFacts } from "../../think/run-facts.ts";
 import { chosenRuns } from "../chosen-runs.ts";
@@ -31,6 +32,12 @@ export async function runsCompare(context: Context, body: ParsedBody<"runs.compa
     context,
     runs.map((run) => run.run_id),
   );
+  const read = new Set(facts.map(({ run_id }) => run_id));
+  const lost = runs.filter(({ run_id }) => !read.has(run_id));
+  // Who names a run wants that run; of a group, those that are left.
+  if (scope.runs !== undefined) for (const { run_id } of lost) requireManifest(context.base.run(run_id));
   if (facts.length === 0) throw new MlError("not_found", "no run is of that group, tag, user and time");
-  return { ...compareRuns(sorted(facts, sort), { metrics: metrics ?? null, all }), ...rest };
+  const compared = compareRuns(sorted(facts, sort), { metrics: metrics ?? null, all });
+  const warnings = lost.map(({ run_id }) => `\`${run_id}\` is left out: its manifest is gone or damaged`);
+  return { ...compared, warnings: [...compared.warnings, ...warnings], ...rest };
 }
