@@ -316,7 +316,11 @@ export async function receiveBundle(
     requireGood(facts);
     const planned = planImport(givenRuns(facts), { standing: standingIn(base), nowMs: Date.now() });
     const judged =
-      update === null ? null : await judgeUpdates(services, planned, { asker, staging, onContradiction: update });
+      update === null
+        ? null
+        : await judgeUpdates(services, planned, {
+            ...{ asker, staging, byRun: filesByRun(facts), onContradiction: update },
+          });
     await whileRelying(async () => {
       await keepCode(base, staging, facts);
       await place({ services, asker, staging, facts }, planned);

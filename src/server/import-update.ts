@@ -4,7 +4,7 @@
  * it, or left as it is on request.
  */
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { firstIdOf } from "../bundle/content-id.ts";
 import { artifactsWith, type Growth, growthOf, growthWords, takeOver } from "../bundle/grown.ts";
 import { grownPoints } from "../bundle/grown-points.ts";
@@ -64,6 +64,19 @@ interface FoundFiles {
   others: string[];
 }
 
+const sizeOf = (path: string) => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+/** No file or link is in the place of a folder, and no folder in that of the file. */
+function hasPlace(folder: string, path: string): boolean {
+  const kindOf = (inside: string) => fs.lstatSync(join(folder, inside), { throwIfNoEntry: false });
+  for (let above = dirname(path); above !== "."; above = dirname(above))
+    if (kindOf(above)?.isDirectory() === false) return false;
+  return kindOf(path)?.isFile() ?? true;
+}
+
+/** Paths of a run that the bundle has, which were judged as they came; what its sums name beside them is not looked at. */
+type Brought = ReadonlySet<string>;
+
 /**
  * Files of the source but its points: what was pruned here stays pruned, and what is gone there stays here. What a file was is what
  * the manifest says, which is written last: so an update that was cut short is completed by the next.
@@ -71,19 +84,26 @@ interface FoundFiles {
 async function compareFiles(
   paths: RunPaths,
   staged: string,
-  { here, sums, given }: { here: Manifest; sums: ReadonlyMap<string, string>; given: ReadonlyMap<string, string> },
+  {
+    here,
+    sums,
+    given,
+    brought,
+  }: { here: Manifest; sums: ReadonlyMap<string, string>; given: ReadonlyMap<string, string>; brought: Brought },
 ): Promise<FoundFiles> {
   const found: FoundFiles = { fresh: [], grown: [], others: [] };
   const pruned = readPruned(paths);
   const listed = new Map((here.artifacts?.files ?? []).map((file) => [`work/${file.path}`, file]));
   for (const [path, sum] of given) {
     const before = listed.get(path)?.sha256 ?? sums.get(path);
-    if (path === metricsFile || before === sum || pruned.has(path)) continue;
+    // Nothing else is a file of the source's: the record and its history are ours.
+    if (!path.startsWith("work/") || before === sum || pruned.has(path)) continue;
     const file = join(staged, path);
-    if (!fs.existsSync(file)) throw new MlError("refused", `the bundle does not bring \`${path}\``);
-    const size = listed.get(path)?.size_bytes ?? fs.statSync(join(paths.folder, path), { throwIfNoEntry: false })?.size;
-    if (before === undefined) found.fresh.push(path);
-    else if (size !== undefined && (await hashBeginning(file, size)) === before) found.grown.push(path);
+    if (!brought.has(path)) throw new MlError("refused", `the bundle does not bring \`${path}\``);
+    if (!hasPlace(paths.folder, path)) found.others.push(path);
+    else if (before === undefined) found.fresh.push(path);
+    else if ((await hashBeginning(file, listed.get(path)?.size_bytes ?? sizeOf(join(paths.folder, path)))) === before)
+      found.grown.push(path);
     else found.others.push(path);
   }
   return found;
@@ -93,7 +113,7 @@ const isOwn = (here: Manifest, { user, role }: Asker) => here.user === user || r
 
 async function judge(
   paths: RunPaths,
-  { run, staged }: { run: PlannedRun; staged: string },
+  { run, staged, brought }: { run: PlannedRun; staged: string; brought: Brought },
 ): Promise<{ update: Update | null; contradictions: string[] }> {
   const here = requireManifest(paths);
   if (!isForeign(here) || firstIdOf(here) !== firstIdOf(run.manifest))
@@ -103,7 +123,7 @@ async function judge(
   const growth = growthOf(here, run.manifest);
   const withTimes = here.lineage.origin?.from !== "csv";
   const points = await grownPoints(paths.metrics, join(staged, metricsFile), { withTimes });
-  const { fresh, grown, others } = await compareFiles(paths, staged, { here, sums: before, given });
+  const { fresh, grown, others } = await compareFiles(paths, staged, { here, sums: before, given, brought });
   const named = points.others.map((name) => `\`${name}\``);
   const contradictions = [
     ...growth.contradictions,
@@ -112,7 +132,8 @@ async function judge(
       : [`points of ${some(named, ", ")} that were imported are not there any more, or are others`]),
     ...others.map((path) => `\`${path}\` was imported with other content`),
   ];
-  const hasPoints = given.has(metricsFile) && given.get(metricsFile) !== before.get(metricsFile);
+  const hasPoints =
+    brought.has(metricsFile) && given.has(metricsFile) && given.get(metricsFile) !== before.get(metricsFile);
   const files = [...(hasPoints ? [metricsFile] : []), ...fresh, ...grown];
   // How it was read this time is nothing new of the run.
   const isSame = files.length === 0 && Object.keys(growth.value).every((key) => key === "remarks");
@@ -126,7 +147,13 @@ async function judge(
 export async function judgeUpdates(
   { base }: Services,
   planned: readonly PlannedRun[],
-  given: { asker: Asker; staging: string; onContradiction: OnContradiction },
+  given: {
+    asker: Asker;
+    staging: string;
+    /** By id in the bundle. */
+    byRun: ReadonlyMap<string, readonly string[]>;
+    onContradiction: OnContradiction;
+  },
 ): Promise<Judged> {
   const judged: Judged = { updates: [], contradictions: new Map() };
   const seen = new Set<string>();
@@ -134,7 +161,8 @@ export async function judgeUpdates(
     if (seen.has(run.runId)) throw new MlError("refused", `run \`${run.runId}\` is in the bundle twice`);
     seen.add(run.runId);
     const staged = join(given.staging, "runs", run.manifest.run_id);
-    const { update, contradictions } = await judge(base.run(run.runId), { run, staged });
+    const brought = new Set(given.byRun.get(run.manifest.run_id));
+    const { update, contradictions } = await judge(base.run(run.runId), { run, staged, brought });
     if (contradictions.length > 0) judged.contradictions.set(run.runId, contradictions);
     if (update === null) continue;
     const here = requireManifest(base.run(run.runId));
