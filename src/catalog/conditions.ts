@@ -68,6 +68,13 @@ function columnIs(column: string, values: readonly string[]): Condition {
   return anyOf(parts, "OR");
 }
 
+/** As its column, but a pattern is the groups that it means, as far as these can be looked through: they have lists of runs. */
+function groupIs(values: readonly string[], { words }: ConditionContext): Condition {
+  const meant = values.map((value) => (value.includes("*") ? words.groupsLike(value) : [value]));
+  const groups = meant.flatMap((some) => some ?? "*");
+  return columnIs("grp", groups.some((group) => group.includes("*")) ? values : groups);
+}
+
 /** Runs with one of some labels. */
 export function labelled(ids: readonly number[]): Condition {
   if (ids.length === 0) return never;
@@ -123,7 +130,7 @@ function word(field: FieldName, values: readonly string[], context: ConditionCon
     case "name":
       return columnIs("name", values);
     case "group":
-      return columnIs("grp", values);
+      return groupIs(values, context);
     case "tag":
       return tagIs(values);
     case "run":

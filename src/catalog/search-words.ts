@@ -8,6 +8,10 @@ import type { Space } from "../query/query.ts";
 import type { SearchWords } from "../query/read-search.ts";
 import { plainName, Synonyms } from "../query/synonyms.ts";
 import type { SearchIndex } from "./search-index.ts";
+import { globOf } from "./wildcard.ts";
+
+/** Looking through them takes about 1 ms. */
+const mostGroups = 500;
 
 interface NameTable {
   /** Of the index's names when this was made. */
@@ -77,6 +81,18 @@ export class IndexWords implements SearchWords {
     if (field === "tag") return this.database.query("SELECT 1 FROM tags WHERE tag = ? LIMIT 1").get(value) !== null;
     return this.database.query("SELECT 1 FROM label_names WHERE field = ? AND value = ?").get(field, value) !== null;
   };
+
+  /** The groups that a pattern means; null where there are too many groups to look through. */
+  groupsLike(pattern: string): string[] | null {
+    const rows = this.database
+      .query(
+        `WITH RECURSIVE known(grp) AS (SELECT min(grp) FROM runs UNION ALL
+           SELECT (SELECT min(grp) FROM runs WHERE grp > known.grp) FROM known WHERE grp IS NOT NULL LIMIT ${mostGroups})
+         SELECT grp, lower(grp) GLOB ? AS fits FROM known WHERE grp IS NOT NULL`,
+      )
+      .all(globOf(pattern.toLowerCase())) as { grp: string; fits: number }[];
+    return rows.length === mostGroups ? null : rows.filter(({ fits }) => fits === 1).map(({ grp }) => grp);
+  }
 
   isGpuModel = (part: string): boolean => {
     const query = "SELECT 1 FROM label_names WHERE field = 'gpu_model' AND instr(lower(value), ?) > 0 LIMIT 1";
