@@ -99,10 +99,8 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
   // Asked when the runs are in the line: nothing of the submission waits for it, and with -f the run is followed meanwhile.
   const asked = output.mode === "quiet" ? Promise.resolve([]) : askQueuedData(connection, runs);
   const follows = given.follow && !given.dryRun;
-  const data = output.mode === "json" && !follows ? await asked : [];
-  report(context, { connection, code, submission, given, runs, data });
-  const telling = output.mode === "json" && !follows ? null : asked.then((looks) => tellData(context, looks));
-  if (telling !== null && !follows) await telling;
+  const isInResult = output.mode === "json" && !follows;
+  report(context, { connection, code, submission, given, runs, data: isInResult ? await asked : [] });
   if (like.length > 0) {
     const { duplicateLines } = await import("../view/similar-page.ts");
     sayPage(context, duplicateLines(like, talkFace(context, serverNowMs(connection))));
@@ -115,8 +113,12 @@ export async function queueRuns(context: Context, runs: readonly PlannedRun[], g
     );
     return 130;
   }
+  const telling = isInResult ? null : asked.then((looks) => tellData(context, looks));
   const [run] = submission.runs;
-  if (!follows || run === undefined) return 0;
+  if (!follows || run === undefined) {
+    await telling;
+    return 0;
+  }
   return follow(context, { connection, run, split: runs[0]?.wishes.split_output === true });
 }
 

@@ -40,7 +40,8 @@ export function carryOn(paths: RunPaths, { entry, from, files, sums, change }: C
     // What an older record does not know of its history was folded when it came.
     next.history_bytes ??= fs.statSync(paths.history, { throwIfNoEntry: false })?.size ?? 0;
     change(next);
-    appendHistory(paths, { ...entry, field: carriedOnField });
+    const { at, by, ...said } = entry;
+    appendHistory(paths, { at, by, field: carriedOnField, ...said });
     fault("run/carried-on-written-down");
     const folders = new Set<string>();
     for (const path of files) {
