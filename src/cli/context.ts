@@ -81,6 +81,7 @@ async function openConnection(parts: ContextParts, options: ConnectOptions): Pro
     env: parts.env,
     home: paths.home,
     configPath: paths.configPath,
+    onSlow: settings.warn,
   });
   if (started) {
     output.say(

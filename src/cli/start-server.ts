@@ -11,7 +11,11 @@ import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { readServerRecord, recordTarget, type ServerRecord } from "./local-server.ts";
 import type { Environment } from "./terminal.ts";
 
-const startTimeoutMs = 20_000;
+/** One that lives is on its way: it looks at every run folder where it has no index, and those may be many and the disk cold. */
+const startTimeoutMs = 600_000;
+/** Another one that is on its way is waited for as well, but nobody knows here whether it lives. */
+const lostRaceMs = 20_000;
+const slowMs = 2000;
 
 export interface StartOptions {
   places: LocalPlaces;
@@ -20,6 +24,8 @@ export interface StartOptions {
   configPath: string | null;
   /** Further words after `ml server`. */
   args?: readonly string[];
+  /** Told once, where it takes longer than people wait without a word. */
+  onSlow(sentence: string): void;
 }
 
 /** Our own executable, or Bun with the source when run from that. */
@@ -30,7 +36,7 @@ export function ownCommand(): string[] {
 }
 
 /** Settings as this command understood them, and nothing of Bun's or of a run in which we may have been called. */
-export function serverEnvironment(options: StartOptions): Record<string, string> {
+export function serverEnvironment(options: Omit<StartOptions, "args" | "onSlow">): Record<string, string> {
   const ours = new Set(["ML_HOME", "ML_CONFIG", "ML_FAULTS", ...settingKeys.map(environmentName)]);
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.env)) {
@@ -102,16 +108,22 @@ export async function startServer(options: StartOptions): Promise<{ record: Serv
   child.unref();
   closeSync(log.fd);
   const deadline = performance.now() + startTimeoutMs;
+  const slowAt = performance.now() + slowMs;
+  let isTold = false;
   let deadSince: number | null = null;
   for (;;) {
     const now = performance.now();
+    if (now > slowAt && !isTold) {
+      options.onSlow(`the local server is still starting; its log is ${options.places.serverLog}`);
+      isTold = true;
+    }
     if (child.exitCode !== null || child.signalCode !== null) deadSince ??= now;
     const record = await readServerRecord(options.places.serverRecord);
     const isCurrent = record !== null && (record.pid === child.pid || record.pid !== before?.pid || deadSince !== null);
     if (isCurrent && (await answers(record))) return { record, started: record.pid === child.pid };
     // One that lost the race against another start leaves at once; then the winner's record is worth waiting for.
     const lostRace = child.exitCode === 7 || child.exitCode === 75;
-    if ((deadSince !== null && now - deadSince > (lostRace ? 5000 : 100)) || now > deadline) break;
+    if ((deadSince !== null && now - deadSince > (lostRace ? lostRaceMs : 100)) || now > deadline) break;
     await Bun.sleep(10);
   }
   const words = lastWords(options.places.serverLog, log.sizeBytes);

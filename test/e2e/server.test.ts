@@ -1,6 +1,6 @@
 /** `ml server start·stop·status`, and the local server that starts by itself, through the executable. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readProcessStat } from "../../src/core/process-identity.ts";
 import { mlBinary, mlEnv, runMl, serverHome } from "../support/binary.ts";
@@ -35,6 +35,27 @@ test("two starts at once give one server", async () => {
   const started = await Promise.all([1, 2, 3].map(() => runMl(["server", "start", "--json"], { home })));
   expect(started.map((one) => one.code)).toEqual([0, 0, 0]);
   expect(new Set(started.map((one) => JSON.parse(one.stdout).pid)).size).toBe(1);
+}, 120_000);
+
+test("a server that takes long to start is waited for, and whoever waits is told", async () => {
+  const home = serverHome();
+  const starting = runMl(["server", "start", "--json"], { home });
+  const folders = () => readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  const environmentOf = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "latin1") + readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    } catch {
+      return "";
+    }
+  };
+  const isServer = (text: string) => text.includes(`ML_HOME=${join(home, ".ml")}\0`) && text.endsWith("\0server\0");
+  const pid = Number(await until("the server", () => folders().find((each) => isServer(environmentOf(each)))));
+  process.kill(pid, "SIGSTOP");
+  const goesOn = Bun.sleep(2500).then(() => process.kill(pid, "SIGCONT"));
+  const started = await starting;
+  await goesOn;
+  expect([started.code, JSON.parse(started.stdout).pid]).toEqual([0, pid]);
+  expect(started.stderr).toContain("the local server is still starting; its log is ");
 }, 120_000);
 
 test("with nothing configured and nothing running, queue starts a local server and says so", async () => {

@@ -165,6 +165,7 @@ const start = defineCommand({
       home: context.home,
       configPath: context.configPath,
       args: words,
+      onSlow: (sentence) => context.output.warn(sentence),
     });
     const now = await findLocal(context);
     if (now === null) throw new MlError("unreachable", "the server started, and is gone again", { hint: "ml server" });
