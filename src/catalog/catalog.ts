@@ -118,7 +118,12 @@ export class Catalog extends RunList {
   static open(base: BasePaths, path: string): Catalog {
     removeIndex(unfinished(path));
     const { database, replaced } = openIndex(path);
-    return new Catalog(base, path, database, replaced);
+    try {
+      return new Catalog(base, path, database, replaced);
+    } catch (cause) {
+      database.close();
+      throw cause;
+    }
   }
 
   /** A fresh, empty one in the place of one that turned out damaged. */

@@ -82,6 +82,10 @@ export async function answer(services: Services, asker: Asker, ask: string, body
   try {
     return { reply: await handle(services, asker, ask, body) };
   } catch (cause) {
+    if (services.reindexing.mend(cause)) {
+      const hint = "ask again in a moment; `ml status` says how far it is";
+      return { error: new MlError("try_later", "the index is damaged, and is being made anew", { hint }).toValue() };
+    }
     const error = asMlError(cause, `answering \`${ask.slice(0, 64)}\``);
     if (error.code !== "internal") return { error: error.toValue() };
     const trace = traceBug(services, `ask ${ask.slice(0, 64)}`, cause);

@@ -9,20 +9,29 @@ import { foldLateHistory } from "../run/history.ts";
 import type { BasePaths, StatePaths } from "../run/paths.ts";
 import type { Log } from "./log.ts";
 
+function openAndSync(open: () => Catalog): { catalog: Catalog; synced: Synced } {
+  const catalog = open();
+  try {
+    return { catalog, synced: catalog.sync(undefined, "ended runs") };
+  } catch (cause) {
+    catalog.close();
+    throw cause;
+  }
+}
+
 /** The index, up to date but for what it is `lacking`; one that turns out damaged while it is read is made anew. */
 export function openCatalog(base: BasePaths, state: StatePaths, log: Log): Catalog {
   const started = performance.now();
-  let catalog = Catalog.open(base, state.indexDatabase);
-  let { replaced } = catalog;
-  let synced: Synced;
+  let opened: ReturnType<typeof openAndSync>;
+  let replaced: string | null = null;
   try {
-    synced = catalog.sync(undefined, "ended runs");
+    opened = openAndSync(() => Catalog.open(base, state.indexDatabase));
   } catch (cause) {
-    catalog.close();
-    catalog = Catalog.replace(base, state.indexDatabase);
+    opened = openAndSync(() => Catalog.replace(base, state.indexDatabase));
     replaced = messageOf(cause);
-    synced = catalog.sync(undefined, "ended runs");
   }
+  const { catalog, synced } = opened;
+  replaced ??= catalog.replaced;
   for (const runId of catalog.liveIds()) if (foldLate(base, runId, log)) catalog.apply(runId);
   catalog.rest();
   if (replaced !== null) log.say("warn", "the index was damaged and is made anew", { why: replaced });

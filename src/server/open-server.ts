@@ -315,7 +315,9 @@ async function build(ground: Ground, undo: (() => unknown)[]): Promise<OpenServe
   sweeping.unref();
   undo.push(() => clearInterval(sweeping));
   const stopLooking = new AbortController();
-  void lookLate(services, stopLooking.signal).catch((cause) => traceBug(services, "late look", cause));
+  void lookLate(services, stopLooking.signal).catch((cause) => {
+    if (!services.reindexing.mend(cause)) traceBug(services, "late look", cause);
+  });
   undo.push(() => stopLooking.abort());
   log.say("info", "serving", { base: base.base, url: listener.url, socket: listener.socket, pid: process.pid });
   return { services, close: once(() => closeAll(services, undo)) };

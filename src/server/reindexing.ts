@@ -7,8 +7,9 @@
  */
 import type { buildApart } from "../catalog/build-apart.ts";
 import { type Catalog, readAtStart } from "../catalog/catalog.ts";
-import { MlError, messageOf } from "../core/error.ts";
+import { MlError, messageOf, systemCode } from "../core/error.ts";
 import type { BasePaths } from "../run/paths.ts";
+import { listRunIds } from "../run/store.ts";
 import { inSlices, lookAtAll } from "./all-folders.ts";
 import type { Log } from "./log.ts";
 import type { Problems } from "./problems.ts";
@@ -25,6 +26,7 @@ const retryMs = 60_000;
 /** Less than clients wait for an answer. */
 const patienceMs = 20_000;
 
+const damage: ReadonlySet<string> = new Set(["SQLITE_CORRUPT", "SQLITE_NOTADB"]);
 const byFullId = "to be named by full ids";
 const olderRuns = ({ lacking }: Catalog) => (lacking === 1 ? "1 older run is" : `${lacking} older runs are`);
 
@@ -33,6 +35,7 @@ export class Reindexing {
   private running: Promise<void> | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly waiters = new Set<() => void>();
+  private mendedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ReindexingOptions) {}
 
@@ -103,6 +106,22 @@ export class Reindexing {
       }, retryMs);
       this.timer.unref();
     }
+  }
+
+  /**
+   * Makes all of it anew where `cause` says that it is damaged, as it turned out while it was read. False where that is not what it
+   * says, or has not helped a moment ago: SQLite says the same of other databases.
+   */
+  mend(cause: unknown): boolean {
+    const { base, catalog, log } = this.options;
+    if (!damage.has(systemCode(cause) ?? "")) return false;
+    if (catalog.lacking > 0) return true;
+    if (performance.now() - this.mendedAtMs < retryMs) return false;
+    this.mendedAtMs = performance.now();
+    log.say("warn", "the index is damaged and is made anew", { why: messageOf(cause) });
+    catalog.lacking = listRunIds(base).length;
+    void this.complete();
+    return true;
   }
 
   /** Resolves once the index lacks no run; earlier where this is closed. */

@@ -1,4 +1,5 @@
 /** A start without an index, or with one that is behind: what is answered is true, what cannot be told yet waits, and the rest comes in behind. */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -140,4 +141,37 @@ test("[K1 K2 D6] an index is believed about ended runs at first, and compared wi
   await until("its place in the line", async () =>
     (await queue.waiting(10, true)).some((one) => one.runId === waiting),
   );
+});
+
+/** The first page of what the index keeps under this name becomes one that SQLite refuses. */
+function damage(path: string, name: string): void {
+  const database = new Database(path);
+  const { rootpage } = database.query("SELECT rootpage FROM sqlite_master WHERE name = ?").get(name) as {
+    rootpage: number;
+  };
+  const { page_size } = database.query("PRAGMA page_size").get() as { page_size: number };
+  database.close();
+  const bytes = fs.readFileSync(path);
+  bytes[(rootpage - 1) * page_size] = 0xff;
+  fs.writeFileSync(path, bytes);
+}
+
+test("[D6] an index of which a part is damaged is made anew: at the start, or when somebody asks for what is in it", async () => {
+  const { base } = lab(60);
+  const before = await serve({ base: base.base });
+  const { indexDatabase } = before.services.state;
+  const expected = await before.ask("runs.list", { user: "ana" });
+  expect(expected.runs.length).toBeGreaterThan(1);
+  let open = before;
+  for (const part of ["runs", "by_user"]) {
+    await open.close();
+    damage(indexDatabase, part);
+    const server = await serve({ base: base.base });
+    open = server;
+    const asked = await server.try("runs.list", { user: "ana" });
+    if (part === "by_user") expect(asked.error?.message).toContain("is damaged, and is being made anew");
+    const again = async () => (await server.try("runs.list", { user: "ana" })).reply;
+    expect(await until("the list", again)).toEqual(expected);
+    expect((await server.ask("status", {})).server.problems).toEqual([]);
+  }
 });
