@@ -82,18 +82,22 @@ function byRange(points: readonly Point[]): ByValue[] {
   });
 }
 
+/** Numbers in their order, words by how many runs have them; runs without the parameter last. */
 function byValue(points: readonly Point[]): Pick<ParameterInsight, "values" | "more"> {
-  const groups = [...Map.groupBy(points, ({ value }) => value)];
-  const isNumeric = groups.every(([value]) => typeof value === "number");
-  if (isNumeric && groups.length > shownValues) return { values: byRange(points), more: 0 };
-  const values = groups.map(([value, same]) =>
+  const summarise = (value: ByValue["value"], some: readonly Point[]) =>
     summary(
       value,
-      same.map(({ metric }) => metric),
-    ),
-  );
+      some.map(({ metric }) => metric),
+    );
+  const given = points.filter(({ value }) => value !== null);
+  const without = points.filter(({ value }) => value === null);
+  const last = without.length === 0 ? [] : [summarise(null, without)];
+  const groups = [...Map.groupBy(given, ({ value }) => value)];
+  const isNumeric = groups.every(([value]) => typeof value === "number");
+  if (isNumeric && groups.length > shownValues) return { values: [...byRange(given), ...last], more: 0 };
+  const values = groups.map(([value, same]) => summarise(value, same));
   values.sort((a, b) => (isNumeric ? Number(a.value) - Number(b.value) : b.n - a.n));
-  return { values: values.slice(0, shownValues), more: Math.max(0, values.length - shownValues) };
+  return { values: [...values.slice(0, shownValues), ...last], more: Math.max(0, values.length - shownValues) };
 }
 
 /** Runs that share all but the parameter, with others that have another value of it. */

@@ -112,6 +112,8 @@ test("a run whose folder went away in between is named: as not there where it wa
   rmSync(server.services.base.run(gone).folder, { recursive: true });
   expect((await server.try("runs.compare", { runs: [here, gone] })).error?.code).toBe("not_found");
   expect((await server.try("memory.lineage", { run: gone })).error?.code).toBe("not_found");
+  expect((await server.try("run.explain", { a: here, b: here })).error?.code).toBe("usage");
+  expect((await server.try("memory.insights", { group: "g", metric: "nosuch" })).error?.code).toBe("not_found");
   const { runs, warnings } = await server.ask("runs.compare", { group: "g" });
   expect(runs.map(({ run_id }) => run_id)).toEqual([here]);
   expect(warnings).toEqual([`\`${gone}\` is left out: its manifest is gone or damaged`]);

@@ -106,7 +106,14 @@ export async function insights(
   const { metric, ...scope } = body;
   const { runs, ...rest } = await factsOf(context, scope);
   if (runs.length === 0) throw new MlError("not_found", "no run is of that group, tag, user and time");
-  return { ...insightsOf(runs, metric ?? null), ...rest };
+  const found = insightsOf(runs, metric ?? null);
+  if (metric !== undefined && !runs.some((run) => run.metrics[metric] !== undefined)) {
+    const known = [...new Set(runs.flatMap((run) => Object.keys(run.metrics)))].slice(0, 8);
+    throw new MlError("not_found", `none of these runs recorded a number for the metric \`${metric}\``, {
+      hint: known.length === 0 ? "they recorded none at all" : `they have ${known.join(", ")}`,
+    });
+  }
+  return { ...found, ...rest };
 }
 
 /** Ids of the whole tree that a run is part of: up to what it came from, then everything that follows from that. */

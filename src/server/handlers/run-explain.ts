@@ -80,6 +80,8 @@ async function poolOf(context: Context, a: Compared, b: Compared): Promise<RunFa
 export async function runExplain(context: Context, body: ParsedBody<"run.explain">): Promise<Reply<"run.explain">> {
   const pair = await comparedPair(context, body);
   const [a, b] = [factsOf(pair.a.manifest, pair.a), factsOf(pair.b.manifest, pair.b)];
+  if (a.run_id === b.run_id)
+    throw new MlError("usage", `both are the run \`${a.run_id}\`, so there is no gap to explain`);
   const metric = metricOf(a, b, body.metric);
   const compared = [
     { facts: a, manifest: pair.a.manifest },

@@ -177,6 +177,14 @@ test("many numbers are told in ranges of equally many runs, many words by the mo
   const runs = Array.from({ length: 40 }, (_, at) =>
     facts({ parameters: { lr: at + 1, arch: `w${at % 12}` }, metrics: { val_acc: at } }),
   );
+  const without = facts({ parameters: {}, metrics: { val_acc: 1 } });
+  const seeds = [3, 1, 2].map((depth) => facts({ parameters: { depth }, metrics: { val_acc: depth } }));
+  expect(insightsOf([without, ...seeds, ...seeds], null).parameters[0]?.values.map(({ value }) => value)).toEqual([
+    1,
+    2,
+    3,
+    null,
+  ]);
   const [lr, words] = insightsOf(runs, null).parameters;
   expect(lr?.values.map(({ value, n }) => [value, n])).toEqual([
     ["1 to 10", 10],
