@@ -144,6 +144,11 @@ function takeShort(state: State, words: readonly string[], at: number, strict: b
   if (!strict && (first === null || first.flag.scriptKeeps || letters.length > 1)) return 0;
   for (const [index, letter] of letters.entries()) {
     const found = findShort(state.flags, letter);
+    // A search that begins with a denial: the shell has taken its quotes away.
+    if (found === null && index === 0 && /^-\w+[:~<>]/.test(word))
+      throw new MlError("usage", `there is no flag \`-${letter}\``, {
+        hint: `in a search, write \`not ${word.slice(1)}\`; ${state.help}`,
+      });
     if (found === null) throw unknownFlag(state, letters.length === 1 ? word : `-${letter}`);
     if (found.flag.kind === "on") {
       set(state, found.name, found.flag, true);

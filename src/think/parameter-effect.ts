@@ -73,8 +73,8 @@ function byRange(points: readonly Point[]): ByValue[] {
     else last.push(point);
   }
   return ranges.map((range) => {
-    const [first, last] = [range[0]?.value ?? null, range.at(-1)?.value ?? null];
-    const value = first === last ? first : `${first} to ${last}`;
+    const [first, last] = [range[0]?.value, range.at(-1)?.value].map((end) => Number(Number(end).toPrecision(3)));
+    const value = first === last ? (first ?? null) : `${first} to ${last}`;
     return summary(
       value,
       range.map(({ metric }) => metric),

@@ -59,7 +59,7 @@ export const command = defineCommand({
         );
       },
     });
-    if (runs.length === 0) output.say("every ended run has a verdict");
+    if (runs.length === 0) output.say("no ended run of those asked for is without a verdict");
     return undefined;
   },
 });

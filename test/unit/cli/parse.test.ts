@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { type Command, defineCommand } from "../../../src/cli/command.ts";
 import { flag } from "../../../src/cli/flags.ts";
 import { parseCommand, parseLeading } from "../../../src/cli/parse.ts";
+import type { MlError } from "../../../src/core/error.ts";
 import { editDistance, nearest } from "../../../src/core/nearest.ts";
 
 const shape = {
@@ -77,6 +78,15 @@ describe("flags", () => {
     expect(logs("-- -rf").words).toEqual(["-rf"]);
     expect(logs("-").words).toEqual(["-"]);
     expect(logs("-5").words).toEqual(["-5"]);
+  });
+
+  test("a search that begins with a denial is told how to write it", () => {
+    try {
+      logs("-group:x");
+      throw new Error("it was taken");
+    } catch (cause) {
+      expect((cause as MlError).detail.hint).toStartWith("in a search, write `not group:x`");
+    }
   });
 
   test("mistakes name the flag, what it wants, and the nearest that exists", () => {
