@@ -65,25 +65,27 @@ function whenText(what: string | undefined, relation: string | undefined, value:
   return field === undefined ? `${queued}:${value}` : `${field}${sign}${value}`;
 }
 
+/** The groups of `clock` as hour and minute; null where no clock shows them. */
+function hourAndMinute(parts: readonly (string | undefined)[]): readonly [hour: number, minute: number] | null {
+  const [hour12, minute12, half, hour24, minute24, word] = parts;
+  if (word !== undefined) return [word === "noon" ? 12 : 0, 0];
+  const minute = Number(minute12 ?? minute24 ?? 0);
+  if (minute > 59) return null;
+  if (half === undefined) return Number(hour24) > 23 ? null : [Number(hour24), minute];
+  return Number(hour12) > 12 ? null : [(Number(hour12) % 12) + (half === "pm" ? 12 : 0), minute];
+}
+
 /** A time of day as a moment that can be typed: today's, or where it is still to come and said to be past, yesterday's. */
 function clockText(
   parts: readonly (string | undefined)[],
   day: string | undefined,
   options: ClockOptions,
 ): string | null {
-  const [hour12, minute12, half, hour24, minute24, word] = parts;
-  const hour =
-    word !== undefined
-      ? word === "noon"
-        ? 12
-        : 0
-      : half !== undefined
-        ? (Number(hour12) % 12) + (half === "pm" ? 12 : 0)
-        : Number(hour24);
-  const minute = Number(minute12 ?? minute24 ?? 0);
+  const clockTime = hourAndMinute(parts);
   const { present, isPast } = options;
   const span = readSpan(timeText(day ?? "today"), present);
-  if (span === null || hour > 23 || minute > 59 || Number(hour12 ?? 1) > 12) return null;
+  if (span === null || clockTime === null) return null;
+  const [hour, minute] = clockTime;
   const from = wallClock(present, span.from);
   const at = (back: number) =>
     localMs(present, from.getUTCFullYear(), from.getUTCMonth(), from.getUTCDate() - back, hour, minute);

@@ -71,6 +71,8 @@ const asked: readonly (readonly [english: string, query: string])[] = [
   ["runs where val_loss became nan", "val_loss:NaN"],
   ["runs started before 10am today", "started>=2026-11-26 started<2026-11-26T10:00"],
   ["jobs started after 6pm yesterday", "started>=2026-11-25T18:00"],
+  ["failed after 13pm", "status:failed after 13pm"],
+  ["queued since noon", "since:2026-11-26T12:00"],
   ["failed since 23:30", "status:failed since:2026-11-25T23:30"],
   ["ended 2 days ago", "ended>=2026-11-24 ended<2026-11-25"],
   ["which ended within the last 3 hours", "ended>=2026-11-26T19:00"],
