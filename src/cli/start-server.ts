@@ -13,8 +13,8 @@ import type { Environment } from "./terminal.ts";
 
 /** One that lives is on its way: it looks at every run folder where it has no index, and those may be many and the disk cold. */
 const startTimeoutMs = 600_000;
-/** Another one that is on its way is waited for as well, but nobody knows here whether it lives. */
-const lostRaceMs = 20_000;
+/** Another one that is on its way, if it is that which ended ours. */
+const lostRaceMs = 5000;
 const slowMs = 2000;
 
 export interface StartOptions {

@@ -13,6 +13,14 @@ export const reproduceWish = z
   .optional();
 
 export const keepRequests = {
+  /** The index from the run folders, and the queue where it was lost. `joined`: one was being made already. */
+  reindex: declare<{
+    runs: number;
+    damaged: { run_id: string; reason: string }[];
+    joined: boolean;
+    took_ms: number;
+    queue_restored: number;
+  }>()("admin", () => z.object({})),
   /** What a pattern of printed lines would find in a run's output; nothing is kept. Reads the first 256 MB of it. */
   "metrics.try": declare<{
     run_id: string;

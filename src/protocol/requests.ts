@@ -177,10 +177,17 @@ export const requests = {
     host: string;
     base: string;
     now: string;
+    /** Names this process of the server: another one after each start. */
+    instance: string;
   }>()("viewer", () => z.object({ version: z.string(), protocol: z.number() })),
   /** All or nothing. Throws `snapshot_missing` (data: {snapshots}) before anything is queued, `refused` for what can never fit. */
   submit: declare<{ runs: Submitted[] }>()("user", () =>
-    z.object({ runs: z.array(submitSchema).min(1).max(limits.submitRuns), dry_run: z.boolean().default(false) }),
+    z.object({
+      runs: z.array(submitSchema).min(1).max(limits.submitRuns),
+      dry_run: z.boolean().default(false),
+      /** The `instance` of the server that is the first to be sent these: then none of them can be a run that an earlier one made. */
+      new_to: z.string().max(100).nullish(),
+    }),
   ),
   status: declare<{
     server: ServerState;
@@ -329,13 +336,6 @@ export const requests = {
   /** Stops the server; runs go on. */
   "server.stop": declare<{ pid: number; running: number }>()("admin", () => z.object({})),
   "server.check": declare<{ checks: Check[] }>()("viewer", () => z.object({})),
-  reindex: declare<{
-    runs: number;
-    damaged: { run_id: string; reason: string }[];
-    joined: boolean;
-    took_ms: number;
-    queue_restored: number;
-  }>()("admin", () => z.object({})),
   /** Nothing new is started on a host or card (`aside`), or things are again. A card by id, the start of it, or index, as `host/index` where several have it. */
   "place.set": declare<{ kind: "host" | "gpu"; host: string; gpu: string | null; aside: boolean }>()("admin", () =>
     z.object({

@@ -32,6 +32,8 @@ export interface ServerIdentity {
   pid: number;
   host: string;
   startedAt: string;
+  /** No other process of a server has the same. */
+  instance: string;
   url: string | null;
   socket: string | null;
 }

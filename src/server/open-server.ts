@@ -145,7 +145,14 @@ interface Ground {
 }
 
 function identityNow(clock: Clock): ServerIdentity {
-  return { pid: process.pid, host: hostname(), startedAt: isoTime(clock.nowMs()), url: null, socket: null };
+  return {
+    pid: process.pid,
+    host: hostname(),
+    startedAt: isoTime(clock.nowMs()),
+    instance: crypto.randomUUID(),
+    url: null,
+    socket: null,
+  };
 }
 
 /** The services that need nothing but the disk, and those that hang on them. */

@@ -50,10 +50,13 @@ test("[K2 Q12 D6] without an index a submission that comes again is the run that
   const { build, go } = heldBack();
   const server = await serve({ base: base.base, buildIndex: build });
   const again = server.ask("submit", { runs: [spec({ submit_id: "submitted-long-ago" })] });
-  for (const _ of [1, 2, 3]) await server.ask("status", {});
+  // What no earlier server can have been sent waits for nothing.
+  const { instance } = await server.ask("hello", { version: "1", protocol: 1 });
+  const fresh = await server.ask("submit", { runs: [spec()], new_to: instance });
+  expect(fresh.runs).toMatchObject([{ duplicate: false }]);
   await go(0);
   expect((await again).runs).toMatchObject([{ run_id: old, duplicate: true }]);
-  expect(listRunIds(base)).toHaveLength(many);
+  expect(listRunIds(base)).toHaveLength(many + 1);
 });
 
 test("[D6] what may mean a run that is not in the index yet is not answered by another one, and is told", async () => {

@@ -9,7 +9,7 @@ const replies: Record<string, unknown> = {
   "runs.list": { runs: [], next: null },
 };
 const connection: Connection = {
-  hello: { version: "0", protocol: 1, user: "ana", role: "user", host: "gpu01", base: "/", now },
+  hello: { version: "0", protocol: 1, user: "ana", role: "user", host: "gpu01", base: "/", now, instance: "i" },
   ...{ transport: "socket", state: "open", place: "here" },
   ask: async (name) => replies[name] as never,
   subscribe: async (_, watcher) => {

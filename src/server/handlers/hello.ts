@@ -14,5 +14,6 @@ export function hello(context: Context): Reply<"hello"> {
     host: identity.host,
     base: base.base,
     now: isoTime(clock.nowMs()),
+    instance: identity.instance,
   };
 }

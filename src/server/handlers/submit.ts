@@ -141,7 +141,8 @@ export function submit(context: Context, body: ParsedBody<"submit">): Promise<Re
 async function submitNow(context: Context, body: ParsedBody<"submit">): Promise<Reply<"submit">> {
   const unknown = without(body.runs, madeBefore(context, body.runs));
   // A submission that comes again may have been made into one of the runs that are still being read.
-  if (unknown.length > 0 && !body.dry_run) await context.reindexing.requireWhole("queueing");
+  const mayBeOld = body.new_to !== context.identity.instance && !body.dry_run;
+  if (unknown.length > 0 && mayBeOld) await context.reindexing.requireWhole("queueing");
   if (unknown.length > 0) await context.quota.requireRoom(context.asker.user);
   const origins = await originsOf(context, unknown, { dryRun: body.dry_run });
   // While files were copied the same submission may have come again: from here on all is one turn, until it is taken.

@@ -204,6 +204,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       host: "gpu01",
       base: "/data",
       now,
+      instance: "i",
     },
     transport: "socket",
     get state() {
