@@ -69,6 +69,50 @@ interface Kept extends Explained {
   etas: Map<string, Eta>;
 }
 
+export interface LineView {
+  /** Place from 1 of a waiting run; null for held runs and those that do not wait. */
+  placeOf(runId: string): number | null;
+  /** The first of the line in their order, of one user where one is named; held ones stand where they would. */
+  first(limit: number, user: string | null): LineEntry[];
+  /** Works out when these will start, for `etaOf`. */
+  foresee(runIds: readonly string[]): void;
+  /** When a run will start, as far as that was foreseen; costs nothing. */
+  etaOf(runId: string): Eta | null;
+  /** Every reason for which a run waits; empty for one that does not. */
+  why(runId: string): Blocker[];
+}
+
+/** Makes the plan, or sees whether it still holds, with the first question. */
+function viewOf(make: () => Kept): LineView {
+  let made: Kept | null = null;
+  const kept = () => {
+    made ??= make();
+    return made;
+  };
+  return {
+    placeOf: (runId) => kept().places.get(runId) ?? null,
+    first(limit, user) {
+      const line = kept().standing;
+      return (user === null ? line : line.filter((entry) => entry.user === user)).slice(0, limit);
+    },
+    foresee(runIds) {
+      const { etas, places, state } = kept();
+      const missing = runIds.filter((runId) => !etas.has(runId) && places.has(runId));
+      if (missing.length === 0) return;
+      for (const [runId, eta] of expectedStarts(state, new Set(missing))) etas.set(runId, eta);
+    },
+    etaOf: (runId) => kept().etas.get(runId) ?? null,
+    why(runId) {
+      const { state, standing } = kept();
+      const entry = state.line.find((one) => one.runId === runId);
+      if (entry !== undefined) return explain(entry, kept());
+      if (!standing.some((one) => one.runId === runId)) return [];
+      const machine = state.machines.find(({ running }) => running.some((run) => run.runId === runId));
+      return machine === undefined ? [] : [{ kind: "starting", worker: machine.name }];
+    },
+  };
+}
+
 export class LineBoard {
   readonly #options: LineBoardOptions;
   readonly #use: RecentUse;
@@ -82,38 +126,20 @@ export class LineBoard {
     this.#reservations = new ReservationReader(base.reservations);
   }
 
-  /** Place from 1 of a waiting run; null for held runs and those that do not wait. */
+  /**
+   * The line as it is now, for all questions of one answer: to know that the plan still holds is to look at the workers' folder, which
+   * takes longer than most questions. Not to be kept beyond that answer.
+   */
+  now(): LineView {
+    return viewOf(() => this.#plan());
+  }
+
   placeOf(runId: string): number | null {
-    return this.#plan().places.get(runId) ?? null;
+    return this.now().placeOf(runId);
   }
 
-  /** The first of the line in their order, of one user where one is named; held ones stand where they would. */
-  first(limit: number, user: string | null): LineEntry[] {
-    const line = this.#plan().standing;
-    return (user === null ? line : line.filter((entry) => entry.user === user)).slice(0, limit);
-  }
-
-  /** Works out when these will start, for `etaOf`. */
-  foresee(runIds: readonly string[]): void {
-    const kept = this.#plan();
-    const missing = runIds.filter((runId) => !kept.etas.has(runId) && kept.places.has(runId));
-    if (missing.length === 0) return;
-    for (const [runId, eta] of expectedStarts(kept.state, new Set(missing))) kept.etas.set(runId, eta);
-  }
-
-  /** When a run will start, as far as that was foreseen; costs nothing. */
   etaOf(runId: string): Eta | null {
-    return this.#plan().etas.get(runId) ?? null;
-  }
-
-  /** Every reason for which a run waits; empty for one that does not. */
-  why(runId: string): Blocker[] {
-    const kept = this.#plan();
-    const entry = kept.state.line.find((one) => one.runId === runId);
-    if (entry !== undefined) return explain(entry, kept);
-    if (!kept.standing.some((one) => one.runId === runId)) return [];
-    const machine = kept.state.machines.find(({ running }) => running.some((run) => run.runId === runId));
-    return machine === undefined ? [] : [{ kind: "starting", worker: machine.name }];
+    return this.now().etaOf(runId);
   }
 
   /** Place, start and reasons of runs that are not in the line, as if they had just been put there. */

@@ -5,13 +5,14 @@ import { summarise } from "./summary.ts";
 
 /** With `user` only their runs; places count everybody's. */
 export function waitingRows(context: Context, limit: number, user: string | null): RunSummary[] {
-  const options = { ...context, nowMs: context.clock.nowMs };
-  const runIds = context.line.first(limit, user).map((entry) => entry.runId);
-  context.line.foresee(runIds);
+  const line = context.line.now();
+  const options = { ...context, line, nowMs: context.clock.nowMs };
+  const runIds = line.first(limit, user).map((entry) => entry.runId);
+  line.foresee(runIds);
   const records = context.catalog.many(runIds);
   return runIds.flatMap((runId) => {
     const record = records.get(runId);
     if (record === undefined || record.status !== "queued") return [];
-    return [{ ...summarise(record, options), waits_for: context.line.why(runId)[0] ?? null }];
+    return [{ ...summarise(record, options), waits_for: line.why(runId)[0] ?? null }];
   });
 }

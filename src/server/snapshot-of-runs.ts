@@ -22,7 +22,7 @@ export function wantedOf(context: Context, body: WantedBody): Wanted {
 }
 
 export function rowsFor(context: Context, wanted: Wanted): RunSummary[] {
-  const options = { ...context, nowMs: context.clock.nowMs };
+  const options = { ...context, line: context.line.now(), nowMs: context.clock.nowMs };
   if (wanted.runs === false) return [];
   if (wanted.runs !== true) {
     return wanted.runs.flatMap((runId) => {

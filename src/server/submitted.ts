@@ -21,13 +21,14 @@ export function submittedRuns(
   records: readonly RunRecord[],
   also: (record: RunRecord) => Also = () => ({}),
 ): Submitted[] {
-  context.line.foresee(records.slice(0, foreseen).map((record) => record.run_id));
+  const line = context.line.now();
+  line.foresee(records.slice(0, foreseen).map((record) => record.run_id));
   return records.map((record) => {
     const { run_id, name, status, command } = record;
     const { duplicate = false, similar = null } = also(record);
-    const first = records.length === 1 ? context.line.why(run_id) : [];
+    const first = records.length === 1 ? line.why(run_id) : [];
     return {
-      ...{ run_id, name, status, position: context.line.placeOf(run_id), ...startOf(context.line.etaOf(run_id)) },
+      ...{ run_id, name, status, position: line.placeOf(run_id), ...startOf(line.etaOf(run_id)) },
       ...{ folder: context.base.run(run_id).folder, command, duplicate, similar, waits_for: first },
     };
   });

@@ -99,7 +99,7 @@ export function find(context: Context, body: ParsedBody<"find">): Reply<"find"> 
     ...{ literal: body.literal, limit: body.limit, columns: body.columns, count: body.count, sort: body.sort ?? null },
     before: body.before === undefined ? null : idOf(context, body.before),
   });
-  const options = { ...context, nowMs: context.clock.nowMs };
+  const options = { ...context, line: context.line.now(), nowMs: context.clock.nowMs };
   const { echo, interpreted, sort } = found.read;
   const named = namedTexts(found.read.query);
   const byArrival = sort === null || sort.name === "newest";

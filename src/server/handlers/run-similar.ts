@@ -22,7 +22,7 @@ export function runSimilar(context: Context, body: ParsedBody<"run.similar">): R
   // Somebody who queues does not wait for what has changed a moment ago.
   const behind = body.planned === undefined ? catchUp(context) : context.catalog.search.pending();
   const subject = subjectOf(context, body);
-  const options = { ...context, nowMs: context.clock.nowMs };
+  const options = { ...context, line: context.line.now(), nowMs: context.clock.nowMs };
   return {
     run_id: subject.runId,
     behind,

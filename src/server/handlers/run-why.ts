@@ -45,11 +45,12 @@ function dataBlockers({ base, workers }: Context, runId: string): Blocker[] {
 export function runWhy(context: Context, body: ParsedBody<"run.why">): Reply<"run.why"> {
   const runId = idOf(context, body.run);
   const record = recordOfRun(context, runId);
-  const blockers = record.status === "queued" ? [...dataBlockers(context, runId), ...context.line.why(runId)] : [];
-  context.line.foresee([runId]);
+  const line = context.line.now();
+  const blockers = record.status === "queued" ? [...dataBlockers(context, runId), ...line.why(runId)] : [];
+  line.foresee([runId]);
   const known = context.catalog.many([...new Set(blockers.flatMap(runsIn))]);
   return {
-    run: summarise(record, { ...context, nowMs: context.clock.nowMs }),
+    run: summarise(record, { ...context, line, nowMs: context.clock.nowMs }),
     blockers,
     named: [...known.values()].map(({ run_id, name, user, status }) => ({ run_id, name, user, status })),
   };

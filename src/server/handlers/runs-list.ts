@@ -12,7 +12,7 @@ export function runsList(context: Context, body: ParsedBody<"runs.list">): Reply
     ...(before === undefined ? {} : { before: idOf(context, before) }),
   });
   const page = records.slice(0, limit);
-  const options = { ...context, nowMs: context.clock.nowMs };
+  const options = { ...context, line: context.line.now(), nowMs: context.clock.nowMs };
   return {
     runs: page.map((record) => summarise(record, options)),
     next: records.length > limit ? (page.at(-1)?.run_id ?? null) : null,
