@@ -253,7 +253,11 @@ test("what has left the line counts for the limit of its group before any heartb
   const ids: string[] = [];
   for (let at = 0; at < 3; at += 1) ids.push(await queued(server, { argv: ["true"], group: "g", group_limit: 1 }));
   const [one = "", two = "", three = ""] = ids;
-  const told = (run: string) => board.now().why(run).map(({ kind }) => kind);
+  const told = (run: string) =>
+    board
+      .now()
+      .why(run)
+      .map(({ kind }) => kind);
   expect([one, two, three].map(told)).toEqual([["starting"], ["group_limit"], ["group_limit"]]);
 
   const { requested } = (await record(server, one)).resources;
@@ -261,7 +265,12 @@ test("what has left the line counts for the limit of its group before any heartb
   beat.holding = [{ ...holding, seconds: null, ends_at: null }];
   beat.running = [one];
   expect([one, two, three].map(told)).toEqual([["starting"], ["group_limit"], ["group_limit"]]);
-  expect(board.now().first(9, null).map(({ runId }) => runId)).toEqual(ids);
+  expect(
+    board
+      .now()
+      .first(9, null)
+      .map(({ runId }) => runId),
+  ).toEqual(ids);
 
   Object.assign(beat, { holding: [], running: [] });
   setStatus(base.run(one), "starting");
