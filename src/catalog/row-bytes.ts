@@ -48,27 +48,30 @@ export function rowsFrom({ buffer }: Uint8Array<ArrayBuffer>): DrawnRows {
   for (const table of filledTables) {
     const own = cells.subarray(next.cell, next.cell + sizes[table]);
     next.cell += own.length;
-    next.character = readTable(own, rowColumns[table], { text, from: next.character, into: rows[table] });
+    const read = readTable(own, rowColumns[table], { text, from: next.character });
+    rows[table] = read.values;
+    next.character = read.to;
   }
   return { ...drawn, rows };
 }
 
-/** `columns` has a letter for each column of a row. Returns where in the text the next table begins. */
+/** `columns` has a letter for each column of a row. `to` is where in the text the next table begins. */
 function readTable(
   cells: Float64Array,
   columns: string,
-  { text, from, into }: { text: string; from: number; into: Cell[] },
-): number {
+  { text, from }: { text: string; from: number },
+): { values: Cell[]; to: number } {
   const isText = [...columns].map((letter) => letter === "t");
-  let [column, at] = [0, from];
-  for (const cell of cells) {
-    if (Number.isNaN(cell)) into.push(null);
-    else if (!isText[column]) into.push(cell);
-    else {
-      into.push(text.slice(at, at + cell));
-      at += cell;
-    }
+  const values = new Array<Cell>(cells.length);
+  let [column, to] = [0, from];
+  for (let at = 0; at < cells.length; at++) {
+    const cell = cells[at] as number;
+    if (Number.isNaN(cell)) values[at] = null;
+    else if (isText[column]) {
+      values[at] = text.slice(to, to + cell);
+      to += cell;
+    } else values[at] = cell;
     column = column + 1 === isText.length ? 0 : column + 1;
   }
-  return at;
+  return { values, to };
 }
