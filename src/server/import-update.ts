@@ -11,7 +11,6 @@ import { grownPoints } from "../bundle/grown-points.ts";
 import type { PlannedRun } from "../bundle/plan-import.ts";
 import { MlError } from "../core/error.ts";
 import { isForeign } from "../core/foreign-origin.ts";
-import { syncFiles } from "../core/sync-batch.ts";
 import { carryOn } from "../run/carried-on.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { RunPaths } from "../run/paths.ts";
@@ -192,15 +191,14 @@ export async function judgeUpdates(
   );
 }
 
-/** `staged` holds the run, each file with the modes that it is to have. Throws `try_later` where it was changed meanwhile. */
-export async function applyUpdate(
+/** `staged` holds the run, each file durable and with the modes that it is to have. Throws `try_later` where it was changed meanwhile. */
+export function applyUpdate(
   { base, catalog, hub }: Services,
   update: Update,
   { staged, user, at }: { staged: string; user: string; at: string },
-): Promise<void> {
+): void {
   const { run, growth, files, sums, sumsBefore, newPoints } = update;
   const paths = base.run(run.runId);
-  await syncFiles(files.map((path) => join(staged, path)));
   const before = parseSums(sumsBefore);
   const changed = files.map((path) => ({ path, sha256: sums.get(path) ?? null, was: before.get(path) ?? null }));
   carryOn(paths, {
