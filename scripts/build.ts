@@ -52,7 +52,7 @@ const build = await Bun.build({
   define: {
     FAULTS_COMPILED: String(withFaults),
     TUI_COMPILED: String(hasTerminalUi),
-    LICENCES_TEXT: JSON.stringify(licenceText()),
+    LICENCES: JSON.stringify(Bun.zstdCompressSync(licenceText(), { level: 19 }).toString("base64")),
   },
   plugins: [terminalUiPlugin, compressedFilesPlugin],
   compile: { outfile: temporary, autoloadDotenv: false, autoloadBunfig: false },

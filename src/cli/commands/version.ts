@@ -4,7 +4,8 @@ import { defineCommand } from "../command.ts";
 import { flag } from "../flags.ts";
 
 /** Put in by the build (scripts/licences.ts). */
-declare const LICENCES_TEXT: string | undefined;
+/** Compressed, base64: as plain text they would lie in the executable twice, as source and as bytecode. */
+declare const LICENCES: string | undefined;
 
 export const command = defineCommand({
   name: "version",
@@ -17,7 +18,10 @@ export const command = defineCommand({
   schemas: { "ml.version/1": "`version`, `protocol`, `platform`" },
   async run(context, args) {
     if (args.flags.licences) {
-      const text = typeof LICENCES_TEXT === "undefined" ? "see node_modules: this runs from source\n" : LICENCES_TEXT;
+      const text =
+        typeof LICENCES === "undefined"
+          ? "see node_modules: this runs from source\n"
+          : Bun.zstdDecompressSync(Buffer.from(LICENCES, "base64")).toString();
       context.output.write(text);
       return undefined;
     }
