@@ -101,8 +101,9 @@ export function searchLine(reply: FindReply, face: Face): Line {
 /** Why fewer may be shown than there are, one sentence each. */
 function remarks(reply: FindReply, face: Face): Line[] {
   const lines: Line[] = [];
+  const beyond = /(^| )sort:oldest( |$)/.test(reply.query) ? "newer" : "older";
   if (reply.next !== null)
-    lines.push([span(`older ones follow: add `, "dim"), span(`--before ${shortId(reply.next)}`)]);
+    lines.push([span(`${beyond} ones follow: add `, "dim"), span(`--before ${shortId(reply.next)}`)]);
   else if (reply.more) lines.push([span("there are more: ", "dim"), span("-n"), span(" asks for more", "dim")]);
   if (reply.behind > 0)
     lines.push([span(`! ${reply.behind} runs are not searched yet; ask again in a moment`, "warn")]);

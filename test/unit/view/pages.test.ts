@@ -256,6 +256,13 @@ describe("memory and searches in few words", () => {
     expect(said("status:failed lr>100", ["lr>100"])).toBe("No run matches. lr>100 fits none by itself.");
     expect(said("status:failed lr>1", [])).toBe("No run matches. Each part fits some run, but none fits all.");
   });
+  test("what follows a page is older, or newer where the oldest come first", () => {
+    const one = { run: sample.failed, values: {}, snippet: null };
+    const follows = (query: string) =>
+      text(findPage({ ...nothing, query, unmatched: [], runs: [one], next: "2026-11-23_k3f9ab" }, face(100)));
+    expect(follows("lr>1")).toContain("older ones follow: add --before k3f9ab");
+    expect(follows("lr>1 sort:oldest")).toContain("newer ones follow: add --before k3f9ab");
+  });
   test("a lesson that many drew says how many, what they came to, and the latest", () => {
     const source = (at: number) => ({
       kind: "run" as const,
