@@ -9,6 +9,15 @@ import { tellOfDamage } from "./open-catalog.ts";
 
 /** Resolves when all has been looked at and read again, or soon after `signal`. Throws what the index and the disk throw. */
 export async function lookLate(services: Services, signal: AbortSignal): Promise<void> {
+  try {
+    await look(services, signal);
+  } finally {
+    // It has gone through the whole index, and nobody is about to ask for all of that.
+    if (!signal.aborted) services.catalog.rest();
+  }
+}
+
+async function look(services: Services, signal: AbortSignal): Promise<void> {
   const { base, catalog, hub, log, reindexing, feeder } = services;
   // What is being read anew need not be compared.
   await reindexing.whole();
