@@ -82,17 +82,11 @@ export class BulkFill {
 
 /** Rows of `searched`: of each run that has texts, whichever facts and labels were written for it. */
 function searchedRows({ texts, facts, labels }: DrawnRows["rows"]): Cell[] {
-  const places = new Map<Cell | undefined, number>();
-  const found: { doc: Cell; facts: Cell[][]; labels: Cell[] }[] = [];
-  for (let at = 0; at < texts.length; at += rowColumns.texts.length) {
-    const doc = texts[at] as Cell;
-    places.set(doc, found.push({ doc, facts: [], labels: [] }) - 1);
-  }
-  for (let at = 0; at < facts.length; at += rowColumns.facts.length) {
-    const [name, doc, num, word] = [facts[at], facts[at + 1], facts[at + 2], facts[at + 3]] as Cell[];
-    found[places.get(doc) ?? -1]?.facts.push([name, num, word] as Cell[]);
-  }
+  const found = new Map<Cell | undefined, { facts: (Cell | undefined)[][]; labels: (Cell | undefined)[] }>();
+  for (let at = 0; at < texts.length; at += rowColumns.texts.length) found.set(texts[at], { facts: [], labels: [] });
+  for (let at = 0; at < facts.length; at += rowColumns.facts.length)
+    found.get(facts[at + 1])?.facts.push([facts[at], facts[at + 2], facts[at + 3]]);
   for (let at = 0; at < labels.length; at += rowColumns.labels.length)
-    found[places.get(labels[at + 1]) ?? -1]?.labels.push(labels[at] as Cell);
-  return found.flatMap(({ doc, facts, labels }) => [doc, JSON.stringify(facts), JSON.stringify(labels)]);
+    found.get(labels[at + 1])?.labels.push(labels[at]);
+  return [...found].flatMap(([doc = null, of]) => [doc, JSON.stringify(of.facts), JSON.stringify(of.labels)]);
 }

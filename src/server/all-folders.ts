@@ -12,7 +12,7 @@ const workMs = 8;
 const restMs = 4;
 
 /** Gives a function that lets others have their turn once it is theirs. */
-export function inSlices(): () => Promise<void> {
+function inSlices(): () => Promise<void> {
   let untilMs = performance.now() + workMs;
   return async () => {
     if (performance.now() < untilMs) return;
@@ -33,6 +33,21 @@ export interface Looked {
   stale: string[];
   /** Whose folders are not sealed, though the index has them as ended. */
   unsealed: string[];
+}
+
+/** Reads runs into the index again; fewer after `signal`. Throws what the index throws. */
+export async function readAgain(
+  catalog: Catalog,
+  runIds: readonly string[],
+  { signal, onRead = () => {} }: { signal: AbortSignal; onRead?(runId: string): void },
+): Promise<void> {
+  const rest = inSlices();
+  for (const runId of runIds) {
+    if (signal.aborted) return;
+    catalog.apply(runId);
+    onRead(runId);
+    await rest();
+  }
 }
 
 /** Of all runs; of fewer after `signal`. */

@@ -112,9 +112,8 @@ const isOwn = (here: Manifest, { user, role }: Asker) => here.user === user || r
 
 async function judge(
   paths: RunPaths,
-  { run, staged, brought }: { run: PlannedRun; staged: string; brought: Brought },
+  { here, run, staged, brought }: { here: Manifest; run: PlannedRun; staged: string; brought: Brought },
 ): Promise<{ update: Update | null; contradictions: string[] }> {
-  const here = requireManifest(paths);
   if (!isForeign(here) || firstIdOf(here) !== firstIdOf(run.manifest))
     return { update: null, contradictions: ["it is another run"] };
   const sumsBefore = sumsText(paths);
@@ -161,10 +160,11 @@ export async function judgeUpdates(
     seen.add(run.runId);
     const staged = join(given.staging, "runs", run.manifest.run_id);
     const brought = new Set(given.byRun.get(run.manifest.run_id));
-    const { update, contradictions } = await judge(base.run(run.runId), { run, staged, brought });
+    const paths = base.run(run.runId);
+    const here = requireManifest(paths);
+    const { update, contradictions } = await judge(paths, { here, run, staged, brought });
     if (contradictions.length > 0) judged.contradictions.set(run.runId, contradictions);
     if (update === null) continue;
-    const here = requireManifest(base.run(run.runId));
     if (isOwn(here, given.asker)) judged.updates.push(update);
     else if (given.onContradiction === "leave")
       judged.contradictions.set(run.runId, [`it was imported by \`${here.user}\`, and is theirs to update`]);

@@ -3,7 +3,7 @@
  * has wrong that was believed about ended runs is read again.
  */
 import { readAtStart } from "../catalog/catalog.ts";
-import { inSlices, lookAtAll } from "./all-folders.ts";
+import { lookAtAll, readAgain } from "./all-folders.ts";
 import type { Services } from "./context.ts";
 import { tellOfDamage } from "./open-catalog.ts";
 
@@ -27,19 +27,11 @@ async function look(services: Services, signal: AbortSignal): Promise<void> {
   log.say("info", "all folders looked at", { stale: stale.length, took_ms: Math.round(performance.now() - started) });
   services.takeOver(unsealed);
   if (stale.length === 0) return;
-  const rest = inSlices();
   if (stale.length > readAtStart) {
     catalog.lacking = stale.length;
     await reindexing.complete();
-    if (signal.aborted) return;
-  } else {
-    for (const runId of stale) {
-      if (signal.aborted) return;
-      catalog.apply(runId);
-      hub.changed(runId);
-      await rest();
-    }
-  }
+  } else await readAgain(catalog, stale, { signal, onRead: (runId) => hub.changed(runId) });
+  if (signal.aborted) return;
   tellOfDamage(catalog, base, log);
   // One that waits may have been put there by hand.
   await feeder.refill();

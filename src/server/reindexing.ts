@@ -10,7 +10,7 @@ import { type Catalog, readAtStart } from "../catalog/catalog.ts";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import type { BasePaths } from "../run/paths.ts";
 import { listRunIds } from "../run/store.ts";
-import { inSlices, lookAtAll } from "./all-folders.ts";
+import { lookAtAll, readAgain } from "./all-folders.ts";
 import type { Log } from "./log.ts";
 import type { Problems } from "./problems.ts";
 
@@ -47,16 +47,12 @@ export class Reindexing {
     const { running, options } = this;
     const isJoined = running !== null && (await running.then(() => true).catch(() => false));
     if (isJoined) {
-      const { stale } = await lookAtAll({ ...options, signal: this.abort.signal });
-      if (this.abort.signal.aborted) throw new MlError("try_later", "the server is stopping");
-      if (stale.length <= readAtStart) {
-        const rest = inSlices();
-        for (const runId of stale) {
-          options.catalog.apply(runId);
-          await rest();
-        }
-        return true;
-      }
+      const { signal } = this.abort;
+      const { stale } = await lookAtAll({ ...options, signal });
+      const isFew = stale.length <= readAtStart;
+      if (isFew) await readAgain(options.catalog, stale, { signal });
+      if (signal.aborted) throw new MlError("try_later", "the server is stopping");
+      if (isFew) return true;
     }
     await this.begin();
     return false;
