@@ -32,6 +32,8 @@ export interface ProcessStat {
   parent: number;
   group: number;
   session: number;
+  /** Processor time of its own, in clock ticks. */
+  ticks: number;
   start: string;
 }
 
@@ -45,11 +47,18 @@ export function readProcessStat(pid: number): ProcessStat | null {
       parent: Number(fields[1]),
       group: Number(fields[2]),
       session: Number(fields[3]),
+      ticks: Number(fields[11]) + Number(fields[12]),
       start: fields[19] ?? "",
     };
   } catch {
     return null;
   }
+}
+
+/** Children of one thread of a process (/proc/PID/task/TID/children, proc(5)). Throws system errors. */
+export function childrenOf(pid: number, thread: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
+  return text.trim().split(" ").filter(Boolean).map(Number);
 }
 
 /** The identity of a living process, or null. */

@@ -2,32 +2,25 @@
  * What a process and all that it started do: looks at them tell those that work from one that is stuck. Not what they achieve:
  * one that spins counts as working.
  */
-import { readFileSync } from "node:fs";
+import { childrenOf, type ProcessStat, readProcessStat } from "./process-identity.ts";
 
-export interface Work {
+export interface Work extends Pick<ProcessStat, "state" | "ticks"> {
   pid: number;
-  /** One letter: R S D Z T … */
-  state: string;
-  /** Processor time in clock ticks. */
-  ticks: number;
 }
 
-function read(path: string): string {
+function childrenIn(pid: number): number[] {
   try {
-    return readFileSync(path, "utf8");
+    return childrenOf(pid, pid);
   } catch {
-    return "";
+    return [];
   }
 }
 
-/** `pid` and its living descendants (/proc/PID/stat, proc(5)). Empty where there is no such process, or the kernel does not say. */
+/** `pid` and its living descendants. Empty where there is no such process, or the kernel does not say. */
 export function familyOf(pid: number): Work[] {
-  const text = read(`/proc/${pid}/stat`);
-  if (text === "") return [];
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  const children = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean);
-  return [{ pid, state: fields[0] ?? "?", ticks }, ...children.flatMap((child) => familyOf(Number(child)))];
+  const stat = readProcessStat(pid);
+  if (stat === null) return [];
+  return [{ pid, state: stat.state, ticks: stat.ticks }, ...childrenIn(pid).flatMap(familyOf)];
 }
 
 const words: Record<string, string> = { T: "is stopped", t: "is stopped", D: "waits for the disk" };

@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs";
 import { systemCode } from "../core/error.ts";
-import { bootId, type ProcessIdentity, readProcessStat } from "../core/process-identity.ts";
+import { bootId, childrenOf, type ProcessIdentity, readProcessStat } from "../core/process-identity.ts";
 
 export interface RunProcess {
   pid: number;
@@ -84,10 +84,8 @@ export function processesOf(runId: string, script: ProcessIdentity | null): RunP
  */
 function adoptedBy(pid: number): number[] {
   const alone = readProcessStat(pid)?.state !== "Z";
-  const tasks = alone ? [String(pid)] : fs.readdirSync(`/proc/${pid}/task`);
-  return tasks.flatMap((task) =>
-    fs.readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),
-  );
+  const threads = alone ? [pid] : fs.readdirSync(`/proc/${pid}/task`).map(Number);
+  return threads.flatMap((thread) => childrenOf(pid, thread));
 }
 
 /**
