@@ -7,6 +7,7 @@
 import { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
+import { breathe } from "../core/breathe.ts";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import {
   type ArchiveLimits,
@@ -166,7 +167,7 @@ class Reading {
 
   async breathe(): Promise<void> {
     if (performance.now() < this.#pauseAtMs) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     this.#pauseAtMs = performance.now() + sliceMs;
   }
 

@@ -4,6 +4,7 @@
  * the bundle are of whole files.
  */
 import * as fs from "node:fs";
+import { breathe } from "../core/breathe.ts";
 import type { ArrivedPart } from "../protocol/bundle.ts";
 import { openInside } from "../transfer/open-inside.ts";
 import type { BundleEntry, Composed } from "./compose.ts";
@@ -25,7 +26,7 @@ async function sumOfBeginning(root: string, inside: string, sizeBytes: number): 
       if (count === 0) return null;
       sum.update(buffer.subarray(0, count));
       at += count;
-      await new Promise((resolve) => setImmediate(resolve));
+      await breathe();
     }
     return sum;
   } finally {

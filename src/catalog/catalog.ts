@@ -6,6 +6,7 @@
  */
 import type { Database } from "bun:sqlite";
 import * as fs from "node:fs";
+import { breathe } from "../core/breathe.ts";
 import type { Manifest } from "../run/manifest.ts";
 import type { BasePaths } from "../run/paths.ts";
 import type { RunRecord } from "../run/run-record.ts";
@@ -63,8 +64,6 @@ const dayOf = (runId: string) => runId.slice(0, 10);
 
 /** Where an index is made; what a killed process left there is thrown away. */
 const unfinished = (path: string) => `${path}.new`;
-
-const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export class Catalog extends RunList {
   private readonly counters = new Map<Status, number>();

@@ -9,6 +9,7 @@
 import * as fs from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { writeAll } from "../core/durable.ts";
 import { ownCommand, ownEnvironment } from "../core/own-command.ts";
 import type { BasePaths } from "../run/paths.ts";
@@ -97,9 +98,6 @@ class Reader {
   }
 }
 
-/** What the readers have said is heard meanwhile. */
-const aTurn = () => new Promise((resolve) => setImmediate(resolve));
-
 /** The rows of these runs, chunk by chunk, drawn by other processes and in part by this one. */
 export async function* drawnApart(base: BasePaths, path: string, chunks: readonly Chunk[]): AsyncGenerator<DrawnRows> {
   fs.rmSync(partsFolder(path), { recursive: true, force: true });
@@ -121,7 +119,7 @@ export async function* drawnApart(base: BasePaths, path: string, chunks: readonl
       }
       const first = due[0];
       if (first === undefined) return;
-      await aTurn();
+      await breathe();
       if ("reader" in first && !first.reader.isReady && left.length > 0 && due.length < ahead * (count + 1)) {
         due.push({ rows: own.draw(left.pop() ?? []) });
         continue;

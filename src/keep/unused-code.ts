@@ -22,6 +22,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { syncFolder } from "../core/durable.ts";
 import { asMlError, MlError, messageOf, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
@@ -51,7 +52,7 @@ function breather({ sliceMs = 8 }: Pick<UnusedCodeOptions, "sliceMs">): () => Pr
   let pauseAtMs = performance.now() + sliceMs;
   return async () => {
     if (performance.now() < pauseAtMs) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     pauseAtMs = performance.now() + sliceMs;
   };
 }

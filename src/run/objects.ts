@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { writeDurable } from "../core/durable.ts";
 import { asMlError, MlError, systemCode } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
@@ -267,7 +268,7 @@ async function layOut(from: Laying, files: readonly SnapshotFile[], folder: stri
     // Of a large file only the size was checked: its content is not known.
     if (size <= checkedBytes) laidOut.set(file.path, { ino, ctimeMs, sizeBytes: size });
     if (performance.now() < pause) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     pause = performance.now() + sliceMs;
   }
   for (const file of files) if (file.kind === "link") fs.symlinkSync(file.target ?? "", join(folder, file.path));

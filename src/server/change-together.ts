@@ -2,6 +2,7 @@
  * One change of many waiting runs, for the price of a few syncs: all histories are durable before the first manifest
  * changes, and all manifests when it resolves. A crash in between is made good like that of a single change.
  */
+import { breathe } from "../core/breathe.ts";
 import { fault } from "../core/fault.ts";
 import { syncPlaced } from "../core/sync-batch.ts";
 import { appendHistoryUnsynced, foldLate, type HistoryEntry } from "../run/history.ts";
@@ -15,7 +16,7 @@ const breathAfter = 25;
 export async function inTurn<Item>(items: readonly Item[], act: (item: Item) => unknown): Promise<void> {
   for (const [index, item] of items.entries()) {
     await act(item);
-    if (index % breathAfter === breathAfter - 1) await new Promise((resolve) => setImmediate(resolve));
+    if (index % breathAfter === breathAfter - 1) await breathe();
   }
 }
 

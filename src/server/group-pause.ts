@@ -6,6 +6,7 @@
  *
  * Everything is in the run folders (history.jsonl, `launch.held_why`); a crash half-way is made good by the next failure.
  */
+import { breathe } from "../core/breathe.ts";
 import { isoTime } from "../core/clock.ts";
 import { messageOf } from "../core/error.ts";
 import { quoteWord } from "../core/shell-quote.ts";
@@ -70,7 +71,7 @@ async function pause(services: Services, { group, user }: { group: string; user:
     if (record.user !== user || record.held || wasReleased(services, record.run_id)) continue;
     await hold(services, record, why);
     held += 1;
-    if (held % breathAfter === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (held % breathAfter === 0) await breathe();
   }
   if (held === 0) return;
   services.log.say("warn", "a group is paused", { group, held });

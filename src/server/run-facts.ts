@@ -1,6 +1,7 @@
 /** Facts of runs for comparison and memory, read from their folders; the last few thousand are kept by what tells a change. */
 import * as fs from "node:fs";
 import { CodeFiles } from "../catalog/code-files.ts";
+import { breathe } from "../core/breathe.ts";
 import { configBytes, runParameters } from "../run/config-parameters.ts";
 import type { Manifest } from "../run/manifest.ts";
 import { readManifest } from "../run/store.ts";
@@ -55,7 +56,7 @@ export async function readManyFacts(context: Pick<Context, "base">, runIds: read
     const facts = readFacts(context, runId);
     if (facts !== null) found.push(facts);
     if (performance.now() < pause) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     pause = performance.now() + sliceMs;
   }
   return found;

@@ -4,6 +4,7 @@
  * the run folder as for a single file; what is refused stands in the stream with its reason.
  */
 import * as fs from "node:fs";
+import { breathe } from "../core/breathe.ts";
 import { asMlError, MlError } from "../core/error.ts";
 import { loosePath } from "../run/blobs.ts";
 import { readBlob, readSnapshot } from "../run/objects.ts";
@@ -21,8 +22,6 @@ import type { Services } from "./context.ts";
 const heldBytes = 4 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 const mostFiles = 200_000;
-
-const breath = () => new Promise((resolve) => setImmediate(resolve));
 
 function packResponse(entries: AsyncIterable<PackEntry>): Response {
   const { stream } = packBlobs(entries);
@@ -58,7 +57,7 @@ async function hashOf(fd: number, size: number): Promise<string> {
     if (count === 0) throw new MlError("try_later", "the file has become shorter while it was read");
     sum.update(buffer.subarray(0, count));
     at += count;
-    await breath();
+    await breathe();
   }
   return sum.digest("hex");
 }
@@ -94,7 +93,7 @@ async function* entriesOf(folder: string, files: readonly AskedFile[]): AsyncGen
     } finally {
       fs.closeSync(file.fd);
     }
-    await breath();
+    await breathe();
   }
 }
 

@@ -3,6 +3,7 @@
  * contents that a changed file can be told by, their block sums where the client has not kept them.
  */
 import * as fs from "node:fs";
+import { breathe } from "../core/breathe.ts";
 import { systemCode } from "../core/error.ts";
 import { arrivedPath } from "../run/blob-batch.ts";
 import { hasBlob, openBlob } from "../run/blobs.ts";
@@ -33,8 +34,6 @@ export interface Arrived {
 const summedBytes = 2 * 2 ** 30;
 const pieceBytes = 1024 * 1024;
 
-const breath = () => new Promise((resolve) => setImmediate(resolve));
-
 /** Opens `path`, or null where it is gone; closed when `act` is done. */
 async function withFile<T>(path: string, act: (fd: number, size: number) => Promise<T>): Promise<T | null> {
   let fd: number;
@@ -61,7 +60,7 @@ async function sumsOf(base: BasePaths, hash: string, mostBytes: number): Promise
     for (;;) {
       const step = steps.next();
       if (step.done === true) return { text: Buffer.from(encodeSums(step.value)).toString("base64"), size };
-      await breath();
+      await breathe();
     }
   } finally {
     blob.close();
@@ -103,7 +102,7 @@ export async function arrivedOf(base: BasePaths, missing: readonly string[]): Pr
       const source = fileSource(fd, size);
       for (let at = 0; at < size; at += pieceBytes) {
         sum.update(source.bytes(at, Math.min(pieceBytes, size - at)));
-        await breath();
+        await breathe();
       }
       return { hash, bytes: size, sha256: sum.digest("hex") };
     });

@@ -5,6 +5,7 @@
  * opened, so no FIFO blocks and no device is touched. Linux only, like the runs themselves.
  */
 import * as fs from "node:fs";
+import { breathe } from "../core/breathe.ts";
 import { MlError, messageOf, systemCode } from "../core/error.ts";
 import { badPath, shownPath } from "../run/snapshot.ts";
 
@@ -221,7 +222,7 @@ export async function listInside(
     }
     if (entries.length < pause) continue;
     pause = entries.length + pauseEvery;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
   }
   return { entries, truncated: false };
 }

@@ -2,6 +2,7 @@
  * Reading a pack: block by block, in bounded memory, under limits. What becomes of each content is the taker's; this
  * sees to it that what it is handed is exactly as long as it was announced.
  */
+import { breathe } from "../core/breathe.ts";
 import { MlError } from "../core/error.ts";
 import { formatSize } from "../core/size.ts";
 import { blockBytes, blockHeaderBytes, entryHeaderBytes, newBytes, packMagic, partHeaderBytes } from "./pack-format.ts";
@@ -104,7 +105,7 @@ async function* rawBytes(reader: ByteReader): AsyncGenerator<Uint8Array> {
     const next = readBlock(reader);
     next.catch(() => {});
     yield block;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     block = await next;
   }
 }

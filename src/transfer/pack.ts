@@ -1,6 +1,7 @@
 /**
  * Writing a pack: contents read from their files as the stream is drained, a few blocks in memory at a time.
  */
+import { breathe } from "../core/breathe.ts";
 import { MlError, messageOf } from "../core/error.ts";
 import { baseOf, contentOf, type PackEntry } from "./pack-content.ts";
 import { blockBytes, blockHeader, entryHeader, packMagic } from "./pack-format.ts";
@@ -56,7 +57,7 @@ async function* rawBlocks(entries: PackEntries, progress: PackProgress): AsyncGe
       yield* add(bytes);
       if (tellNow === true) yield* flush();
       if (performance.now() < pause) continue;
-      await new Promise((resolve) => setImmediate(resolve));
+      await breathe();
       pause = performance.now() + sliceMs;
     }
   }

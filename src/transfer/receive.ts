@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { MlError } from "../core/error.ts";
 import { arrivedPath, BlobBatch } from "../run/blob-batch.ts";
 import { hasBlob, type OpenBlob, openBlob, openStretch, readBlobAt } from "../run/blobs.ts";
@@ -60,7 +61,7 @@ class Intake {
           if (count === 0) return false;
           writer.write(this.#buffer.subarray(0, count));
           done += count;
-          await new Promise((resolve) => setImmediate(resolve));
+          await breathe();
         }
         return true;
       },

@@ -15,6 +15,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { messageOf } from "../core/error.ts";
 import { fault } from "../core/fault.ts";
 import { readJsonFile } from "../core/json-lines.ts";
@@ -222,7 +223,7 @@ export async function adoptAll(shop: Shop, unended: readonly string[] | null = n
     if (findOut(shop, paths).finding === "unsealed") later.push(runId);
     else await adoptRun(shop, runId);
     if (performance.now() < pause) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     pause = performance.now() + 20;
   }
   await returnOldClaims(shop);

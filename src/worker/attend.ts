@@ -10,6 +10,7 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { breathe } from "../core/breathe.ts";
 import { isoTime } from "../core/clock.ts";
 import { syncFolder } from "../core/durable.ts";
 import { MlError, messageOf } from "../core/error.ts";
@@ -84,7 +85,7 @@ async function finishStubbornly(shop: Shop, run: LiveRun, end: Ending): Promise<
 /** What is free now is given to the next run first; the record of this one can wait for a moment. */
 async function letOthersStart(shop: Shop): Promise<void> {
   const isPreparing = () => [...shop.live.values()].some((run) => run.phase === "preparing");
-  await new Promise((resolve) => setImmediate(resolve));
+  await breathe();
   const deadline = performance.now() + 20;
   while (isPreparing() && performance.now() < deadline) await Bun.sleep(1);
 }

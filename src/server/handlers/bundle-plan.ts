@@ -1,6 +1,7 @@
 /** What would travel of runs to another server, and what tells that server whether it has them. */
 import { contentId, firstIdOf } from "../../bundle/content-id.ts";
 import { gatherRun } from "../../bundle/gather.ts";
+import { breathe } from "../../core/breathe.ts";
 import type { TravellingRun } from "../../protocol/bundle-requests.ts";
 import type { ParsedBody, Reply } from "../../protocol/requests.ts";
 import { isFinal } from "../../run/status.ts";
@@ -15,7 +16,7 @@ export async function bundlePlan(context: Context, body: ParsedBody<"bundle.plan
   const runs: TravellingRun[] = [];
   for (const runId of runIds) {
     // Every file of a run is looked at in one turn; others are served between two runs.
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     const paths = context.base.run(runId);
     const manifest = requireManifest(paths);
     const ended = isFinal(manifest.status);

@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { breathe } from "../../core/breathe.ts";
 import { syncFolder } from "../../core/durable.ts";
 import { asMlError, MlError } from "../../core/error.ts";
 import { syncFiles } from "../../core/sync-batch.ts";
@@ -54,7 +55,7 @@ async function layOut(base: BasePaths, snapshot: Snapshot, folder: string): Prom
       if (copy !== null) copies.push(copy);
     }
     if (performance.now() < pause) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     pause = performance.now() + sliceMs;
   }
   await syncFiles(copies);

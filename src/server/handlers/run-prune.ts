@@ -1,4 +1,5 @@
 /** Frees what artifacts of ended runs take; with `dry_run` only says what would go. Manifests, logs and env/ always stay. */
+import { breathe } from "../../core/breathe.ts";
 import { isoTime } from "../../core/clock.ts";
 import { MlError } from "../../core/error.ts";
 import { filterText, type PruneFilter, planPrune, pruneFiles } from "../../keep/prune.ts";
@@ -47,7 +48,7 @@ export async function runPrune(context: Context, body: Body): Promise<Reply<"run
   const nowMs = context.clock.nowMs();
   for (const { run_id: runId, name, user } of runs) {
     // One run's files are looked at in one turn; others are served between two runs.
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     const paths = context.base.run(runId);
     const read = readManifest(paths.manifest);
     if (read.kind !== "ok") continue;
